@@ -1,0 +1,105 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ImageRecord } from '../model/index.ts';
+
+/**
+ * The images room: content (blobs by digest), layers (unpacked by diff id, mounted by overlayfs), names, and
+ * the ways in and out (pull, load, import, save). A blob or layer is visible only when it is whole and verified:
+ * work in progress lives in `<data-root>/tmp` and is cleared at start.
+ */
+export interface Images {
+  list(): ImageRecord[];
+  /**
+   * By name (`busybox`, `busybox:tag`, `host/a@sha256:…`), id, or unique id prefix of at least one digit.
+   * Fails with `notFound` ("No such image: …") or `conflict` when a prefix is ambiguous.
+   */
+  get(reference: string): ImageRecord;
+  /** Pulls, verified and resumable. Platform is `os/arch[/variant]`. */
+  pull(reference: string, options: PullOptions): Promise<ImageRecord>;
+  push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
+  /** A docker-archive or an OCI layout, plain or compressed (gzip, zstd), several images in one. Resolves to what was loaded: references, or ids of untagged ones. */
+  load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]>;
+  /** Writes one archive that both Docker and OCI tools read. */
+  save(references: readonly string[], output: Writable, signal: AbortSignal): Promise<void>;
+  /** One root filesystem as a tar (plain or compressed) becomes an image of one layer. */
+  import(archive: Readable, options: ImportOptions): Promise<ImageRecord>;
+  tag(source: string, target: string): Promise<void>;
+  /**
+   * Docker's rules: a name goes first; the image goes with its last name unless a container uses it. `usedBy` tells which do.
+   * Resolves to what was untagged and deleted, in Docker's order.
+   */
+  remove(reference: string, options: { force: boolean; prune: boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<RemovedImage[]>;
+  prune(options: { filter: (image: ImageRecord) => boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
+  /** Bytes on disk of all layers, and by image of those it shares with others. */
+  usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }>;
+  /** Listener for pull, tag, untag, delete, load, import, save, push. */
+  onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void;
+  readonly layers: ContainerLayers;
+}
+
+/** The writable layer of a container on top of an image's layers. Every verb is idempotent. */
+export interface ContainerLayers {
+  /** Makes the writable layer. */
+  create(containerId: string, imageId: string): Promise<void>;
+  /** Mounts and returns the root filesystem's path. */
+  mount(containerId: string): Promise<string>;
+  unmount(containerId: string): Promise<void>;
+  /** Unmounts and removes; never waits for the deletion of files (that goes on in the background, in `<data-root>/tmp`). */
+  remove(containerId: string): Promise<void>;
+  /** Ids with a writable layer, and which of them are mounted: reality, for reconciliation. */
+  list(): Promise<{ containerId: string; mounted: boolean }[]>;
+  /** Docker's diff: kind 0 modified, 1 added, 2 deleted; sorted by path; parents included. */
+  changes(containerId: string): Promise<{ path: string; kind: 0 | 1 | 2 }[]>;
+  /** The merged root as a plain tar. */
+  export(containerId: string, output: Writable, signal: AbortSignal): Promise<void>;
+  /** Bytes on disk of the writable layer. */
+  size(containerId: string): Promise<number>;
+  /** Host directory that overlayfs shows as the root when mounted. */
+  path(containerId: string): string;
+}
+
+export interface ImageUse {
+  containerId: string;
+  running: boolean;
+}
+
+export interface RemovedImage {
+  untagged?: string;
+  deleted?: string;
+}
+
+export interface Credentials {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  registryToken?: string;
+}
+
+export interface TransferOptions {
+  credentials?: Credentials;
+  progress: (event: ProgressEvent) => void;
+  signal: AbortSignal;
+}
+
+export interface PullOptions extends TransferOptions {
+  platform?: string;
+  allTags?: boolean;
+}
+
+/** One step of long work; a dialect draws it (Docker: JSON lines with id, status, progressDetail). */
+export interface ProgressEvent {
+  id?: string;
+  status: string;
+  current?: number;
+  total?: number;
+  /** Set on the last event of some verbs, such as the digest of a push. */
+  aux?: Record<string, unknown>;
+}
+
+export interface ImportOptions {
+  reference?: string;
+  message: string;
+  platform?: string;
+  /** Dockerfile instructions such as `CMD ["x"]`, in order. */
+  changes: string[];
+  signal: AbortSignal;
+}
