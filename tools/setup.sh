@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs all that Gantry and its tests need: Debian packages, npm packages (the pinned Node among them)
+# and, under .cache/clients, the Docker client that the tests drive. Safe to run again: what is there is left alone,
+# and a run that finds nothing missing asks no registry.
+set -eu
+cd "$(dirname "$0")/.."
+[ "$(id -u)" = 0 ] || { echo "setup: must run as root (a container engine needs it)" >&2; exit 1; }
+
+# The engine itself.
+engine='crun runc conmon nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
+# Images for quickstart and the tests; the peers, clients and probes that the tests drive.
+tests='mmdebstrap busybox-static debian-archive-keyring docker-registry skopeo curl socat git'
+
+say() { echo "setup: $*"; }
+
+missing_packages() {
+  # shellcheck disable=SC2086  # a list of names
+  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' $engine $tests 2>/dev/null || true) "
+  for package in $engine $tests; do
+    case $installed in *" installed:$package "*) ;; *) printf '%s ' "$package" ;; esac
+  done
+}
+
+install_packages() {
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  say "Debian packages: $missing"
+  # A third-party source that is broken must not stop us: what counts is whether the install succeeds.
+  apt-get -q update >.cache/apt-update.log 2>&1 || say "apt-get update complained (.cache/apt-update.log); going on"
+  # shellcheck disable=SC2086  # a list of names
+  DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing >.cache/apt-install.log 2>&1 || {
+    tail -n 20 .cache/apt-install.log >&2
+    echo "setup: apt-get could not install: $missing" >&2
+    exit 1
+  }
+}
+
+# Install scripts are never run: all native parts come ready-made inside registry packages.
+install_modules() {
+  cmp -s package-lock.json node_modules/.gantry-installed.json && return 0
+  say "npm packages"
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp package-lock.json node_modules/.gantry-installed.json
+}
+
+mkdir -p .cache
+install_packages
+install_modules
+bin/node --version >/dev/null
+sh tools/clients.sh
+say "ready (Node $(bin/node --version), crun $(crun --version | sed -n 's/^crun version //p'), Docker client $(.cache/clients/docker --version | sed 's/.*version \([0-9.]*\).*/\1/'))"
