@@ -1,0 +1,3 @@
+export { contextEndpoint, contextKey, listContexts, metaFolder, readContext, type StoredContext, tlsFolder } from './contexts.ts';
+export { chooseEndpoint, currentContext, type Env, environmentAddress } from './endpoint.ts';
+export { type ConfigFile, Settings } from './settings.ts';
