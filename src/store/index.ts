@@ -1,1 +1,3 @@
+export { memoryStore } from './memory/memory.ts';
+export { openStore } from './sqlite/sqlite.ts';
 export type * from './store.ts';
