@@ -131,6 +131,8 @@ export interface InterfaceCounters {
 export interface Execs {
   create(container: string, spec: ExecSpec): Promise<string>;
   get(id: string): ExecRecord;
+  /** Ids of the execs of a container that run or wait to be started, for its inspect. */
+  of(containerId: string): string[];
   /** Resolves when the process runs; its streams follow. Detached: `streams` is undefined. */
   start(id: string, options: { detach: boolean; tty: boolean; size?: { rows: number; columns: number } }, signal: AbortSignal): Promise<AttachedStreams | undefined>;
   resize(id: string, size: { rows: number; columns: number }): Promise<void>;

@@ -1,0 +1,88 @@
+import { mkdir } from 'node:fs/promises';
+import { invalid } from '../../base/index.ts';
+import { removeTree } from '../../host/index.ts';
+import { type ContainerRecord, freshState, type MountSpec } from '../../model/index.ts';
+import type { CreateContainer } from '../engine.ts';
+import { type EngineParts, publishContainerEvent } from '../parts.ts';
+import { containerFiles } from './launch.ts';
+import { withoutIntent } from './lifecycle.ts';
+import { mergeImage, mergeMounts } from './merge.ts';
+import { checkName, suggestName } from './names.ts';
+
+/** Makes a container that is ready to start: row, writable layer, volumes. Undone on failure. */
+export async function createContainer(parts: EngineParts, request: CreateContainer): Promise<{ id: string; warnings: string[] }> {
+  const image = parts.images.get(request.spec.image);
+  const id = parts.ids.next();
+  const merged = mergeImage(request.spec, image, id);
+  const mounts = mergeMounts(merged.mounts, mountsFrom(parts, merged.volumesFrom), image.config.volumes, () => parts.ids.next());
+  checkJoins(parts, request);
+  const record: ContainerRecord = {
+    id,
+    name: request.name === undefined ? freeName(parts, id) : checkName(request.name),
+    createdAt: parts.clock.timestamp(),
+    spec: { ...merged, mounts },
+    state: freshState(),
+    request: request.request,
+    intent: { operation: 'create', since: parts.clock.timestamp() },
+  };
+  await using undo = new AsyncDisposableStack();
+  await parts.table.insert(record);
+  undo.defer(() => parts.table.delete(id));
+  const files = containerFiles(parts.dataRoot, id);
+  await mkdir(files.directory, { recursive: true, mode: 0o710 });
+  undo.defer(() => removeTree(parts.dataRoot, files.directory));
+  await parts.images.layers.create(id, image.id);
+  undo.defer(() => parts.images.layers.remove(id));
+  await makeVolumes(parts, record, undo);
+  const done = await parts.table.change(id, withoutIntent);
+  undo.move();
+  publishContainerEvent(parts, done, 'create');
+  return { id, warnings: [] };
+}
+
+function freeName(parts: EngineParts, id: string): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = suggestName(id, attempt);
+    if (parts.table.nameTaken(name) === undefined) return name;
+  }
+}
+
+function mountsFrom(parts: EngineParts, sources: readonly { container: string; readOnly: boolean }[]): MountSpec[] {
+  return sources.flatMap(({ container, readOnly }) =>
+    parts.table.get(container).spec.mounts.flatMap((m) => (m.type === 'tmpfs' ? [] : [{ ...m, readOnly: readOnly || m.readOnly, ...(m.type === 'volume' ? { noCopy: true } : {}) }])),
+  );
+}
+
+/** Names of containers to be joined are checked at create, as clients expect; that they run is checked at start. */
+function checkJoins(parts: EngineParts, request: CreateContainer): void {
+  const { networkMode, ipcMode, pidMode, utsMode } = request.spec;
+  for (const mode of [networkMode, ipcMode, pidMode, utsMode]) if (mode.kind === 'container') parts.table.get(mode.id);
+  if (networkMode.kind === 'network') parts.network.get(networkMode.name);
+  for (const link of request.spec.links) parts.table.get(link.split(':')[0] ?? '');
+}
+
+/** Makes the volumes that are missing and fills the new ones with what the image has there. */
+async function makeVolumes(parts: EngineParts, record: ContainerRecord, undo: AsyncDisposableStack): Promise<void> {
+  const known = new Set(parts.volumes.list().map((v) => v.name));
+  const fill: { name: string; target: string }[] = [];
+  for (const mount of record.spec.mounts) {
+    if (mount.type !== 'volume') continue;
+    if (mount.driver && mount.driver !== 'local') throw invalid(`volume driver "${mount.driver}" is not known`, 'Only the driver "local" is there.');
+    await parts.volumes.create({
+      name: mount.source,
+      anonymous: mount.anonymous,
+      ...(mount.labels ? { labels: mount.labels } : {}),
+      ...(mount.driverOptions ? { options: mount.driverOptions } : {}),
+    });
+    if (!known.has(mount.source)) undo.defer(() => parts.volumes.remove(mount.source, { force: true, usedBy: [] }));
+    if (!mount.noCopy && !mount.subpath) fill.push({ name: mount.source, target: mount.target });
+  }
+  if (fill.length === 0) return;
+  await parts.roots.using(record.id, 'fill', async (root) => {
+    for (const { name, target } of fill) {
+      await parts.volumes.mount(name);
+      await parts.volumes.fill(name, root, target);
+      await parts.volumes.unmount(name);
+    }
+  });
+}

@@ -1,0 +1,91 @@
+import { conflict, describe, invalid, tearDown } from '../../base/index.ts';
+import { removeTree } from '../../host/index.ts';
+import { type ContainerRecord, isAlive } from '../../model/index.ts';
+import { type EngineParts, publishContainerEvent } from '../parts.ts';
+import { containerFiles, dismantle } from './launch.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Stopper } from './stop.ts';
+
+export interface RemoveOptions {
+  force: boolean;
+  volumes: boolean;
+  link: boolean;
+}
+
+/** Removes containers: the row goes last, so that a removal cut short is finished at the next start. */
+export class Remover {
+  #parts: EngineParts;
+  #lifecycle: Lifecycle;
+  #stopper: Stopper;
+
+  constructor(parts: EngineParts, lifecycle: Lifecycle, stopper: Stopper) {
+    this.#parts = parts;
+    this.#lifecycle = lifecycle;
+    this.#stopper = stopper;
+  }
+
+  async remove(record: ContainerRecord, options: RemoveOptions): Promise<void> {
+    if (options.link) throw invalid(`Conflict, cannot remove the default link name of the container: ${record.name}`);
+    const { status } = record.state;
+    if (status === 'restarting' && options.force) await this.#lifecycle.settleStopped(record);
+    else if (status === 'restarting') throw stillThere(record, 'restarting');
+    else if (isAlive(record.state)) {
+      if (!options.force) throw stillThere(record, status);
+      await this.#parts.table.changeState(record.id, { stoppedByUser: true });
+      await this.#stopper.forceKill(record);
+    }
+    await this.finish(record.id, options.volumes);
+  }
+
+  /** The removal itself, of a container that no longer runs. Idempotent. */
+  finish(id: string, volumes: boolean): Promise<void> {
+    return this.#parts.queue.run(id, async () => {
+      const found = this.#parts.table.find(id);
+      if (!found) return;
+      if (isAlive(found.state)) throw stillThere(found, found.state.status);
+      this.#lifecycle.cancelRestart(id);
+      const record = await this.#parts.table.change(id, (r) => ({
+        ...r,
+        state: { ...r.state, status: 'removing' },
+        intent: { operation: 'remove', since: this.#parts.clock.timestamp() },
+      }));
+      await this.#erase(record, volumes || record.spec.autoRemove);
+    });
+  }
+
+  async #erase(record: ContainerRecord, volumes: boolean): Promise<void> {
+    const { table, images, runtime, decisions, waiters, dataRoot } = this.#parts;
+    const { id } = record;
+    try {
+      await tearDown(
+        () => dismantle(this.#parts, record),
+        () => images.layers.remove(id),
+        () => runtime.removeLogs(id),
+        () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
+      );
+    } catch (error) {
+      await table.change(id, (r) => ({ ...r, state: { ...r.state, status: 'dead', error: describe(error) } }));
+      throw error;
+    }
+    await table.delete(id);
+    await decisions.forget(id);
+    waiters.removed(id, { exitCode: record.state.exitCode });
+    publishContainerEvent(this.#parts, record, 'destroy');
+    if (volumes) await this.#removeAnonymousVolumes(record);
+  }
+
+  async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
+    for (const mount of record.spec.mounts) {
+      if (mount.type !== 'volume' || !mount.anonymous) continue;
+      const users = this.#parts.table.list().filter((r) => r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
+      if (users.length === 0) await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
+    }
+  }
+}
+
+function stillThere(record: ContainerRecord, status: string) {
+  return conflict(
+    `cannot remove container "${record.name}": container is ${status}: stop the container before removing or force remove`,
+    `gantry rm -f ${record.name} kills and removes it.`,
+  );
+}

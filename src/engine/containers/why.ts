@@ -1,0 +1,47 @@
+import type { ContainerRecord, Decision } from '../../model/index.ts';
+
+/** The story of a container: what it is now, the sentence that explains it best, and the decisions kept. */
+export function explain(record: ContainerRecord, decisions: Decision[], now: number): { subject: string; state: string; summary: string; decisions: Decision[] } {
+  return { subject: `container ${record.name} (${record.id.slice(0, 12)})`, state: record.state.status, summary: summary(record, decisions, now), decisions };
+}
+
+function summary(record: ContainerRecord, decisions: Decision[], now: number): string {
+  const { state } = record;
+  const last = (what: string) => decisions.findLast((d) => d.what === what)?.why;
+  switch (state.status) {
+    case 'created':
+      return state.error ? `It did not start: ${state.error}.` : 'It was created and nobody has started it yet.';
+    case 'running':
+      return `It has been running for ${age(now - Date.parse(state.startedAt))}: ${last('started') ?? 'it was started'}.${health(record)}`;
+    case 'paused':
+      return 'Someone paused it; its processes are frozen until it is unpaused.';
+    case 'restarting':
+      return `It keeps ending and is started again: ${last('exited') ?? ''}; ${last('restart') ?? ''}.`;
+    case 'removing':
+    case 'dead':
+      return state.error ? `It is being removed, which failed: ${state.error}.` : 'It is being removed.';
+    default:
+      return ended(record, last);
+  }
+}
+
+function ended(record: ContainerRecord, last: (what: string) => string | undefined): string {
+  const { state } = record;
+  if (state.error) return `It did not start: ${state.error}.`;
+  const cause = state.oomKilled ? (last('oom') ?? 'the kernel killed it for want of memory') : state.stoppedByUser ? `someone stopped it${last('killed') ? ` (${last('killed')})` : ''}` : (last('exited') ?? `it ended with exit code ${state.exitCode}`);
+  return `It is not running: ${cause}. It is not started again because ${last('no restart') ?? 'nobody asked for it'}.`;
+}
+
+function health(record: ContainerRecord): string {
+  const state = record.state.health;
+  if (!state) return '';
+  const probe = state.log.at(-1);
+  return ` Its health is ${state.status}${probe && probe.exitCode !== 0 ? `: the last check ended with ${probe.exitCode}: ${probe.output.trim().slice(0, 300)}` : ''}.`;
+}
+
+function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 120) return `${seconds} seconds`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} minutes`;
+  return `${Math.round(seconds / 3600)} hours`;
+}

@@ -1,0 +1,95 @@
+import { type Clock, type Ids, KeyedQueue, type Log } from '../base/index.ts';
+import type { Images } from '../images/index.ts';
+import type { Network } from '../network/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Volumes } from '../volumes/index.ts';
+import { ContainerArchive } from './archive/archive.ts';
+import { ContainerUseCases } from './containers/containers.ts';
+import { DecisionLog } from './containers/decisions.ts';
+import { Lifecycle } from './containers/lifecycle.ts';
+import { Remover } from './containers/remove.ts';
+import { RootMounts } from './containers/roots.ts';
+import { Stopper } from './containers/stop.ts';
+import { ContainerTable } from './containers/table.ts';
+import { Waiters } from './containers/waiters.ts';
+import type { Engine } from './engine.ts';
+import { EventStream } from './events/events.ts';
+import { ExecTable } from './exec/execs.ts';
+import { HealthMonitor } from './health/monitor.ts';
+import type { EngineParts } from './parts.ts';
+import { Reconciler } from './reconcile.ts';
+import { AttachDesk } from './streams/attach.ts';
+import { System, type SystemOptions } from './system/system.ts';
+import { ImageUses, VolumeUses } from './system/uses.ts';
+
+export interface EngineOptions extends SystemOptions {
+  dataRoot: string;
+  execRoot: string;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  store: Store;
+  images: Images;
+  network: Network;
+  volumes: Volumes;
+  runtime: Runtime;
+}
+
+/** Wires the engine's parts. Nothing happens before `start()`. */
+export function createEngine(options: EngineOptions): Engine {
+  const { clock, log, store, images, network, volumes, runtime } = options;
+  const parts: EngineParts = {
+    ...options,
+    table: new ContainerTable(store, log),
+    queue: new KeyedQueue(),
+    waiters: new Waiters(),
+    roots: new RootMounts(images.layers),
+    decisions: new DecisionLog(store, clock),
+    events: new EventStream(clock),
+  };
+  const desk = new AttachDesk(runtime);
+  const health = new HealthMonitor(parts);
+  const execs = new ExecTable(parts);
+  const lifecycle = new Lifecycle(
+    parts,
+    {
+      created: (record) => desk.connectWaiting(record.id),
+      started: (record) => health.watch(record, true),
+      ended: (record) => {
+        health.forget(record.id);
+        execs.containerEnded(record.id);
+      },
+      failed: (record) => desk.endWaiting(record.id),
+    },
+    (id) => remover.finish(id, true),
+  );
+  const stopper = new Stopper(parts, lifecycle);
+  const remover = new Remover(parts, lifecycle, stopper);
+  const reconciler = new Reconciler(parts, lifecycle, remover, health);
+  images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
+  return {
+    containers: new ContainerUseCases(parts, lifecycle, stopper, remover, desk),
+    execs,
+    archive: new ContainerArchive(parts),
+    events: parts.events,
+    system: new System(parts, options),
+    imageUse: new ImageUses(parts),
+    volumeUse: new VolumeUses(parts),
+    images,
+    volumes,
+    network,
+    async start() {
+      await parts.table.load();
+      await parts.decisions.load();
+      await reconciler.run();
+      reconciler.startPolicies();
+    },
+    async [Symbol.asyncDispose]() {
+      lifecycle.close();
+      health.close();
+      await parts.queue.idle();
+      await parts.decisions.flush();
+    },
+  };
+}

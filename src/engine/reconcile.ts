@@ -1,0 +1,126 @@
+import { describe, Limiter } from '../base/index.ts';
+import { type ContainerRecord, isAlive, NEVER } from '../model/index.ts';
+import type { Attachment } from '../network/index.ts';
+import type { RuntimeObservation } from '../runtime/index.ts';
+import { dismantle, volumeNames } from './containers/launch.ts';
+import { type Lifecycle, withoutIntent } from './containers/lifecycle.ts';
+import type { Remover } from './containers/remove.ts';
+import type { HealthMonitor } from './health/monitor.ts';
+import type { EngineParts } from './parts.ts';
+import { restartsAtBoot } from './restart/policy.ts';
+
+/** Containers started at once when the daemon starts. */
+const BOOT_STARTS = 4;
+
+/**
+ * Makes rows and reality agree when the daemon starts: adopts what runs, records what ended meanwhile, finishes or
+ * undoes what was half done, and removes what belongs to nothing. A failure on one container leaves the others alone.
+ */
+export class Reconciler {
+  #parts: EngineParts;
+  #lifecycle: Lifecycle;
+  #remover: Remover;
+  #health: HealthMonitor;
+
+  constructor(parts: EngineParts, lifecycle: Lifecycle, remover: Remover, health: HealthMonitor) {
+    this.#parts = parts;
+    this.#lifecycle = lifecycle;
+    this.#remover = remover;
+    this.#health = health;
+  }
+
+  async run(): Promise<void> {
+    const { table, network } = this.#parts;
+    const alive = table.list().filter((r) => isAlive(r.state) && r.intent?.operation !== 'remove');
+    const observed = new Map<string, RuntimeObservation>();
+    await Promise.all(alive.map((r) => this.#each(r, async () => void observed.set(r.id, await this.#parts.runtime.adopt(r.id)))));
+    const adopted = alive.filter((r) => livesOn(observed.get(r.id)));
+    await network.start(adopted.flatMap(attachmentOf));
+    for (const record of adopted) await this.#each(record, () => this.#keep(record, observed.get(record.id)));
+    for (const record of alive) if (!livesOn(observed.get(record.id))) await this.#each(record, () => this.#recordEnd(record, observed.get(record.id)));
+    for (const record of table.list()) if (record.intent) await this.#each(record, () => this.#finishIntent(record));
+    await this.#removeStrangers();
+  }
+
+  /** Starts what its restart policy wants, in the background. */
+  startPolicies(): void {
+    const limiter = new Limiter(BOOT_STARTS);
+    for (const record of this.#parts.table.list()) {
+      const { state, spec } = record;
+      if (isAlive(state) || state.status === 'removing' || state.status === 'dead' || !restartsAtBoot(spec.restart, state, NEVER)) continue;
+      // A start that fails is recorded in the container's state and decisions.
+      void limiter.run(() => this.#lifecycle.start(record.id, 'boot').catch(() => undefined));
+    }
+  }
+
+  async #keep(record: ContainerRecord, seen: RuntimeObservation | undefined): Promise<void> {
+    if (!seen || !('pid' in seen)) return;
+    await this.#parts.roots.hold(record.id, 'run');
+    for (const name of volumeNames(record)) await this.#parts.volumes.mount(name);
+    const status = seen.status === 'paused' ? 'paused' : 'running';
+    const kept = await this.#parts.table.change(record.id, (r) => withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }));
+    this.#health.watch(kept, false);
+  }
+
+  async #recordEnd(record: ContainerRecord, seen: RuntimeObservation | undefined): Promise<void> {
+    if (seen?.status === 'stopped') {
+      await this.#lifecycle.settle(record, { id: record.id, exitCode: seen.exitCode, finishedAt: seen.finishedAt, oomKilled: seen.oomKilled });
+      return;
+    }
+    this.#parts.decisions.add(record.id, 'lost', 'it was gone when the daemon started, without an exit record: the host was restarted, or its monitor was killed');
+    await this.#lifecycle.settle(record, { id: record.id, exitCode: 255, finishedAt: this.#parts.clock.timestamp(), oomKilled: false });
+  }
+
+  async #finishIntent(record: ContainerRecord): Promise<void> {
+    const operation = record.intent?.operation;
+    if (operation === 'create' || operation === 'remove') {
+      await this.#remover.finish(record.id, operation === 'create' || record.spec.autoRemove);
+      return;
+    }
+    // Nobody was told that this start succeeded: it is undone, and the restart policy may start it anew.
+    await dismantle(this.#parts, record);
+    const undone = await this.#parts.table.change(record.id, (r) => withoutIntent({ ...r, state: { ...r.state, pid: 0, status: r.state.status === 'restarting' ? 'exited' : r.state.status } }));
+    this.#parts.decisions.add(undone.id, 'start undone', 'the daemon ended in the middle of its start');
+  }
+
+  /** Run directories, layers and mounts that belong to no running container. */
+  async #removeStrangers(): Promise<void> {
+    const { runtime, images, table, log } = this.#parts;
+    for (const id of await runtime.list()) {
+      const record = table.find(id);
+      if (record && isAlive(record.state)) continue;
+      await this.#quietly(id, async () => {
+        await runtime.remove(id);
+        if (!record) await runtime.removeLogs(id);
+      });
+    }
+    for (const layer of await images.layers.list()) {
+      const record = table.find(layer.containerId);
+      if (!record) await this.#quietly(layer.containerId, () => images.layers.remove(layer.containerId));
+      else if (layer.mounted && !isAlive(record.state)) await this.#quietly(layer.containerId, () => images.layers.unmount(layer.containerId));
+    }
+    log.debug('reconciled', { containers: table.list().length });
+  }
+
+  #each(record: ContainerRecord, work: () => Promise<void>): Promise<void> {
+    return this.#quietly(record.name, work);
+  }
+
+  async #quietly(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.log.error('a container could not be reconciled', { container: name, error: describe(error) });
+    }
+  }
+}
+
+function livesOn(seen: RuntimeObservation | undefined): boolean {
+  return seen?.status === 'running' || seen?.status === 'paused';
+}
+
+function attachmentOf(record: ContainerRecord): Attachment[] {
+  const { networkMode } = record.spec;
+  if (networkMode.kind === 'container') return [];
+  return [{ containerId: record.id, namespace: record.state.networkNamespace, endpoints: record.state.endpoints, publishedPorts: record.state.publishedPorts }];
+}

@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readHostInfo, writeFileAtomic } from '../../host/index.ts';
+import type { ContainerRecord } from '../../model/index.ts';
+import type { HostDescription, SystemInfo } from '../engine.ts';
+import type { EngineParts } from '../parts.ts';
+
+/** What the operator configured and clients may see. */
+export interface SystemOptions {
+  labels: string[];
+  insecureRegistries: string[];
+  registryMirrors: string[];
+  defaultRuntime: string;
+  version: string;
+}
+
+export class System implements SystemInfo {
+  #parts: EngineParts;
+  #options: SystemOptions;
+  #startedAt: string;
+  #fixed: Promise<Omit<HostDescription, 'warnings'>> | undefined;
+
+  constructor(parts: EngineParts, options: SystemOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#startedAt = parts.clock.timestamp();
+  }
+
+  async describe(): Promise<HostDescription> {
+    this.#fixed ??= this.#collect();
+    return { ...(await this.#fixed), warnings: [] };
+  }
+
+  async diskUsage() {
+    const { images, table, runtime, volumes } = this.#parts;
+    const usage = await images.usage();
+    const containers = table.list();
+    return {
+      layersSize: usage.layersSize,
+      images: images.list().map((image) => ({
+        image,
+        sharedSize: usage.sharedSize(image.id),
+        containers: containers.filter((c) => c.spec.imageId === image.id).length,
+      })),
+      containers: await Promise.all(
+        containers.map(async (container) => {
+          const writable = await images.layers.size(container.id);
+          return { container, writable, root: writable + (images.list().find((i) => i.id === container.spec.imageId)?.size ?? 0), logs: await runtime.logSize(container.id) };
+        }),
+      ),
+      volumes: await Promise.all(
+        volumes.list().map(async ({ name }) => ({ name, size: await volumes.size(name), references: containers.filter((c) => usesVolume(c, name)).length })),
+      ),
+    };
+  }
+
+  async #collect(): Promise<Omit<HostDescription, 'warnings'>> {
+    const { dataRoot, runtime } = this.#parts;
+    const host = readHostInfo();
+    const [described, engineId] = await Promise.all([runtime.describe(), this.#engineId()]);
+    const cgroupNamespaces = existsSync('/proc/self/ns/cgroup');
+    return {
+      kernelVersion: host.kernel,
+      operatingSystem: host.osName,
+      osVersion: host.osVersion,
+      architecture: host.architecture,
+      processors: host.processors,
+      memory: host.memory,
+      hostname: host.hostname,
+      dataRoot,
+      cgroupVersion: described.cgroupVersion,
+      runtimes: described.runtimes,
+      defaultRuntime: this.#options.defaultRuntime,
+      monitorVersion: described.monitor.version,
+      initPath: described.init?.path ?? '',
+      securityOptions: [...(host.security.apparmor ? ['name=apparmor'] : []), ...(host.security.seccomp ? ['name=seccomp,profile=builtin'] : []), ...(cgroupNamespaces ? ['name=cgroupns'] : [])],
+      labels: this.#options.labels,
+      insecureRegistries: this.#options.insecureRegistries,
+      registryMirrors: this.#options.registryMirrors,
+      engineId,
+      startedAt: this.#startedAt,
+    };
+  }
+
+  /** Made once for a data root and kept in it. */
+  async #engineId(): Promise<string> {
+    const path = join(this.#parts.dataRoot, 'engine-id');
+    const known = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    if (known.trim() !== '') return known.trim();
+    const hex = this.#parts.ids.next();
+    const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+    await writeFileAtomic(path, `${id}\n`);
+    return id;
+  }
+}
+
+export function usesVolume(container: ContainerRecord, name: string): boolean {
+  return container.spec.mounts.some((m) => m.type === 'volume' && m.source === name);
+}

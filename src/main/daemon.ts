@@ -1,0 +1,88 @@
+import { chmodSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDockerApi } from '../api/docker/index.ts';
+import { listen } from '../api/http/index.ts';
+import { createLog, describe, GantryError, randomIds, systemClock } from '../base/index.ts';
+import { createEngine } from '../engine/index.ts';
+import { lockFile } from '../host/index.ts';
+import { createImages } from '../images/index.ts';
+import { createNetwork } from '../network/index.ts';
+import { createRuntime } from '../runtime/index.ts';
+import { openStore } from '../store/index.ts';
+import { createVolumes } from '../volumes/index.ts';
+import { DAEMON_HELP } from './help.ts';
+import { type DaemonOptions, parseDaemonOptions } from './options.ts';
+import { VERSION } from './version.ts';
+
+/** Wires the house: what is below comes first, and goes last. */
+async function main(): Promise<void> {
+  const parsed = parseDaemonOptions(process.argv.slice(2));
+  if (parsed.kind === 'help') return void process.stdout.write(DAEMON_HELP);
+  if (parsed.kind === 'version') return void process.stdout.write(`gantryd ${VERSION}\n`);
+  await run(parsed.options);
+}
+
+async function run(options: DaemonOptions): Promise<void> {
+  const { dataRoot, execRoot } = options;
+  const clock = systemClock();
+  const ids = randomIds();
+  const log = createLog(options.logLevel, (line) => void process.stderr.write(line), clock.timestamp);
+  await using house = new AsyncDisposableStack();
+
+  for (const root of [dataRoot, execRoot]) makeRoot(root);
+  house.adopt(lockFile(join(dataRoot, 'gantryd.lock')), (lock) => lock.release());
+  house.adopt(lockFile(join(execRoot, 'gantryd.lock')), (lock) => lock.release());
+  if (options.pidfile) house.adopt(writePidfile(options.pidfile), (path) => unlinkSync(path));
+
+  const store = house.use(await openStore(join(dataRoot, 'gantry.db')));
+  const common = { dataRoot, execRoot, clock, ids, store };
+  const images = await createImages({ ...common, log: log.child('images'), insecureRegistries: options.insecureRegistries, registryMirrors: options.registryMirrors });
+  const volumes = await createVolumes({ ...common, log: log.child('volumes') });
+  const network = house.use(
+    await createNetwork({
+      ...common,
+      log: log.child('network'),
+      defaultAddressPools: options.defaultAddressPools,
+      ...(options.bip === undefined ? {} : { bip: options.bip }),
+      ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+    }),
+  );
+  const runtime = await createRuntime({ ...common, log: log.child('runtime'), cgroupParent: options.cgroupParent, runtimes: options.runtimes, defaultRuntime: options.defaultRuntime });
+  const engine = house.use(createEngine({ ...common, ...options, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }));
+  await engine.start();
+
+  const docker = createDockerApi({ engine, version: VERSION, log: log.child('docker'), clock, defaults: { runtime: options.defaultRuntime, cgroupParent: options.cgroupParent, logOptions: options.logOptions } });
+  for (const host of options.hosts) {
+    house.use(await listen({ host, group: options.group, tls: options.tls, log: log.child('http') }, docker));
+  }
+  process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
+  const signal = await terminated();
+  log.info('stopping; containers go on', { signal });
+}
+
+/** Only root may look inside; containers reach their own mounts by descriptor. */
+function makeRoot(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o711 });
+  chmodSync(path, 0o711);
+}
+
+function writePidfile(path: string): string {
+  writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
+  return path;
+}
+
+function terminated(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    process.on('SIGHUP', () => undefined);
+  });
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    const hint = error instanceof GantryError && error.hint ? `\n${error.hint}` : '';
+    process.stderr.write(`gantryd: ${describe(error)}${hint}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,43 @@
+export const DAEMON_HELP = `Usage: gantryd [OPTIONS]
+
+Runs containers on this host and serves the Docker Engine API. Containers go on when it stops.
+
+Where it listens
+  -H, --host ADDRESS            unix:///path or tcp://address:port; repeatable (default unix:///run/gantry/gantry.sock)
+  -G, --group GROUP             group that may use the unix socket (default docker, if there is one)
+      --tlsverify               serve tcp with TLS and ask clients for a certificate
+      --tlscacert FILE          authority that signs clients' certificates (default /etc/gantry/tls/ca.pem)
+      --tlscert FILE            the daemon's certificate (default /etc/gantry/tls/cert.pem)
+      --tlskey FILE             its key (default /etc/gantry/tls/key.pem)
+      --tls=false               allow tcp without TLS, on loopback only
+
+Where it keeps things
+      --data-root DIRECTORY     images, containers, volumes (default /var/lib/gantry)
+      --exec-root DIRECTORY     sockets, namespaces, run-time state (default /run/gantry)
+  -p, --pidfile FILE            write the process id here
+      --config-file FILE        JSON with the same names as dockerd's (default /etc/gantry/daemon.json)
+
+Networks
+      --bip CIDR                address of the default bridge
+      --default-address-pool base=CIDR,size=BITS
+                                where networks take their subnets from; repeatable
+      --mtu BYTES               MTU of the default bridge (default: the uplink's)
+
+Images
+      --insecure-registry HOST[:PORT]
+                                allow plain HTTP or an unknown certificate; repeatable
+      --registry-mirror URL     ask this registry first; repeatable
+
+Containers
+      --default-runtime NAME    crun or runc, or one added (default crun)
+      --add-runtime NAME=PATH   another OCI runtime; repeatable
+      --cgroup-parent PATH      cgroup above all containers (default /gantry)
+      --log-opt KEY=VALUE       default log option of new containers; repeatable
+
+The daemon itself
+      --label KEY=VALUE         shown by info; repeatable
+  -l, --log-level LEVEL         debug, info, warn, error or fatal (default info)
+  -D, --debug                   the same as --log-level debug
+  -v, --version                 print the version and exit
+  -h, --help                    print this and exit
+`;

@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { describe, invalid, LOG_LEVELS, type LogLevel } from '../base/index.ts';
+
+/** What the operator asked of the daemon: dockerd's flags and daemon.json keys, under their names. */
+export interface DaemonOptions {
+  hosts: string[];
+  dataRoot: string;
+  execRoot: string;
+  pidfile: string | undefined;
+  bip: string | undefined;
+  defaultAddressPools: { base: string; size: number }[];
+  mtu: number | undefined;
+  insecureRegistries: string[];
+  registryMirrors: string[];
+  logLevel: LogLevel;
+  labels: string[];
+  defaultRuntime: string;
+  runtimes: Record<string, { path: string; args: string[] }>;
+  cgroupParent: string;
+  group: string;
+  tls: { verify: boolean; ca: string; certificate: string; key: string } | undefined;
+  /** `--tls=false` said by name: tcp on loopback without TLS is wanted. */
+  plainTcp: boolean;
+  /** Options new containers get for their log unless they name some. */
+  logOptions: Record<string, string>;
+}
+
+const FLAGS = {
+  host: { type: 'string', short: 'H', multiple: true },
+  'data-root': { type: 'string' },
+  'exec-root': { type: 'string' },
+  pidfile: { type: 'string', short: 'p' },
+  'config-file': { type: 'string' },
+  bip: { type: 'string' },
+  'default-address-pool': { type: 'string', multiple: true },
+  mtu: { type: 'string' },
+  'insecure-registry': { type: 'string', multiple: true },
+  'registry-mirror': { type: 'string', multiple: true },
+  'log-level': { type: 'string', short: 'l' },
+  'log-opt': { type: 'string', multiple: true },
+  label: { type: 'string', multiple: true },
+  'default-runtime': { type: 'string' },
+  'add-runtime': { type: 'string', multiple: true },
+  'cgroup-parent': { type: 'string' },
+  group: { type: 'string', short: 'G' },
+  debug: { type: 'boolean', short: 'D' },
+  tls: { type: 'string' },
+  tlsverify: { type: 'boolean' },
+  tlscacert: { type: 'string' },
+  tlscert: { type: 'string' },
+  tlskey: { type: 'string' },
+  version: { type: 'boolean', short: 'v' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** daemon.json's plural or nested keys, and the flags they stand for. */
+const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
+  hosts: 'host',
+  'data-root': 'data-root',
+  'exec-root': 'exec-root',
+  pidfile: 'pidfile',
+  bip: 'bip',
+  'default-address-pools': 'default-address-pool',
+  mtu: 'mtu',
+  'insecure-registries': 'insecure-registry',
+  'registry-mirrors': 'registry-mirror',
+  'log-level': 'log-level',
+  'log-opts': 'log-opt',
+  labels: 'label',
+  'default-runtime': 'default-runtime',
+  runtimes: 'add-runtime',
+  'cgroup-parent': 'cgroup-parent',
+  group: 'group',
+  debug: 'debug',
+  tls: 'tls',
+  tlsverify: 'tlsverify',
+  tlscacert: 'tlscacert',
+  tlscert: 'tlscert',
+  tlskey: 'tlskey',
+};
+
+type Raw = { -readonly [K in keyof typeof FLAGS]?: string | string[] | boolean };
+
+export type ParsedCommandLine = { kind: 'run'; options: DaemonOptions } | { kind: 'help' } | { kind: 'version' };
+
+/** Reads flags and the configuration file. A key given in both places is refused by name, as dockerd does. */
+export function parseDaemonOptions(argv: readonly string[], readFile = (path: string) => readFileSync(path, 'utf8')): ParsedCommandLine {
+  const flags = parseFlags(argv);
+  if (flags.help) return { kind: 'help' };
+  if (flags.version) return { kind: 'version' };
+  const path = (flags['config-file'] as string | undefined) ?? '/etc/gantry/daemon.json';
+  const file = parseFile(path, flags['config-file'] !== undefined, readFile);
+  for (const key of Object.keys(file) as (keyof Raw)[]) {
+    if (flags[key] !== undefined) throw invalid(`the option "${key}" is given both as a flag and in ${path}`, 'Keep one of the two.');
+  }
+  return { kind: 'run', options: resolve({ ...file, ...flags }) };
+}
+
+function parseFlags(argv: readonly string[]): Raw {
+  const args = argv.map((a) => (a === '--tls' ? '--tls=true' : a));
+  try {
+    return parseArgs({ args, options: FLAGS, allowPositionals: false, strict: true }).values as Raw;
+  } catch (error) {
+    throw invalid(describe(error).split('. To specify')[0] ?? '', "See 'gantryd --help'.");
+  }
+}
+
+function parseFile(path: string, required: boolean, readFile: (path: string) => string): Raw {
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw invalid(`cannot read the configuration file ${path}: ${describe(error)}`);
+  }
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw invalid(`the configuration file ${path} is not JSON: ${describe(error)}`);
+  }
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid(`the configuration file ${path} must hold a JSON object`);
+  const raw: Raw = {};
+  for (const [key, value] of Object.entries(document)) {
+    const flag = FILE_KEYS[key];
+    if (!flag) throw invalid(`the configuration file ${path} has a key that is not known: ${key}`);
+    raw[flag] = fileValue(flag, value, path);
+  }
+  return raw;
+}
+
+function fileValue(flag: keyof typeof FLAGS, value: unknown, path: string): string | string[] | boolean {
+  if (flag === 'default-address-pool' && Array.isArray(value)) return value.map((p: { base: string; size: number }) => `base=${p.base},size=${p.size}`);
+  if (flag === 'add-runtime' && typeof value === 'object' && value !== null) {
+    return Object.entries(value as Record<string, { path: string; runtimeArgs?: string[] }>).map(([name, r]) => [name, r.path, ...(r.runtimeArgs ?? [])].join('='));
+  }
+  if (flag === 'log-opt' && typeof value === 'object' && value !== null) return Object.entries(value as Record<string, unknown>).map(([k, v]) => `${k}=${v}`);
+  if (FLAGS[flag].type === 'boolean' && typeof value === 'boolean') return value;
+  if ('multiple' in FLAGS[flag] && Array.isArray(value) && value.every((v) => typeof v === 'string')) return value as string[];
+  if (!('multiple' in FLAGS[flag]) && ['string', 'number', 'boolean'].includes(typeof value)) return String(value);
+  throw invalid(`the configuration file ${path} has a value of the wrong type for "${flag}"`);
+}
+
+function resolve(raw: Raw): DaemonOptions {
+  const text = (key: keyof Raw) => raw[key] as string | undefined;
+  const many = (key: keyof Raw) => (raw[key] as string[] | undefined) ?? [];
+  const level = raw.debug ? 'debug' : (text('log-level') ?? 'info');
+  if (!LOG_LEVELS.includes(level as LogLevel)) throw invalid(`--log-level ${level} is not known`, `Use one of ${LOG_LEVELS.join(', ')}.`);
+  const mtu = text('mtu');
+  if (mtu !== undefined && !(Number(mtu) >= 68 && Number(mtu) <= 65535)) throw invalid(`--mtu ${mtu} is not between 68 and 65535`);
+  const hosts = many('host');
+  const verify = raw.tlsverify === true;
+  const tls = verify || text('tls') === 'true';
+  const home = '/etc/gantry/tls';
+  const options: DaemonOptions = {
+    hosts: hosts.length > 0 ? hosts : ['unix:///run/gantry/gantry.sock'],
+    dataRoot: text('data-root') ?? '/var/lib/gantry',
+    execRoot: text('exec-root') ?? '/run/gantry',
+    pidfile: text('pidfile'),
+    bip: text('bip'),
+    defaultAddressPools: many('default-address-pool').map(parsePool),
+    mtu: mtu === undefined || mtu === '0' ? undefined : Number(mtu),
+    insecureRegistries: many('insecure-registry'),
+    registryMirrors: many('registry-mirror'),
+    logLevel: level as LogLevel,
+    labels: many('label'),
+    defaultRuntime: text('default-runtime') ?? 'crun',
+    runtimes: Object.fromEntries(many('add-runtime').map(parseRuntime)),
+    cgroupParent: text('cgroup-parent') ?? '/gantry',
+    group: text('group') ?? 'docker',
+    tls: tls ? { verify, ca: text('tlscacert') ?? `${home}/ca.pem`, certificate: text('tlscert') ?? `${home}/cert.pem`, key: text('tlskey') ?? `${home}/key.pem` } : undefined,
+    plainTcp: text('tls') === 'false',
+    logOptions: Object.fromEntries(many('log-opt').map((o) => splitOnce(o, '--log-opt'))),
+  };
+  for (const label of options.labels) splitOnce(label, '--label');
+  for (const host of options.hosts) checkHost(host, options);
+  for (const root of [options.dataRoot, options.execRoot]) if (!root.startsWith('/')) throw invalid(`${root} must be an absolute path`);
+  return options;
+}
+
+/** Plain tcp gives root to whoever can connect: it needs mutual TLS, or loopback and the request by name. */
+function checkHost(host: string, options: DaemonOptions): void {
+  if (/^unix:\/\/\/./.test(host) || host.startsWith('/')) return;
+  const tcp = /^tcp:\/\/(\[[0-9a-f:]+\]|[^:/]*):(\d+)$/i.exec(host);
+  if (!tcp) throw invalid(`the address ${host} is not understood`, 'Use unix:///path or tcp://address:port.');
+  if (options.tls?.verify) return;
+  const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(tcp[1] ?? '');
+  if (loopback && options.plainTcp) return;
+  throw invalid(
+    `refusing to listen on ${host} without mutual TLS: whoever can connect would be root on this host`,
+    loopback ? 'Add --tlsverify with --tlscacert, --tlscert and --tlskey, or say --tls=false to allow it on loopback.' : 'Add --tlsverify with --tlscacert, --tlscert and --tlskey.',
+  );
+}
+
+function parsePool(text: string): { base: string; size: number } {
+  const match = /^base=([0-9./]+),size=(\d{1,2})$/.exec(text);
+  if (!match) throw invalid(`--default-address-pool ${text} is not understood`, 'Write base=10.10.0.0/16,size=24.');
+  return { base: match[1] ?? '', size: Number(match[2]) };
+}
+
+function parseRuntime(text: string): [string, { path: string; args: string[] }] {
+  const [name = '', path = '', ...args] = text.split('=');
+  if (!name || !path) throw invalid(`--add-runtime ${text} is not understood`, 'Write NAME=/path/to/runtime.');
+  return [name, { path, args }];
+}
+
+function splitOnce(text: string, flag: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw invalid(`${flag} ${text} is not understood`, 'Write KEY=VALUE.');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
