@@ -134,7 +134,7 @@ export class Lifecycle {
     );
     waiters.exited(record.id, { exitCode, error: words }, true);
     if (reason === 'restart') this.#parts.log.warn('a restart failed', { container: record.name, error: words });
-    if (record.spec.autoRemove && reason !== 'user') await this.#removeContainer(after.id);
+    if (record.spec.autoRemove) this.#removeLater(after);
   }
 
   /** The process of a run has ended, now or while no daemon was there. */
@@ -180,7 +180,12 @@ export class Lifecycle {
     decisions.add(id, decision.restart ? 'restart' : 'no restart', decision.why);
     void queue.run(id, () => dismantle(this.#parts, ended)).catch((error) => log.error('a run could not be taken down whole', { container: ended.name, error: describe(error) }));
     if (decision.restart) this.#planRestart(id, decision.delay);
-    else if (ended.spec.autoRemove) await this.#removeContainer(id).catch((error) => log.error('automatic removal failed', { container: ended.name, error: describe(error) }));
+    else if (ended.spec.autoRemove) this.#removeLater(ended);
+  }
+
+  /** Not awaited: this may run inside the container's queue, which the removal joins. */
+  #removeLater(record: ContainerRecord): void {
+    void this.#removeContainer(record.id).catch((error) => this.#parts.log.error('automatic removal failed', { container: record.name, error: describe(error) }));
   }
 
   #planRestart(id: string, delay: number): void {

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { parseDaemonOptions } from './options.ts';
+
+const none = () => {
+  throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+};
+const parse = (argv: string[], file?: unknown) => {
+  const parsed = parseDaemonOptions(argv, file === undefined ? none : () => JSON.stringify(file));
+  assert.equal(parsed.kind, 'run');
+  return parsed.kind === 'run' ? parsed.options : assert.fail();
+};
+
+suite('gantryd options', () => {
+  test('parseDaemonOptions() has defaults for everything', () => {
+    const options = parse([]);
+    assert.deepEqual(options.hosts, ['unix:///run/gantry/gantry.sock']);
+    assert.equal(options.dataRoot, '/var/lib/gantry');
+    assert.equal(options.defaultRuntime, 'crun');
+  });
+
+  test('parseDaemonOptions() refuses tcp without mutual TLS, naming the address', () => {
+    assert.throws(() => parse(['-H', 'tcp://0.0.0.0:2375']), /tcp:\/\/0\.0\.0\.0:2375/);
+    assert.throws(() => parse(['-H', 'tcp://0.0.0.0:2375', '--tls=false']), /without mutual TLS/);
+    assert.throws(() => parse(['-H', 'tcp://127.0.0.1:2375']), /without mutual TLS/);
+    assert.throws(() => parse(['-H', 'tcp://0.0.0.0:2376', '--tls']), /without mutual TLS/);
+  });
+
+  test('parseDaemonOptions() allows tcp with --tlsverify, and on loopback when asked by name', () => {
+    assert.equal(parse(['-H', 'tcp://0.0.0.0:2376', '--tlsverify']).tls?.verify, true);
+    assert.equal(parse(['-H', 'tcp://127.0.0.1:2375', '--tls=false']).plainTcp, true);
+  });
+
+  test('parseDaemonOptions() reads daemon.json and names a key that is not known', () => {
+    assert.deepEqual(parse(['--config-file', 'x'], { 'insecure-registries': ['r:1'], mtu: 1300 }).insecureRegistries, ['r:1']);
+    assert.throws(() => parse(['--config-file', 'x'], { colour: 1 }), /not known: colour/);
+  });
+
+  test('parseDaemonOptions() refuses an option that is given twice', () => {
+    assert.throws(() => parse(['--config-file', 'x', '--bip', '10.0.0.1/24'], { bip: '10.1.0.1/24' }), /"bip" is given both/);
+  });
+
+  test('parseDaemonOptions() names an unknown flag and a bad value', () => {
+    assert.throws(() => parse(['--nope']), /--nope/);
+    assert.throws(() => parse(['--log-level', 'loud']), /--log-level loud/);
+    assert.throws(() => parse(['--default-address-pool', '10.0.0.0/8']), /--default-address-pool 10\.0\.0\.0\/8/);
+  });
+});
