@@ -10,3 +10,4 @@ export * from './proc.ts';
 export * from './processes.ts';
 export * from './rooted.ts';
 export * from './sockets.ts';
+export * from './system-cpu.ts';

@@ -1,16 +1,236 @@
+/**
+ * The kernel calls that Node lacks, by FFI: the one file that knows koffi. The library is loaded at the first call.
+ * A call that fails throws an error shaped as Node's own (`code`, `errno`, `syscall`, `path`), so that `errnoOf` reads both.
+ */
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+
+type Native = (...args: unknown[]) => number;
+interface NativeFunction extends Native {
+  async(...args: unknown[]): void;
+}
+interface PollHandle {
+  stop(): void;
+  close(): void;
+  unref?(): void;
+}
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: string[]): NativeFunction };
+  errno(): number;
+  node: { poll(fd: number, options: { readable: boolean }, callback: () => void): PollHandle };
+}
+
 /** Mount flags (linux/mount.h). */
 export const MS = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, REMOUNT: 32, BIND: 4096, MOVE: 8192, REC: 16384, UNBINDABLE: 1 << 17, PRIVATE: 1 << 18, SLAVE: 1 << 19, SHARED: 1 << 20, RELATIME: 1 << 21 } as const;
 /** umount2 flags. */
 export const MNT = { FORCE: 1, DETACH: 2, EXPIRE: 4, NOFOLLOW: 8 } as const;
-export declare function mount(source: string, target: string, fstype: string, flags: number, data: string): void;
-export declare function umount2(target: string, flags: number): Promise<void>;
-export declare function mknod(path: string, mode: number, device: { major: number; minor: number }): void;
+/** Open flags that node:fs does not name. */
+export const O_PATH = 0o10000000;
+export const O_CLOEXEC = 0o2000000;
+
+// Numbers of calls that the C library may not wrap; they are the same on x86-64 and arm64.
+const SYS = { pidfdSendSignal: 424, pidfdOpen: 434, openat2: 437, mountSetattr: 442 } as const;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_RECURSIVE = 0x8000;
+const RESOLVE_IN_ROOT = 0x10;
+const RESOLVE_NO_MAGICLINKS = 0x02;
+
+const require = createRequire(import.meta.url);
+let koffi: Koffi | undefined;
+let library: ReturnType<Koffi['load']> | undefined;
+const functions = new Map<string, NativeFunction>();
+
+function loadKoffi(): Koffi {
+  koffi ??= require('koffi') as Koffi;
+  return koffi;
+}
+
+/** `key` is the name, followed by `#variant` where one C function is called with several signatures. */
+function native(key: string, result: string, ...parameters: string[]): NativeFunction {
+  let found = functions.get(key);
+  if (!found) {
+    library ??= loadKoffi().load(null);
+    found = library.func(key.split('#', 1)[0] as string, result, parameters);
+    functions.set(key, found);
+  }
+  return found;
+}
+
+function failure(syscall: string, errno: number, path: string | undefined): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno);
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`);
+  return Object.assign(error, { code, errno: -errno, syscall }, path === undefined ? {} : { path });
+}
+
+function check(result: number, syscall: string, path?: string): number {
+  if (result < 0) throw failure(syscall, loadKoffi().errno(), path);
+  return result;
+}
+
+/** mount(2). Takes well under a millisecond for bind, tmpfs and overlay, hence synchronous. */
+export function mount(source: string, target: string, fstype: string, flags: number, data: string): void {
+  const call = native('mount', 'int', 'const char *', 'const char *', 'const char *', 'ulong', 'const char *');
+  check(call(source, target, fstype, flags, data), 'mount', target);
+}
+
+/** umount2(2) on a worker thread: it may wait until a file system has written everything. */
+export function umount2(target: string, flags: number): Promise<void> {
+  const call = native('umount2', 'int', 'const char *', 'int');
+  return new Promise((resolve, reject) => {
+    call.async(target, flags, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(failure('umount2', loadKoffi().errno(), target));
+      else resolve();
+    });
+  });
+}
+
+/** mount_setattr(2) on a whole tree of mounts: makes it read-only. */
+export function setTreeReadonly(target: string): void {
+  const attributes = Buffer.alloc(32);
+  attributes.writeBigUInt64LE(1n, 0);
+  const call = native('syscall#mount_setattr', 'long', 'long', 'long', 'const char *', 'long', 'const void *', 'long');
+  check(call(SYS.mountSetattr, AT_FDCWD, target, AT_RECURSIVE, attributes, attributes.length), 'mount_setattr', target);
+}
+
+/** `mode` holds the file type too (S_IFCHR, S_IFBLK, S_IFIFO …). */
+export function mknod(path: string, mode: number, device: { major: number; minor: number }): void {
+  const { major, minor } = device;
+  const number = ((BigInt(major) & 0xfffn) << 8n) | (BigInt(minor) & 0xffn) | ((BigInt(minor) & 0xfff00n) << 12n) | ((BigInt(major) & 0xfffff000n) << 32n);
+  check(native('mknod', 'int', 'const char *', 'uint', 'uint64')(path, mode, number), 'mknod', path);
+}
+
 /** Nanoseconds since the epoch, set on the link itself when `path` is one. */
-export declare function setTimes(path: string, accessed: bigint, modified: bigint): void;
-export declare function setXattr(path: string, name: string, value: Uint8Array): void;
-export declare function getXattr(path: string, name: string): Buffer | undefined;
-export declare function listXattrs(path: string): string[];
-export declare function becomeSubreaper(): void;
-export declare function setWindowSize(fd: number, size: { rows: number; columns: number }): void;
+export function setTimes(path: string, accessed: bigint, modified: bigint): void {
+  const times = Buffer.alloc(32);
+  writeTime(times, 0, accessed);
+  writeTime(times, 16, modified);
+  const call = native('utimensat', 'int', 'int', 'const char *', 'const void *', 'int');
+  check(call(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+function writeTime(into: Buffer, offset: number, nanoseconds: bigint): void {
+  // The kernel wants a fraction that is not negative, also before 1970.
+  const fraction = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  into.writeBigInt64LE((nanoseconds - fraction) / 1_000_000_000n, offset);
+  into.writeBigInt64LE(fraction, offset + 8);
+}
+
+/** Of the link itself when `path` is one. */
+export function setXattr(path: string, name: string, value: Uint8Array): void {
+  const call = native('lsetxattr', 'int', 'const char *', 'const char *', 'const void *', 'size_t', 'int');
+  check(call(path, name, Buffer.from(value), value.length, 0), 'lsetxattr', path);
+}
+
+const XATTR_MAX = 65536;
+
+/** Undefined when the file has no such attribute, or its file system has none at all. */
+export function getXattr(path: string, name: string): Buffer | undefined {
+  const value = Buffer.allocUnsafe(XATTR_MAX);
+  const size = native('lgetxattr', 'long', 'const char *', 'const char *', 'void *', 'size_t')(path, name, value, XATTR_MAX);
+  if (size >= 0) return Buffer.from(value.subarray(0, size));
+  const error = failure('lgetxattr', loadKoffi().errno(), path);
+  if (error.code === 'ENODATA' || error.code === 'ENOTSUP') return undefined;
+  throw error;
+}
+
+export function listXattrs(path: string): string[] {
+  const names = Buffer.allocUnsafe(XATTR_MAX);
+  const size = native('llistxattr', 'long', 'const char *', 'void *', 'size_t')(path, names, XATTR_MAX);
+  if (size < 0) {
+    const error = failure('llistxattr', loadKoffi().errno(), path);
+    if (error.code === 'ENOTSUP') return [];
+    throw error;
+  }
+  return names.toString('utf8', 0, size).split('\0').filter((name) => name !== '');
+}
+
+/** openat2(2): `path` is resolved as if the directory `rootFd` were `/`. The descriptor closes on exec. */
+export function openat2InRoot(rootFd: number, path: string, flags: number, mode: number): number {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
+  const call = native('syscall#openat2', 'long', 'long', 'long', 'const char *', 'const void *', 'long');
+  return Number(check(call(SYS.openat2, rootFd, path, how, how.length), 'openat2', path));
+}
+
+/** Orphans below us become our children, so that their end can be seen. */
+export function becomeSubreaper(): void {
+  check(native('prctl', 'int', 'int', 'ulong', 'ulong', 'ulong', 'ulong')(36, 1, 0, 0, 0), 'prctl');
+}
+
+/** TIOCSWINSZ. `fd` may be the master or the slave side of a terminal. */
+export function setWindowSize(fd: number, size: { rows: number; columns: number }): void {
+  const data = Buffer.alloc(8);
+  data.writeUInt16LE(size.rows, 0);
+  data.writeUInt16LE(size.columns, 2);
+  check(native('ioctl', 'int', 'int', 'ulong', 'const void *')(fd, 0x5414, data), 'ioctl TIOCSWINSZ');
+}
+
 /** Both ends close on exec. */
-export declare function createPipe(): { readEnd: number; writeEnd: number };
+export function createPipe(): { readEnd: number; writeEnd: number } {
+  const ends = Buffer.alloc(8);
+  check(native('pipe2', 'int', 'void *', 'int')(ends, O_CLOEXEC), 'pipe2');
+  return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) };
+}
+
+/** Takes the exclusive flock(2) of an open file; false when another open file has it. */
+export function tryLock(fd: number): boolean {
+  if (native('flock', 'int', 'int', 'int')(fd, 2 | 4) === 0) return true;
+  const error = failure('flock', loadKoffi().errno(), undefined);
+  if (error.code === 'EAGAIN') return false;
+  throw error;
+}
+
+/** A descriptor that names one process for ever, however pids are used again. Undefined when the process is gone. */
+export function openPidfd(pid: number): number | undefined {
+  const fd = Number(native('syscall#pidfd_open', 'long', 'long', 'long', 'long')(SYS.pidfdOpen, pid, 0));
+  if (fd >= 0) return fd;
+  const error = failure('pidfd_open', loadKoffi().errno(), undefined);
+  if (error.code === 'ESRCH' || error.code === 'EINVAL') return undefined;
+  throw error;
+}
+
+/** False when the process is gone. */
+export function signalPidfd(pidfd: number, signal: number): boolean {
+  const call = native('syscall#pidfd_send_signal', 'long', 'long', 'long', 'long', 'const void *', 'long');
+  if (Number(call(SYS.pidfdSendSignal, pidfd, signal, null, 0)) === 0) return true;
+  const error = failure('pidfd_send_signal', loadKoffi().errno(), undefined);
+  if (error.code === 'ESRCH') return false;
+  throw error;
+}
+
+/** Calls `onReadable` (once or more) when `fd` can be read, until the returned function is called. Call that before closing `fd`. */
+export function pollReadable(fd: number, onReadable: () => void): () => void {
+  const handle = loadKoffi().node.poll(fd, { readable: true }, onReadable);
+  return () => handle.close();
+}
+
+/** A connected SOCK_SEQPACKET socket, non-blocking, closing on exec. `path` must fit into 107 bytes. */
+export function connectSeqpacketFd(path: string): { fd: number } | { error: NodeJS.ErrnoException } {
+  const name = Buffer.from(path);
+  const address = Buffer.alloc(2 + name.length + 1);
+  address.writeUInt16LE(1, 0);
+  name.copy(address, 2);
+  const fd = check(native('socket', 'int', 'int', 'int', 'int')(1, 5 | O_CLOEXEC | 0o4000, 0), 'socket');
+  if (native('connect', 'int', 'int', 'const void *', 'uint')(fd, address, address.length) === 0) return { fd };
+  const error = failure('connect', loadKoffi().errno(), path);
+  native('close', 'int', 'int')(fd);
+  return { error };
+}
+
+/** shutdown(2) of the writing side: the peer reads end of file. */
+export function shutdownWriting(fd: number): void {
+  check(native('shutdown', 'int', 'int', 'int')(fd, 1), 'shutdown');
+}
+
+/** SO_PEERCRED of a connected Unix socket. */
+export function readPeerCredentials(fd: number): { pid: number; uid: number; gid: number } {
+  const data = Buffer.alloc(12);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(data.length, 0);
+  check(native('getsockopt', 'int', 'int', 'int', 'int', 'void *', 'void *')(fd, 1, 17, data, length), 'getsockopt SO_PEERCRED');
+  return { pid: data.readInt32LE(0), uid: data.readUInt32LE(4), gid: data.readUInt32LE(8) };
+}
