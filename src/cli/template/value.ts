@@ -58,11 +58,14 @@ function showNumber(value: number): string {
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
+/** A whole number that JSON.stringify writes digit by digit. TypeScript's library does not know `rawJSON` yet. */
+const exact = (value: bigint): unknown => (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
+
 /** JSON as Go's encoder writes it; `escapeHtml` also writes `<`, `>` and `&` as \u escapes. */
 export function toJson(value: Value, escapeHtml: boolean): string {
   const text = JSON.stringify(value, (_key, inner: unknown) => {
     if (inner instanceof Row) return inner.toObject();
-    return typeof inner === 'bigint' ? JSON.rawJSON(inner.toString()) : inner;
+    return typeof inner === 'bigint' ? exact(inner) : inner;
   });
   const safe = (text ?? 'null').replace(/[\u2028\u2029]/g, (c) => (c === '\u2028' ? '\\u2028' : '\\u2029'));
   return escapeHtml ? escapeMarkup(safe) : safe;
