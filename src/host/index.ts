@@ -11,3 +11,4 @@ export * from './processes.ts';
 export * from './rooted.ts';
 export * from './sockets.ts';
 export * from './system-cpu.ts';
+export * as netlink from './netlink/index.ts';

@@ -1,0 +1,3 @@
+export * from './route.ts';
+export { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, netlinkError } from './socket.ts';
+export * from './namespace.ts';

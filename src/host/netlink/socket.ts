@@ -1,0 +1,164 @@
+import koffi from 'koffi';
+import { getSystemErrorName } from 'node:util';
+import { GantryError } from '../../base/index.ts';
+import { decodeAttributes, decodeMessages, encodeMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, textOf, type Message, type Received } from './message.ts';
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const MSG_DONTWAIT = 0x40;
+const EAGAIN = 11;
+const RECEIVE_BYTES = 256 * 1024;
+/** The kernel takes one datagram at most this large with the default send buffer. */
+const BATCH_BYTES = 64 * 1024;
+
+const libc = koffi.load(null);
+const socket = libc.func('int socket(int, int, int)');
+const close = libc.func('int close(int)');
+const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint32_t)');
+const send = libc.func('int64_t send(int, const void *, size_t, int)');
+const recv = libc.func('int64_t recv(int, void *, size_t, int)');
+
+export interface Answer {
+  /** 0, or the negative error number of the kernel. */
+  error: number;
+  /** What the kernel says about it, often empty. */
+  text: string;
+}
+
+/**
+ * A conversation with the kernel's networking. It stays in the network namespace of the thread that opened it, so one
+ * opened inside a container's namespace configures that container from anywhere, without a process.
+ */
+export class NetlinkSocket implements Disposable {
+  readonly #descriptor: number;
+  #sequence = 0;
+  #open = true;
+  // One conversation at a time: the answers of two would mix.
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(protocol: number) {
+    this.#descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
+    if (this.#descriptor < 0) throw new GantryError('internal', `Could not open a netlink socket: errno ${koffi.errno()}`);
+    const on = new Uint8Array([1, 0, 0, 0]);
+    setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
+    setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);
+  }
+
+  /**
+   * Sends all messages in as few datagrams as possible, off the main thread (the kernel may wait for its own lock), and
+   * resolves to the answer of each, in order. One that fails does not keep the others from being done.
+   */
+  transact(messages: readonly Message[]): Promise<Answer[]> {
+    return this.#inTurn(async () => {
+      const answers: Answer[] = [];
+      for (const batch of this.#batches(messages)) answers.push(...(await this.#exchange(batch)));
+      return answers;
+    });
+  }
+
+  /** `transact` that fails with the first error, which names `what[i]`. Error numbers in `tolerated` count as success. */
+  async require(messages: readonly Message[], what: (index: number) => string, tolerated: readonly number[] = []): Promise<void> {
+    const answers = await this.transact(messages);
+    answers.forEach((answer, index) => {
+      if (answer.error !== 0 && !tolerated.includes(-answer.error)) throw netlinkError(what(index), answer);
+    });
+  }
+
+  /** Every object that the request asks for. */
+  dump(message: Message): Promise<Received[]> {
+    return this.#inTurn(async () => {
+      const sequence = ++this.#sequence;
+      await this.#send(encodeMessage({ ...message, flags: message.flags | NLM_F_REQUEST | NLM_F_DUMP }, sequence));
+      const found: Received[] = [];
+      for (;;) {
+        for (const received of this.#receive(0)) {
+          if (received.sequence !== sequence) continue;
+          if (received.type === NLMSG_ERROR) throw netlinkError('listing', answerOf(received));
+          if (received.type === NLMSG_DONE) return found;
+          found.push({ ...received, body: Buffer.from(received.body) });
+        }
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    close(this.#descriptor);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work, work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  *#batches(messages: readonly Message[]): Generator<{ data: Buffer; first: number; count: number }> {
+    let parts: Buffer[] = [];
+    let size = 0;
+    for (const message of messages) {
+      const encoded = encodeMessage({ ...message, flags: message.flags | NLM_F_REQUEST | NLM_F_ACK }, ++this.#sequence);
+      if (size + encoded.length > BATCH_BYTES) {
+        yield { data: Buffer.concat(parts), first: this.#sequence - parts.length, count: parts.length };
+        parts = [];
+        size = 0;
+      }
+      parts.push(encoded);
+      size += encoded.length;
+    }
+    if (parts.length > 0) yield { data: Buffer.concat(parts), first: this.#sequence - parts.length + 1, count: parts.length };
+  }
+
+  async #exchange({ data, first, count }: { data: Buffer; first: number; count: number }): Promise<Answer[]> {
+    await this.#send(data);
+    const answers = new Map<number, Answer>();
+    // The kernel has done the work when send() returns, so every answer is waiting.
+    while (answers.size < count) {
+      for (const received of this.#receive(MSG_DONTWAIT)) {
+        if (received.type === NLMSG_ERROR) answers.set(received.sequence - first, answerOf(received));
+      }
+    }
+    return Array.from({ length: count }, (_, index) => answers.get(index) ?? { error: 0, text: '' });
+  }
+
+  #send(data: Buffer): Promise<void> {
+    if (!this.#open) return Promise.reject(new GantryError('internal', 'The netlink socket is closed'));
+    return new Promise((resolve, reject) => {
+      send.async(this.#descriptor, data, data.length, 0, (error: unknown, sent: number | bigint) => {
+        if (error) reject(error);
+        else if (Number(sent) !== data.length) reject(new GantryError('internal', `The kernel did not take a netlink request of ${data.length} bytes`));
+        else resolve();
+      });
+    });
+  }
+
+  #receive(flags: number): Received[] {
+    const length = Number(recv(this.#descriptor, receiveBuffer, receiveBuffer.length, flags));
+    if (length < 0) {
+      const errno = koffi.errno();
+      throw new GantryError('internal', errno === EAGAIN ? 'The kernel left a netlink request without an answer' : `Could not read from a netlink socket: errno ${errno}`);
+    }
+    return decodeMessages(receiveBuffer.subarray(0, length));
+  }
+}
+
+// Shared by all sockets: it is read to the end before anything else runs.
+const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+
+function answerOf(received: Received): Answer {
+  const error = received.body.readInt32LE(0);
+  // With a capped answer the original header (16 bytes) follows, then the attributes.
+  return { error, text: error === 0 ? '' : textOf(decodeAttributes(received.body, 20).get(1)) };
+}
+
+export function netlinkError(what: string, answer: Answer): GantryError {
+  const name = getSystemErrorName(answer.error);
+  return new GantryError('internal', `${what} failed: ${name}${answer.text ? ` (${answer.text})` : ''}`, { cause: Object.assign(new Error(name), { code: name }) });
+}
