@@ -29,6 +29,8 @@ export interface Network extends AsyncDisposable {
 export interface AttachRequest {
   containerId: string;
   spec: ContainerSpec;
+  /** For messages; the container's short id when absent. */
+  name?: string;
 }
 
 export interface Attachment {

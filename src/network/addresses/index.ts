@@ -1,0 +1,3 @@
+export * from './allocator.ts';
+export * from './choose.ts';
+export * from './ipv4.ts';

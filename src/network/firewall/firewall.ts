@@ -1,0 +1,124 @@
+import { describe, GantryError, type Clock, type Log } from '../../base/index.ts';
+import { isIntact } from './intact.ts';
+import { keyOf, renderChange, renderTable, type Forwarding, type RuleSettings } from './rules.ts';
+import { acceptWhereForwardingIsDropped } from './foreign.ts';
+import type { Nftables } from './nftables.ts';
+
+/** Checks follow changes of anyone's rules at most this often, so a flush is mended well within a second. */
+const CHECK_MILLISECONDS = 400;
+
+interface Change {
+  remove: Forwarding[];
+  add: Forwarding[];
+  settle: PromiseWithResolvers<void>;
+}
+
+/**
+ * Our own table in nftables. What it should hold is in memory; changes that come together become one transaction; and
+ * when someone flushes the rules, the whole table is put back.
+ */
+export class Firewall {
+  readonly #settings: RuleSettings;
+  readonly #nftables: Nftables;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #wanted = new Map<string, Forwarding>();
+  #pending: Change[] = [];
+  #working: Promise<void> | undefined;
+  #checkPlanned = false;
+
+  constructor(settings: RuleSettings, nftables: Nftables, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#nftables = nftables;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Writes the whole table, with `forwardings` and no others, and sees that other engines' rules let our bridge pass. */
+  async install(forwardings: readonly Forwarding[]): Promise<void> {
+    this.#wanted = new Map(forwardings.map((forwarding) => [identify(forwarding), forwarding]));
+    await this.#nftables.apply(renderTable(this.#settings, forwardings));
+    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+  }
+
+  /** In force when it resolves. */
+  publish(forwardings: readonly Forwarding[]): Promise<void> {
+    return this.#change([], forwardings);
+  }
+
+  unpublish(forwardings: readonly Forwarding[]): Promise<void> {
+    return this.#change(forwardings, []);
+  }
+
+  /** Calls for a check of the rules soon: someone has changed some. */
+  changed(signal: AbortSignal): void {
+    if (this.#checkPlanned) return;
+    this.#checkPlanned = true;
+    this.#clock.later(CHECK_MILLISECONDS, () => {
+      this.#checkPlanned = false;
+      if (!signal.aborted) void this.verify().catch((error) => this.#log.error('Could not check the firewall rules', { error: describe(error) }));
+    });
+  }
+
+  /** Puts the table back when it is not what it should be. Resolves to whether it had to. */
+  async verify(): Promise<boolean> {
+    await this.#working;
+    const table = await this.#nftables.list(this.#settings.table);
+    // A change on its way looks like damage, and brings its own check.
+    if (this.#working) return false;
+    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+    if (table !== undefined && isIntact(table, [...this.#wanted.values()])) return false;
+    this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
+    await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
+    return true;
+  }
+
+  #change(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
+    if (remove.length + add.length === 0) return Promise.resolve();
+    const settle = Promise.withResolvers<void>();
+    this.#pending.push({ remove: [...remove], add: [...add], settle });
+    this.#working ??= this.#work();
+    return settle.promise;
+  }
+
+  async #work(): Promise<void> {
+    // One turn of the event loop, so that changes of the same moment share a transaction.
+    await Promise.resolve();
+    while (this.#pending.length > 0) await this.#applyTogether(this.#pending.splice(0));
+    this.#working = undefined;
+  }
+
+  async #applyTogether(changes: readonly Change[]): Promise<void> {
+    const before = new Map(this.#wanted);
+    for (const change of changes) {
+      for (const forwarding of change.remove) this.#wanted.delete(identify(forwarding));
+      for (const forwarding of change.add) this.#wanted.set(identify(forwarding), forwarding);
+    }
+    const remove = [...before].filter(([key, forwarding]) => this.#wanted.get(key) !== forwarding).map(([, forwarding]) => forwarding);
+    const add = [...this.#wanted].filter(([key, forwarding]) => before.get(key) !== forwarding).map(([, forwarding]) => forwarding);
+    try {
+      await this.#apply(remove, add);
+      for (const change of changes) change.settle.resolve();
+    } catch (error) {
+      this.#wanted = before;
+      const failure = new GantryError('internal', 'The firewall rules could not be changed', { cause: error });
+      for (const change of changes) change.settle.reject(failure);
+    }
+  }
+
+  async #apply(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
+    if (remove.length + add.length === 0) return;
+    try {
+      await this.#nftables.apply(renderChange(this.#settings.table, remove, add));
+    } catch (error) {
+      // The table is not as we left it; the whole of it carries the change too.
+      this.#log.warn('Writing the whole firewall table, since a change to it failed', { error: describe(error) });
+      await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
+    }
+  }
+}
+
+function identify(forwarding: Forwarding): string {
+  const { map, key } = keyOf(forwarding);
+  return `${map} ${key}`;
+}

@@ -1,0 +1,3 @@
+export * from './firewall.ts';
+export * from './nftables.ts';
+export type * from './rules.ts';

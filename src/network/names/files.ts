@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../../base/index.ts';
+import type { ContainerSpec } from '../../model/index.ts';
+import type { Attachment, HostEntry } from '../network.ts';
+import { ownNames, parseExtraHost, renderHosts } from './hosts.ts';
+import { isReachable, mergeResolver, parseResolver, renderResolver } from './resolver.ts';
+
+/** Where the host keeps its names. systemd-resolved puts the real servers beside the stub that /etc/resolv.conf names. */
+export interface NameSources {
+  resolver: string;
+  resolverBehindStub: string;
+  hosts: string;
+}
+
+export const HOST_NAMES: NameSources = {
+  resolver: '/etc/resolv.conf',
+  resolverBehindStub: '/run/systemd/resolve/resolv.conf',
+  hosts: '/etc/hosts',
+};
+
+/** /etc/resolv.conf of a container. Host mode without wishes gets the host's own text, for it can reach every server there. */
+export async function resolverText(spec: ContainerSpec, hostMode: boolean, sources: NameSources): Promise<string> {
+  const own = await readIfThere(sources.resolver);
+  const hasWishes = spec.dnsServers.length + spec.dnsSearch.length + spec.dnsOptions.length > 0;
+  if (hostMode && !hasWishes) return own;
+  let config = parseResolver(own);
+  if (hostMode) return renderResolver(mergeResolver(config, { ...spec, dnsServers: spec.dnsServers.length > 0 ? spec.dnsServers : config.servers }));
+  if (config.servers.length > 0 && !config.servers.some(isReachable)) {
+    const behind = await readIfThere(sources.resolverBehindStub);
+    if (behind !== '') config = parseResolver(behind);
+  }
+  return renderResolver(mergeResolver(config, spec));
+}
+
+/** /etc/hosts of a container: names of loopback (or the host's file), extra hosts, linked ones, its own. */
+export async function hostsText(
+  spec: ContainerSpec,
+  attachment: Attachment | undefined,
+  hostname: string,
+  others: readonly HostEntry[],
+  options: { hostMode: boolean; hostGateway: string; sources: NameSources },
+): Promise<string> {
+  const extra = spec.extraHosts.map((text) => parseExtraHost(text, options.hostGateway));
+  if (options.hostMode) return renderHosts([...extra, ...others], await readIfThere(options.sources.hosts));
+  const own = (attachment?.endpoints ?? [])
+    .filter((endpoint) => endpoint.ipv4Address !== '')
+    .map((endpoint) => ({ address: endpoint.ipv4Address, names: ownNames(hostname, spec.domainname) }));
+  return renderHosts([...extra, ...others, ...own]);
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}

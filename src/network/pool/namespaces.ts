@@ -1,0 +1,126 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { errnoOf, type Clock, type Log } from '../../base/index.ts';
+import { netlink } from '../../host/index.ts';
+import type { EndpointState } from '../../model/index.ts';
+import { formatAddress, parseAddress, type Allocator } from '../addresses/index.ts';
+import type { Bridge } from '../bridge/bridge.ts';
+import { adjust, makeLoopbackOnly, makeOnBridge, removeLinks, type Maker, type Member } from './member.ts';
+import { Pool } from './pool.ts';
+import { Removal } from './removal.ts';
+
+export interface NamespacesOptions {
+  maker: Maker;
+  bridge: Bridge;
+  addresses: Allocator;
+  clock: Clock;
+  log: Log;
+  poolSize: number;
+}
+
+/** Containers without a network are rarer. */
+const LOOPBACK_POOL = 2;
+
+/** All namespaces of this daemon: those that containers have, those that wait for one, and those on their way out. */
+export class Namespaces implements AsyncDisposable {
+  readonly #options: NamespacesOptions;
+  readonly #onBridge: Pool;
+  readonly #loopbackOnly: Pool;
+  readonly #removal: Removal;
+  readonly #removalSocket = new netlink.NetlinkSocket(netlink.NETLINK_ROUTE);
+
+  constructor(options: NamespacesOptions) {
+    const { maker, bridge, addresses, clock, log, poolSize } = options;
+    this.#options = options;
+    this.#onBridge = new Pool({ make: (count) => makeOnBridge(maker, bridge, addresses, count), clock, log, size: poolSize });
+    this.#loopbackOnly = new Pool({ make: (count) => makeLoopbackOnly(maker, count), clock, log, size: Math.min(poolSize, LOOPBACK_POOL) });
+    this.#removal = new Removal(this.#removalSocket, clock, log);
+  }
+
+  fill(): void {
+    this.#onBridge.fill();
+    this.#loopbackOnly.fill();
+  }
+
+  takeLoopbackOnly(signal?: AbortSignal): Promise<Member> {
+    return this.#loopbackOnly.take(signal);
+  }
+
+  /** With the address and hardware address that are asked for. Fails with `conflict` when another has the address. */
+  async takeOnBridge(wanted: { address?: string; macAddress?: string }, signal?: AbortSignal): Promise<Member> {
+    if (wanted.address === undefined && wanted.macAddress === undefined) return this.#onBridge.take(signal);
+    const { addresses, bridge } = this.#options;
+    const idle = wanted.address === undefined ? undefined : this.#onBridge.takeWhere(({ onBridge }) => onBridge?.address === parseAddress(wanted.address ?? ''));
+    const address = idle || wanted.address === undefined ? undefined : addresses.reserve(wanted.address);
+    await using undo = new AsyncDisposableStack();
+    if (address !== undefined) undo.defer(() => addresses.release(address));
+    const member = idle ?? (await this.#onBridge.take(signal));
+    const before = member.onBridge?.address;
+    undo.defer(() => this.discard(member));
+    if (address !== undefined || wanted.macAddress !== undefined) {
+      await adjust(member, bridge, { ...(address === undefined ? {} : { address }), ...(wanted.macAddress === undefined ? {} : { macAddress: wanted.macAddress }) });
+    }
+    undo.move();
+    if (before !== undefined && before !== member.onBridge?.address) addresses.release(before);
+    return member;
+  }
+
+  /** Goes on with the namespace that an earlier daemon made; undefined when it is gone. Its address is taken from now on. */
+  adopt(file: string, endpoint: EndpointState | undefined): Member | undefined {
+    const { names } = this.#options.maker;
+    const id = path.basename(file);
+    if (path.dirname(file) !== names.namespaces || !existsSync(file)) return undefined;
+    if (!endpoint || endpoint.ipv4Address === '') return { id, file };
+    const address = this.#options.addresses.reserve(endpoint.ipv4Address);
+    return { id, file, onBridge: { link: names.linkPrefix + id, address, macAddress: endpoint.macAddress } };
+  }
+
+  /** Takes it apart in the background. */
+  discard(member: Member): void {
+    this.#removal.add(member, member.onBridge ? this.#options.addresses : undefined);
+  }
+
+  /** Makes the kernel have exactly the namespaces and links of `members`, and each link at our bridge. */
+  async removeStrangers(members: readonly Member[]): Promise<void> {
+    const { maker, bridge, log } = this.#options;
+    const links = (await maker.socket.dump(netlink.listLinks())).map(netlink.readLink);
+    const ours = links.filter(({ name, kind }) => kind === 'veth' && name.startsWith(maker.names.linkPrefix));
+    const known = new Set(members.map(({ onBridge }) => onBridge?.link));
+    const files = new Set(members.map(({ id }) => id));
+    const strangers = namespaceFiles(maker.names.namespaces).filter((id) => !files.has(id));
+    await removeLinks(maker.socket, ours.filter(({ name }) => !known.has(name)).map(({ name }) => name));
+    for (const id of strangers) netlink.dropNamespace(path.join(maker.names.namespaces, id));
+    const astray = ours.filter(({ name, master, up }) => known.has(name) && (master !== bridge.index || !up));
+    await maker.socket.require(
+      astray.map(({ index }) => netlink.setLink(index, { master: bridge.index, up: true })),
+      (index) => `Putting ${astray[index]?.name} back on the bridge ${bridge.name}`,
+    );
+    for (const { onBridge } of members) {
+      if (onBridge && !ours.some(({ name }) => name === onBridge.link)) {
+        log.warn('A running container has lost its link to the bridge: restart it', { link: onBridge.link, address: formatAddress(onBridge.address) });
+      }
+    }
+  }
+
+  /** Resolves when nothing waits for removal. */
+  idle(): Promise<void> {
+    return this.#removal.idle();
+  }
+
+  /** Idle namespaces go; those of containers stay as they are. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#removal.idle();
+    // With its last file gone the kernel takes a namespace and its links apart by itself, after we have ended.
+    for (const member of [...(await this.#onBridge.close()), ...(await this.#loopbackOnly.close())]) netlink.dropNamespace(member.file);
+    this.#removalSocket[Symbol.dispose]();
+  }
+}
+
+function namespaceFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import { describe, type Clock, type Log } from '../../base/index.ts';
+import { netlink } from '../../host/index.ts';
+import type { Allocator } from '../addresses/index.ts';
+import { removeLinks, type Member } from './member.ts';
+
+/** Long enough to gather the namespaces of containers that end together, short enough to go unnoticed. */
+const GATHER_MILLISECONDS = 15;
+
+/**
+ * Takes namespaces apart behind the reply. Deleting a link waits for grace periods of the kernel (25 ms), nearly the same
+ * for one as for twenty, so they go together. An address is free again when its link is gone.
+ */
+export class Removal {
+  readonly #socket: netlink.NetlinkSocket;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #doomed: { member: Member; addresses: Allocator | undefined }[] = [];
+  #running: Promise<void> | undefined;
+
+  /** `socket` is for removals alone: they hold it for long. */
+  constructor(socket: netlink.NetlinkSocket, clock: Clock, log: Log) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  add(member: Member, addresses: Allocator | undefined): void {
+    this.#doomed.push({ member, addresses });
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything added so far is gone. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await this.#clock.sleep(GATHER_MILLISECONDS);
+    while (this.#doomed.length > 0) await this.#removeAll(this.#doomed.splice(0));
+    this.#running = undefined;
+  }
+
+  async #removeAll(doomed: readonly { member: Member; addresses: Allocator | undefined }[]): Promise<void> {
+    try {
+      await removeLinks(this.#socket, doomed.flatMap(({ member }) => (member.onBridge ? [member.onBridge.link] : [])));
+      for (const { member, addresses } of doomed) {
+        if (member.onBridge) addresses?.release(member.onBridge.address);
+      }
+    } catch (error) {
+      // Their addresses stay taken: a link that is still there may answer for them. The next start cleans up.
+      this.#log.error('Could not remove links of ended containers', { error: describe(error) });
+    }
+    for (const { member } of doomed) {
+      try {
+        netlink.dropNamespace(member.file);
+      } catch (error) {
+        this.#log.error('Could not remove a network namespace', { file: member.file, error: describe(error) });
+      }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { conflict, errnoOf, GantryError, invalid } from '../../base/index.ts';
+import type { PortRequest, Protocol, PublishedPort } from '../../model/index.ts';
+import { holdPort, type Target } from './holder.ts';
+
+/** What a container publishes, held until disposed. */
+export interface Publication extends AsyncDisposable {
+  ports: PublishedPort[];
+}
+
+/** For whom ports are taken; the names serve messages. */
+export interface Owner {
+  containerId: string;
+  name: string;
+  endpointId: string;
+}
+
+interface Entry {
+  port: PublishedPort;
+  containerId: string;
+}
+
+/** The range that Linux and Docker take ephemeral ports from. */
+const EPHEMERAL = { from: 32768, to: 60999 };
+const EVERY = { ipv4: '0.0.0.0', ipv6: '::' };
+
+export interface BookOptions {
+  /** Whether the host speaks IPv6 and the daemon relays it. */
+  ipv6: boolean;
+}
+
+/**
+ * Which port of the host belongs to which container. A port is taken here first, then by a socket, so that neither
+ * another container nor another program can have it too.
+ */
+export class PortBook {
+  readonly #options: BookOptions;
+  // By protocol and port: a range of thousands must not look through thousands for each.
+  #entries = new Map<string, Entry[]>();
+  #nextEphemeral = EPHEMERAL.from;
+
+  constructor(options: BookOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes all ports that are asked for, or none. Fails with `conflict` when one is in use (by whom, when it is one of
+   * ours), `invalid` for a host address that this host does not have.
+   */
+  async publish(owner: Owner, containerAddress: string, requests: readonly PortRequest[]): Promise<Publication> {
+    await using undo = new AsyncDisposableStack();
+    const ports: PublishedPort[] = [];
+    for (const request of requests) ports.push(...(await this.#publishOne(owner, containerAddress, request, undo)));
+    const held = undo.move();
+    return { ports, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  }
+
+  /** Takes ports as they were before, after a restart of the daemon. `missing` are those that someone else has by now: the rules still carry them. */
+  async adopt(containerId: string, containerAddress: string, ports: readonly PublishedPort[]): Promise<Publication & { missing: PublishedPort[] }> {
+    const held = new AsyncDisposableStack();
+    const missing: PublishedPort[] = [];
+    for (const port of ports) {
+      held.defer(this.#enter({ port, containerId }));
+      try {
+        held.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, { address: containerAddress, port: port.containerPort }));
+      } catch {
+        missing.push(port);
+      }
+    }
+    return { ports: [...ports], missing, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  }
+
+  async #publishOne(owner: Owner, containerAddress: string, request: PortRequest, undo: AsyncDisposableStack): Promise<PublishedPort[]> {
+    const addresses = this.#addressesOf(request.hostAddress);
+    const target = { address: containerAddress, port: request.containerPort };
+    let lastFailure: unknown;
+    for (const hostPort of this.#candidates(request.hostPorts)) {
+      const wanted = addresses.map((hostAddress) => ({ containerPort: request.containerPort, protocol: request.protocol, hostAddress, hostPort }));
+      try {
+        undo.use(await this.#hold(owner, wanted, target));
+        return wanted;
+      } catch (error) {
+        if (!(error instanceof GantryError) || error.kind !== 'conflict') throw error;
+        lastFailure = error;
+      }
+    }
+    const fixed = request.hostPorts !== undefined && request.hostPorts.from === request.hostPorts.to;
+    if (fixed) throw lastFailure;
+    const { from, to } = request.hostPorts ?? EPHEMERAL;
+    throw conflict(`${refusal(owner)}all ports from ${from} to ${to} are allocated`);
+  }
+
+  async #hold(owner: Owner, ports: readonly PublishedPort[], target: Target): Promise<AsyncDisposable> {
+    await using undo = new AsyncDisposableStack();
+    for (const port of ports) {
+      const holder = this.#holderOf(port);
+      if (holder) {
+        throw conflict(`${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${port.hostPort} failed: port is already allocated (by container ${holder.containerId.slice(0, 12)})`);
+      }
+      undo.defer(this.#enter({ port, containerId: owner.containerId }));
+    }
+    for (const port of ports) {
+      try {
+        undo.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, target));
+      } catch (error) {
+        throw bindFailure(owner, port, error);
+      }
+    }
+    return undo.move();
+  }
+
+  #addressesOf(hostAddress: string): string[] {
+    if (hostAddress === '') return this.#options.ipv6 ? [EVERY.ipv4, EVERY.ipv6] : [EVERY.ipv4];
+    if (isIPv4(hostAddress)) return [hostAddress];
+    if (!isIPv6(hostAddress)) throw invalid(`invalid IP address in a published port: "${hostAddress}"`);
+    if (!this.#options.ipv6) throw invalid(`cannot publish a port on ${hostAddress}: this host has no IPv6, or the relay for it is switched off`);
+    return [hostAddress];
+  }
+
+  *#candidates(range: PortRequest['hostPorts']): Generator<number> {
+    if (range) {
+      for (let port = range.from; port <= range.to; port += 1) yield port;
+      return;
+    }
+    const count = EPHEMERAL.to - EPHEMERAL.from + 1;
+    for (let tried = 0; tried < count; tried += 1) {
+      const port = this.#nextEphemeral;
+      this.#nextEphemeral = port === EPHEMERAL.to ? EPHEMERAL.from : port + 1;
+      yield port;
+    }
+  }
+
+  /** Returns the way to strike the entry out. */
+  #enter(entry: Entry): () => void {
+    const key = keyOf(entry.port);
+    this.#entries.set(key, [...(this.#entries.get(key) ?? []), entry]);
+    return () => {
+      const rest = (this.#entries.get(key) ?? []).filter((other) => other !== entry);
+      if (rest.length > 0) this.#entries.set(key, rest);
+      else this.#entries.delete(key);
+    };
+  }
+
+  #holderOf(port: PublishedPort): Entry | undefined {
+    return this.#entries.get(keyOf(port))?.find((entry) => addressesMeet(entry.port.hostAddress, port.hostAddress));
+  }
+}
+
+const keyOf = (port: PublishedPort) => `${port.protocol} ${port.hostPort}`;
+
+/** Docker's words: tools look for them. */
+function refusal(owner: Owner): string {
+  return `failed to set up container networking: driver failed programming external connectivity on endpoint ${owner.name} (${owner.endpointId}): `;
+}
+
+/** Two addresses of one family of which one means all. */
+function addressesMeet(a: string, b: string): boolean {
+  if (isIPv6(a) !== isIPv6(b)) return false;
+  return a === b || [a, b].some((address) => address === EVERY.ipv4 || address === EVERY.ipv6);
+}
+
+const showAddress = (address: string) => (isIPv6(address) ? `[${address}]` : address);
+
+const SOCKET_WORDS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+};
+
+function bindFailure(owner: Owner, port: PublishedPort, error: unknown): GantryError {
+  const code = errnoOf(error) ?? '';
+  const reason = SOCKET_WORDS[code] ?? code;
+  const family = `${port.protocol as Protocol}${isIPv6(port.hostAddress) ? 6 : 4}`;
+  const message = `${refusal(owner)}listen ${family} ${showAddress(port.hostAddress)}:${port.hostPort}: bind: ${reason}`;
+  return new GantryError(code === 'EADDRINUSE' ? 'conflict' : 'invalid', message, { cause: error, ...(code === 'EADDRINUSE' ? { hint: 'Another program of this host has the port' } : {}) });
+}

@@ -1,0 +1,50 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net from 'node:net';
+import type { Protocol } from '../../model/index.ts';
+import { relayConnections } from './relay.ts';
+
+/** Where traffic of a port goes. */
+export interface Target {
+  address: string;
+  port: number;
+}
+
+/**
+ * A socket of the daemon on a published port. It keeps other programs of the host off the port while the kernel's rules
+ * carry the traffic past it. What still arrives here is relayed: connections to IPv6 addresses, and those of the
+ * moment between a flush of the rules and their repair. Node's error (EADDRINUSE, EADDRNOTAVAIL, EACCES) when it is taken.
+ */
+export async function holdPort(protocol: Protocol, address: string, port: number, target: Target): Promise<AsyncDisposable> {
+  if (protocol === 'tcp') return holdStream(address, port, target);
+  if (protocol === 'udp') return holdDatagrams(address, port);
+  // Node has no sockets of SCTP: the map alone must do.
+  return { [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+async function holdStream(address: string, port: number, target: Target): Promise<AsyncDisposable> {
+  const server = net.createServer({ allowHalfOpen: true });
+  const connections = relayConnections(server, target);
+  server.listen({ host: address, port, ipv6Only: true, exclusive: true });
+  await once(server, 'listening');
+  server.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      connections.destroy();
+      await closed;
+    },
+  };
+}
+
+async function holdDatagrams(address: string, port: number): Promise<AsyncDisposable> {
+  const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4', ipv6Only: true });
+  socket.bind({ address, port, exclusive: true });
+  await once(socket, 'listening');
+  socket.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
+  };
+}

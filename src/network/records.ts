@@ -1,0 +1,52 @@
+import { conflict, notFound, type Clock, type Ids } from '../base/index.ts';
+import type { NetworkRecord } from '../model/index.ts';
+import type { Store } from '../store/index.ts';
+
+const KIND = 'network';
+
+/** The networks that are there without being made, with ids that stay for the life of the data root. */
+export interface Records {
+  bridge: NetworkRecord;
+  host: NetworkRecord;
+  none: NetworkRecord;
+}
+
+const PREDEFINED: Readonly<Record<keyof Records, NetworkRecord['driver']>> = { bridge: 'bridge', host: 'host', none: 'null' };
+
+/** Reads the rows, and writes those that are missing or damaged. */
+export async function loadRecords(store: Store, clock: Clock, ids: Ids): Promise<Records> {
+  const { rows, damaged } = await store.list<NetworkRecord>(KIND);
+  for (const { id } of damaged) await store.delete(KIND, id);
+  const find = async (name: keyof Records): Promise<NetworkRecord> => {
+    const known = rows.find(({ value }) => value.name === name);
+    if (known) return known.value;
+    const record: NetworkRecord = {
+      id: ids.next(),
+      name,
+      driver: PREDEFINED[name],
+      createdAt: clock.timestamp(),
+      subnets: [],
+      enableIPv6: false,
+      internal: false,
+      options: {},
+      labels: {},
+    };
+    await store.create(KIND, record.id, record);
+    return record;
+  };
+  return { bridge: await find('bridge'), host: await find('host'), none: await find('none') };
+}
+
+export async function saveRecord(store: Store, record: NetworkRecord): Promise<void> {
+  await store.update(KIND, record.id, record);
+}
+
+/** By name, id or unique prefix of an id. */
+export function resolveNetwork(networks: readonly NetworkRecord[], reference: string): NetworkRecord {
+  const exact = networks.find(({ name, id }) => name === reference || id === reference);
+  if (exact) return exact;
+  const byPrefix = reference === '' ? [] : networks.filter(({ id }) => id.startsWith(reference));
+  if (byPrefix.length > 1) throw conflict(`network ${reference} is ambiguous: ${byPrefix.length} ids begin with it`);
+  if (!byPrefix[0]) throw notFound(`network ${reference} not found`);
+  return byPrefix[0];
+}
