@@ -51,6 +51,6 @@ async function prepare(options: NetworkOptions, records: Awaited<ReturnType<type
   const addresses = new Allocator(address);
   const maker = { socket, names, ids, log };
   const namespaces = undo.use(new Namespaces({ maker, bridge, addresses, clock, log, poolSize: options.poolSize ?? POOL_SIZE }));
-  const firewall = new Firewall({ table: names.table, bridge: names.bridge, subnet: formatSubnet(address.subnet) }, nftables(), clock, log);
+  const firewall = new Firewall({ table: names.table, bridge: names.bridge, subnet: formatSubnet(address.subnet) }, nftables(), log);
   return { bridge, namespaces, firewall };
 }

@@ -60,7 +60,7 @@ export class LocalNetwork implements Network {
     await prepared.firewall.install(held.flatMap(({ forwardings }) => forwardings));
     await prepared.namespaces.removeStrangers(held.flatMap(({ member }) => (member ? [member] : [])));
     this.#prepared = prepared;
-    watchRules(() => prepared.firewall.changed(this.#stop.signal), this.#stop.signal, clock, log);
+    watchRules(prepared.firewall, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
   }
 

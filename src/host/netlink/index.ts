@@ -1,3 +1,4 @@
+export * from './netfilter.ts';
 export * from './route.ts';
 export { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, netlinkError } from './socket.ts';
 export * from './namespace.ts';

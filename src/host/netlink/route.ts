@@ -14,7 +14,8 @@ const AF_UNSPEC = 0;
 const AF_INET = 2;
 const IFF_UP = 1;
 const IFLA = { address: 1, name: 3, mtu: 4, master: 10, info: 18, alias: 20, group: 27, namespaceDescriptor: 28 } as const;
-const INFO = { kind: 1, data: 2 } as const;
+const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
+const BRIDGE_PORT_HAIRPIN = 4;
 const VETH_INFO_PEER = 1;
 const BRIDGE = { forwardDelay: 1, stp: 5 } as const;
 const IFA = { address: 1, local: 2, broadcast: 4 } as const;
@@ -73,6 +74,13 @@ export function setLink(link: number | string, fields: LinkFields): Message {
   const index = typeof link === 'number' ? link : 0;
   const name = typeof link === 'string' ? [attribute(IFLA.name, link)] : [];
   return { type: index === 0 ? RTM_NEWLINK : RTM_SETLINK, flags: 0, body: Buffer.concat([linkHeader(index, fields.up), ...name, ...linkAttributes(fields)]) };
+}
+
+/** Lets the bridge send a frame back out of the port that it came from: a container may reach itself through a published port. */
+export function allowHairpin(name: string): Message {
+  const data = nested(INFO.slaveData, attribute(BRIDGE_PORT_HAIRPIN, Uint8Array.of(1)));
+  const info = nested(IFLA.info, attribute(INFO.slaveKind, 'bridge'), data);
+  return { type: RTM_NEWLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.name, name), info]) };
 }
 
 export function deleteLink(name: string): Message {

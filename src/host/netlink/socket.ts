@@ -14,6 +14,7 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
+const ENOBUFS = 105;
 const RECEIVE_BYTES = 256 * 1024;
 /** The kernel takes one datagram at most this large with the default send buffer. */
 const BATCH_BYTES = 64 * 1024;
@@ -21,6 +22,7 @@ const BATCH_BYTES = 64 * 1024;
 const libc = koffi.load(null);
 const socket = libc.func('int socket(int, int, int)');
 const close = libc.func('int close(int)');
+const bind = libc.func('int bind(int, const void *, uint32_t)');
 const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint32_t)');
 const send = libc.func('int64_t send(int, const void *, size_t, int)');
 const recv = libc.func('int64_t recv(int, void *, size_t, int)');
@@ -30,6 +32,52 @@ export interface Answer {
   error: number;
   /** What the kernel says about it, often empty. */
   text: string;
+}
+
+function openSocket(protocol: number): number {
+  const descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
+  if (descriptor < 0) throw new GantryError('internal', `Could not open a netlink socket: errno ${koffi.errno()}`);
+  return descriptor;
+}
+
+/** What the kernel tells everybody who listens to one multicast group. */
+export class NetlinkEvents implements Disposable {
+  readonly #descriptor: number;
+  #open = true;
+
+  constructor(protocol: number, group: number) {
+    this.#descriptor = openSocket(protocol);
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK, 0);
+    address.writeUInt32LE(1 << (group - 1), 8);
+    if (bind(this.#descriptor, address, address.length) !== 0) {
+      const errno = koffi.errno();
+      this[Symbol.dispose]();
+      throw new GantryError('internal', `Could not listen to netlink group ${group}: errno ${errno}`);
+    }
+  }
+
+  /** Everything since the last call, without waiting; 'lost' when there was more than the kernel could keep. */
+  poll(): Received[] | 'lost' {
+    const events: Received[] = [];
+    while (this.#open) {
+      const length = Number(recv(this.#descriptor, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT));
+      if (length < 0) {
+        const errno = koffi.errno();
+        if (errno === EAGAIN) break;
+        if (errno === ENOBUFS) return 'lost';
+        throw new GantryError('internal', `Could not read netlink events: errno ${errno}`);
+      }
+      events.push(...decodeMessages(Buffer.from(receiveBuffer.subarray(0, length))));
+    }
+    return events;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    close(this.#descriptor);
+  }
 }
 
 /**
@@ -44,8 +92,7 @@ export class NetlinkSocket implements Disposable {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(protocol: number) {
-    this.#descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
-    if (this.#descriptor < 0) throw new GantryError('internal', `Could not open a netlink socket: errno ${koffi.errno()}`);
+    this.#descriptor = openSocket(protocol);
     const on = new Uint8Array([1, 0, 0, 0]);
     setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
     setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);

@@ -1,11 +1,8 @@
-import { describe, GantryError, type Clock, type Log } from '../../base/index.ts';
+import { describe, GantryError, type Log } from '../../base/index.ts';
 import { isIntact } from './intact.ts';
 import { keyOf, renderChange, renderTable, type Forwarding, type RuleSettings } from './rules.ts';
 import { acceptWhereForwardingIsDropped } from './foreign.ts';
 import type { Nftables } from './nftables.ts';
-
-/** Checks follow changes of anyone's rules at most this often, so a flush is mended well within a second. */
-const CHECK_MILLISECONDS = 400;
 
 interface Change {
   remove: Forwarding[];
@@ -20,17 +17,15 @@ interface Change {
 export class Firewall {
   readonly #settings: RuleSettings;
   readonly #nftables: Nftables;
-  readonly #clock: Clock;
   readonly #log: Log;
   #wanted = new Map<string, Forwarding>();
   #pending: Change[] = [];
   #working: Promise<void> | undefined;
-  #checkPlanned = false;
+  #removed = false;
 
-  constructor(settings: RuleSettings, nftables: Nftables, clock: Clock, log: Log) {
+  constructor(settings: RuleSettings, nftables: Nftables, log: Log) {
     this.#settings = settings;
     this.#nftables = nftables;
-    this.#clock = clock;
     this.#log = log;
   }
 
@@ -50,14 +45,15 @@ export class Firewall {
     return this.#change(forwardings, []);
   }
 
-  /** Calls for a check of the rules soon: someone has changed some. */
-  changed(signal: AbortSignal): void {
-    if (this.#checkPlanned) return;
-    this.#checkPlanned = true;
-    this.#clock.later(CHECK_MILLISECONDS, () => {
-      this.#checkPlanned = false;
-      if (!signal.aborted) void this.verify().catch((error) => this.#log.error('Could not check the firewall rules', { error: describe(error) }));
-    });
+  get table(): string {
+    return this.#settings.table;
+  }
+
+  /** Whether elements were removed by ourselves since the last call. */
+  takeOwnRemovals(): boolean {
+    const removed = this.#removed;
+    this.#removed = false;
+    return removed;
   }
 
   /** Puts the table back when it is not what it should be. Resolves to whether it had to. */
@@ -108,6 +104,7 @@ export class Firewall {
 
   async #apply(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
     if (remove.length + add.length === 0) return;
+    if (remove.length > 0) this.#removed = true;
     try {
       await this.#nftables.apply(renderChange(this.#settings.table, remove, add));
     } catch (error) {

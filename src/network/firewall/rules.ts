@@ -73,7 +73,7 @@ table ip ${table} {
     ip saddr ${subnet} oifname != "${bridge}" masquerade
     oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade
     # Neighbours on the bridge would answer each other directly, past the translation.
-    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade
+    ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade
   }
   chain forward {
     type filter hook forward priority filter; policy accept;

@@ -1,27 +1,44 @@
-import { createInterface } from 'node:readline';
 import { describe, type Clock, type Log } from '../../base/index.ts';
-import { spawn } from '../../host/index.ts';
+import { netlink } from '../../host/index.ts';
 
-const RESTART_MILLISECONDS = 1000;
+/** A look costs two microseconds, so a flush is seen soon without a process that watches. */
+const LOOK_MILLISECONDS = 300;
 
-/** Calls `changed` when anyone changes rules, until the signal aborts. */
-export function watchRules(changed: () => void, signal: AbortSignal, clock: Clock, log: Log): void {
-  const watch = async () => {
-    const monitor = await spawn('nft', ['monitor', 'destroy'], { stdio: ['ignore', 'pipe', 'ignore'] });
-    monitor.unref();
-    const stop = () => monitor.kill('SIGKILL');
-    signal.addEventListener('abort', stop, { once: true });
-    if (monitor.stdout) createInterface({ input: monitor.stdout }).on('line', changed);
-    await monitor.exit;
-    signal.removeEventListener('abort', stop);
+export interface WatchedRules {
+  readonly table: string;
+  /** Whether elements were removed by ourselves since the last call. */
+  takeOwnRemovals(): boolean;
+  /** Looks whether the rules are as they should be, and puts them back. */
+  verify(): Promise<unknown>;
+}
+
+/** Has the rules verified whenever someone else removed some of ours or added a chain, until the signal aborts. */
+export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Clock, log: Log): void {
+  const events = new netlink.RulesetEvents();
+  let cancel: () => void;
+  const look = async () => {
+    const own = rules.takeOwnRemovals();
+    const changes = events.poll();
+    if (changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
   };
-  const keepWatching = async () => {
-    try {
-      await watch();
-    } catch (error) {
-      log.warn('Could not watch the firewall rules', { error: describe(error) });
-    }
-    if (!signal.aborted) clock.later(RESTART_MILLISECONDS, () => void keepWatching());
+  const again = () => {
+    cancel = clock.later(LOOK_MILLISECONDS, () => {
+      void look()
+        .catch((error) => log.error('Could not check the firewall rules', { error: describe(error) }))
+        .then(() => {
+          if (!signal.aborted) again();
+        });
+    });
   };
-  void keepWatching();
+  again();
+  signal.addEventListener('abort', () => {
+    cancel();
+    events[Symbol.dispose]();
+  }, { once: true });
+}
+
+/** A chain that someone adds may drop our traffic; removals matter in our own table only. */
+function matters({ what, table }: netlink.RulesetChange, own: string, ownRemovals: boolean): boolean {
+  if (what === 'chain added') return table !== own;
+  return table === own && !(what === 'element removed' && ownRemovals);
 }

@@ -112,11 +112,12 @@ async function joinBridge({ socket }: Maker, bridge: Bridge, drafts: readonly (M
         descriptor,
       );
     });
-    const answers = await socket.transact(messages);
+    // Two messages for each: the pair, then its port on the bridge.
+    const answers = await socket.transact(messages.flatMap((message, index) => [message, netlink.allowHairpin(drafts[index]?.onBridge.link ?? '')]));
     const failed = answers.findIndex((answer) => answer.error !== 0);
     if (failed < 0) return;
-    await removeLinks(socket, drafts.filter((_, index) => answers[index]?.error === 0).map((draft) => draft.onBridge.link));
-    throw netlink.netlinkError(`Joining ${drafts[failed]?.onBridge.link} to the bridge ${bridge.name}`, answers[failed] ?? { error: 0, text: '' });
+    await removeLinks(socket, drafts.filter((_, index) => answers[index * 2]?.error === 0).map((draft) => draft.onBridge.link));
+    throw netlink.netlinkError(`Joining ${drafts[failed >> 1]?.onBridge.link} to the bridge ${bridge.name}`, answers[failed] ?? { error: 0, text: '' });
   } finally {
     descriptors.forEach(closeSync);
   }

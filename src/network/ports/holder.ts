@@ -38,7 +38,7 @@ async function holdStream(address: string, port: number, target: Target): Promis
 }
 
 async function holdDatagrams(address: string, port: number): Promise<AsyncDisposable> {
-  const socket = dgram.createSocket({ type: net.isIPv6(address) ? 'udp6' : 'udp4', ipv6Only: true });
+  const socket = net.isIPv6(address) ? dgram.createSocket({ type: 'udp6', ipv6Only: true }) : dgram.createSocket('udp4');
   socket.bind({ address, port, exclusive: true });
   await once(socket, 'listening');
   socket.unref();
