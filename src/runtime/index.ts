@@ -1,1 +1,4 @@
-export type * from './runtime.ts';
+export * from './runtime.ts';
+export * from './create-runtime.ts';
+export { StartError } from './failure.ts';
+export { logPolicy, type LogPolicy } from './logs/options.ts';

@@ -106,6 +106,8 @@ export interface ExecHandle {
   /** Undefined when nothing was to be attached. */
   streams: StreamSession | undefined;
   resize(size: { rows: number; columns: number }): Promise<void>;
+  /** SIGKILL to the exec'd process; nothing happens when it has ended. */
+  kill(): void;
   /** 126 and 127 when the command cannot be run or found. */
   exited: Promise<number>;
 }

@@ -1,0 +1,100 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GantryError, type Clock } from '../base/index.ts';
+import { connectSeqpacket, signalProcess } from '../host/index.ts';
+import { resizeTerminal } from './conmon/control.ts';
+import { StreamHub } from './conmon/hub.ts';
+import { type Monitor, startMonitor } from './conmon/monitor.ts';
+import { startFailure } from './failure.ts';
+import { lookUpUser } from './host-facts.ts';
+import { monitorsCgroup, startTimeOf, type Workshop } from './launch.ts';
+import type { Run } from './run.ts';
+import type { ExecHandle, ExecRequest, StreamSession } from './runtime.ts';
+import { buildExecProcess } from './spec/index.ts';
+
+/** A monitor that was lost cannot tell how its process ended. */
+const UNKNOWN_EXIT = 255;
+
+/** Runs a further process in a running container; nothing of its output is lost. Throws StartError when it cannot run. */
+export async function startExec(workshop: Workshop, run: Run, request: ExecRequest, clock: Clock): Promise<ExecHandle> {
+  const { spec, containerSpec, containerId, execId } = request;
+  const oci = workshop.runtimes.get(run.record.runtime);
+  const user = lookUpUser(request.rootfs, spec.user || containerSpec.user, containerSpec.groupAdd);
+  const plan = buildExecProcess(containerSpec, spec, { ...workshop.facts, user }, request.size);
+  const directory = workshop.paths.exec(containerId, execId);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, 'process.json'), JSON.stringify(plan), { mode: 0o600 });
+  const attach = spec.attachStdin || spec.attachStdout || spec.attachStderr;
+  const monitor = await startMonitor(workshop.conmon(), {
+    containerId,
+    name: execId,
+    bundle: directory,
+    pidFile: join(directory, 'pid'),
+    runtime: oci.path,
+    runtimeArguments: oci.arguments,
+    tty: spec.tty,
+    stdin: spec.attachStdin,
+    leaveStdinOpen: spec.tty,
+    exec: { processSpec: join(directory, 'process.json'), attach },
+  });
+  void monitor.ended.then(() => rm(directory, { recursive: true, force: true }));
+  try {
+    return await follow(workshop, run, request, monitor, directory, attach, clock);
+  } catch (error) {
+    monitor.kill();
+    throw error;
+  }
+}
+
+async function follow(workshop: Workshop, run: Run, request: ExecRequest, monitor: Monitor, directory: string, attach: boolean, clock: Clock): Promise<ExecHandle> {
+  const { cgroups } = workshop;
+  const own = cgroups.managed && !workshop.runtimes.get(run.record.runtime).managesCgroup;
+  // The runtime is born where the monitor is, and with it the process.
+  if (cgroups.managed) cgroups.add(own ? run.record.cgroup : monitorsCgroup(workshop), monitor.pid);
+  const lifetime: Lifetime = {};
+  const streams = attach ? await attachFirst(request, monitor, directory, lifetime, clock) : undefined;
+  monitor.release(true);
+  const report = await monitor.reports.next();
+  if (!report || report.data < 0) {
+    streams?.close();
+    const said = report?.message || (await monitor.ended).complaint || 'the monitor ended without a report';
+    throw startFailure('exec', said, request.spec.command[0] ?? '');
+  }
+  const pid = report.data;
+  if (own) cgroups.add(monitorsCgroup(workshop), monitor.pid);
+  lifetime.process = { pid, startTime: startTimeOf(pid) };
+  return {
+    pid,
+    streams,
+    resize: (size) => resizeTerminal(directory, size),
+    kill: () => {
+      if (isAlive(lifetime)) signalProcess(pid, 'SIGKILL');
+    },
+    exited: monitor.reports.next().then((last) => (last && last.data >= 0 ? last.data & 255 : UNKNOWN_EXIT)),
+  };
+}
+
+/** What the hub asks: the process, once there is one. */
+interface Lifetime {
+  process?: { pid: number; startTime: number };
+}
+
+function isAlive({ process }: Lifetime): boolean {
+  return process === undefined || (process.startTime !== 0 && startTimeOf(process.pid) === process.startTime);
+}
+
+async function attachFirst(request: ExecRequest, monitor: Monitor, directory: string, lifetime: Lifetime, clock: Clock): Promise<StreamSession> {
+  monitor.release(false);
+  const report = await monitor.attachReports?.next();
+  if (!report) throw new GantryError('internal', `The monitor of exec ${request.execId} ended early: ${(await monitor.ended).complaint || 'it gave no reason'}`);
+  const hub = new StreamHub(await connectSeqpacket(join(directory, 'attach')), {
+    acceptsInput: request.spec.attachStdin,
+    closesInput: request.spec.attachStdin && !request.spec.tty,
+    lingers: false,
+    alive: () => isAlive(lifetime),
+    later: (ms, run) => clock.later(ms, run),
+    onGone: () => {},
+  });
+  return hub.join();
+}

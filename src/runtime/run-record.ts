@@ -1,0 +1,43 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, GantryError } from '../base/index.ts';
+
+/** What a later daemon must know of a run that it cannot read from the kernel. Kept beside the bundle. */
+export interface RunRecord {
+  id: string;
+  runtime: string;
+  cgroup: string;
+  tty: boolean;
+  openStdin: boolean;
+  stdinOnce: boolean;
+  /** The first word of the command, for messages. */
+  command: string;
+  /** `maximumSize` is null where there is no bound: JSON knows no infinity. */
+  log: { enabled: boolean; maximumSize: number; maximumFiles: number };
+  monitor: { pid: number; startTime: number };
+  /** Absent until the process exists. */
+  process?: { pid: number; startTime: number };
+}
+
+const FILE = 'run.json';
+
+export function writeRunRecord(directory: string, record: RunRecord): void {
+  writeFileSync(join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+}
+
+/** Undefined when there is none, or when the daemon died while it was written. */
+export function readRunRecord(directory: string): RunRecord | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, FILE), 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw new GantryError('internal', `Could not read the run record in ${directory}`, { cause: error });
+  }
+  try {
+    const record = JSON.parse(text) as RunRecord;
+    return { ...record, log: { ...record.log, maximumSize: record.log.maximumSize ?? Number.POSITIVE_INFINITY } };
+  } catch {
+    return undefined;
+  }
+}
