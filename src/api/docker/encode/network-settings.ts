@@ -1,0 +1,97 @@
+import { type ContainerRecord, type EndpointState, isAlive, type PublishedPort } from '../../../model/index.ts';
+import type { KeptRequest } from '../decode/create.ts';
+import { networkModeText } from './host-config.ts';
+
+const NO_ENDPOINT = { networkId: '', endpointId: '', macAddress: '', ipv4Address: '', ipv4PrefixLength: 0, gateway: '', ipv6Address: '', ipv6PrefixLength: 0, ipv6Gateway: '' };
+
+/** NetworkSettings of inspect. */
+export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
+  const { state, spec } = record;
+  const alive = isAlive(state);
+  // The old fields at the top speak of the default bridge only.
+  const bridge: Omit<EndpointState, 'networkName'> = state.endpoints.find((endpoint) => endpoint.networkName === 'bridge') ?? NO_ENDPOINT;
+  return {
+    Bridge: '',
+    SandboxID: alive && spec.networkMode.kind !== 'container' ? record.id : '',
+    SandboxKey: alive ? state.networkNamespace : '',
+    Ports: alive ? encodePortMap(record) : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: bridge.endpointId,
+    Gateway: bridge.gateway,
+    GlobalIPv6Address: bridge.ipv6Address,
+    GlobalIPv6PrefixLen: bridge.ipv6PrefixLength,
+    IPAddress: bridge.ipv4Address,
+    IPPrefixLen: bridge.ipv4PrefixLength,
+    IPv6Gateway: bridge.ipv6Gateway,
+    MacAddress: bridge.macAddress,
+    Networks: encodeEndpoints(record, kept, minor),
+  };
+}
+
+/** Networks by name: what the container has, or what it will get when it starts. */
+export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
+  const { networkMode } = record.spec;
+  const networks: Record<string, unknown> = {};
+  for (const endpoint of record.state.endpoints) networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, minor, endpoint.networkName);
+  if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
+  const name = networkModeText(networkMode);
+  return { [name]: encodeEndpoint({ ...NO_ENDPOINT, networkName: name }, record, kept, minor, name) };
+}
+
+function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: KeptRequest, minor: number, name: string): Record<string, unknown> {
+  const asked = (kept.Endpoints[name] ?? (name === 'bridge' ? kept.Endpoints['default'] : undefined) ?? {}) as Record<string, unknown>;
+  const request = record.spec.endpoints[name];
+  const options = request && Object.keys(request.driverOptions).length > 0 ? request.driverOptions : null;
+  return {
+    IPAMConfig: asked['IPAMConfig'] ?? null,
+    Links: request && request.links.length > 0 ? request.links : null,
+    Aliases: request && request.aliases.length > 0 ? request.aliases : null,
+    MacAddress: endpoint.macAddress || (request?.macAddress ?? ''),
+    DriverOpts: options,
+    ...(minor >= 48 ? { GwPriority: 0 } : {}),
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.endpointId,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ipv4Address,
+    IPPrefixLen: endpoint.ipv4PrefixLength,
+    IPv6Gateway: endpoint.ipv6Gateway,
+    GlobalIPv6Address: endpoint.ipv6Address,
+    GlobalIPv6PrefixLen: endpoint.ipv6PrefixLength,
+    ...(minor >= 44 ? { DNSNames: null } : {}),
+  };
+}
+
+/** `80/tcp` to its host bindings; exposed ports that are not published have null. */
+function encodePortMap(record: ContainerRecord): Record<string, { HostIp: string; HostPort: string }[] | null> {
+  const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
+  for (const { port, protocol } of record.spec.exposedPorts) ports[`${port}/${protocol}`] = null;
+  for (const published of record.state.publishedPorts) {
+    const key = `${published.containerPort}/${published.protocol}`;
+    (ports[key] ??= []).push({ HostIp: published.hostAddress, HostPort: String(published.hostPort) });
+  }
+  return ports;
+}
+
+interface ListedPort {
+  IP?: string;
+  PrivatePort: number;
+  PublicPort?: number;
+  Type: string;
+}
+
+/** Ports of the list: published ones with their host side, then those only exposed; only while the container runs. */
+export function encodePortList(record: ContainerRecord): ListedPort[] {
+  if (!isAlive(record.state) || record.spec.networkMode.kind === 'host') return [];
+  const published = record.state.publishedPorts.map(
+    (port: PublishedPort): ListedPort => ({ IP: port.hostAddress, PrivatePort: port.containerPort, PublicPort: port.hostPort, Type: port.protocol }),
+  );
+  const shown = new Set(record.state.publishedPorts.map((port) => `${port.containerPort}/${port.protocol}`));
+  const exposed = record.spec.exposedPorts
+    .filter(({ port, protocol }) => !shown.has(`${port}/${protocol}`))
+    .map(({ port, protocol }): ListedPort => ({ PrivatePort: port, Type: protocol }));
+  return [...published, ...exposed];
+}

@@ -1,0 +1,43 @@
+import type { Engine } from '../../../engine/index.ts';
+import type { ImageRecord } from '../../../model/index.ts';
+import { type Filters, matchesLabels } from './filters.ts';
+import { parseTimestamp } from './timestamps.ts';
+
+export const IMAGE_FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'until', 'reference'];
+
+export function imageFilter(filters: Filters, engine: Engine, now: number): (image: ImageRecord) => boolean {
+  const dangling = filters.boolean('dangling');
+  const created = (name: string) => filters.get(name).map((reference) => Date.parse(engine.images.get(reference).created));
+  const before = created('before');
+  const since = created('since');
+  const until = filters.get('until').map((value) => Number(parseTimestamp('until', value, now) / 1_000_000n));
+  return (image) => {
+    const time = Date.parse(image.created);
+    return (
+      (dangling === undefined || isDangling(image) === dangling) &&
+      matchesLabels(filters, image.config.labels) &&
+      before.every((limit) => time < limit) &&
+      since.every((limit) => time > limit) &&
+      until.every((limit) => time < limit) &&
+      filters.any('reference', (pattern) => [...image.tags, ...image.digests].some((name) => matchesReference(pattern, name)))
+    );
+  };
+}
+
+/** An image without a name: nobody will ask for it. */
+export function isDangling(image: ImageRecord): boolean {
+  return image.tags.length === 0 && image.digests.length === 0;
+}
+
+/** A shell pattern against `name:tag` or the name alone, with and without the registry's host; `*` stays within one part of the path. */
+export function matchesReference(pattern: string, name: string): boolean {
+  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]');
+  let expression: RegExp;
+  try {
+    expression = new RegExp(`^${source}$`);
+  } catch (error) {
+    return false;
+  }
+  const bare = name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  return expression.test(name) || expression.test(bare) || expression.test(`docker.io/${bare}`) || expression.test(`docker.io/${name}`);
+}

@@ -1,0 +1,1 @@
+export { createDockerApi, type DockerApiOptions } from './api.ts';

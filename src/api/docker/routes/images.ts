@@ -1,0 +1,56 @@
+import { invalid } from '../../../base/index.ts';
+import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
+import { parseFilters } from '../filters/filters.ts';
+import { IMAGE_FILTERS, imageFilter, isDangling } from '../filters/images.ts';
+import { PRUNE_FILTERS, pruneFilter } from '../filters/prune.ts';
+
+/** Images: what is there. Ways in and out are in image-transfer.ts. */
+export function imageRoutes(add: AddRoute, parts: Parts): void {
+  const { images, imageUse } = parts.engine;
+  add('GET', '/images/json', (call) => list(call, parts));
+  add('GET', '/images/*name/json', (call) => {
+    if (text(call, 'platform') !== undefined) throw invalid('the query parameter platform is not supported: an image has one platform here');
+    call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), call.minor));
+  });
+  add('GET', '/images/*name/history', (call) => call.exchange.sendJson(200, encodeHistory(images.get(parameter(call, 'name')))));
+  add('POST', '/images/*name/tag', async (call) => {
+    const repository = text(call, 'repo');
+    if (repository === undefined) throw invalid('invalid reference format: the query parameter repo must be given');
+    const tag = text(call, 'tag');
+    await images.tag(parameter(call, 'name'), tag === undefined ? repository : `${repository}:${tag}`);
+    call.exchange.sendEmpty(201);
+  });
+  add('DELETE', '/images/*name', async (call) => {
+    const removed = await imageUse.remove(parameter(call, 'name'), { force: flag(call, 'force'), prune: !flag(call, 'noprune') });
+    call.exchange.sendJson(200, removed.map(encodeRemoved));
+  });
+  add('POST', '/images/prune', (call) => prune(call, parts));
+}
+
+async function list(call: Call, parts: Parts): Promise<void> {
+  const { images, imageUse } = parts.engine;
+  const filters = parseFilters(text(call, 'filters'), IMAGE_FILTERS);
+  const fits = imageFilter(filters, parts.engine, parts.clock.now());
+  const usage = flag(call, 'shared-size') ? await images.usage() : undefined;
+  const found = images.list().filter(fits);
+  found.sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
+  call.exchange.sendJson(
+    200,
+    found.map((image) => encodeImageSummary(image, call.minor, { containers: call.minor >= 51 ? imageUse.usedBy(image.id).length : -1, sharedSize: usage?.sharedSize(image.id) ?? -1 })),
+  );
+}
+
+/** Without a filter only nameless images go; `dangling=false` takes every unused one. */
+async function prune(call: Call, parts: Parts): Promise<void> {
+  const filters = parseFilters(text(call, 'filters'), [...PRUNE_FILTERS, 'dangling']);
+  const danglingOnly = filters.boolean('dangling') ?? true;
+  const fits = pruneFilter(filters, parts.clock.now());
+  const { removed, spaceReclaimed } = await parts.engine.imageUse.prune((image) => (!danglingOnly || isDangling(image)) && fits(image.created, image.config.labels));
+  call.exchange.sendJson(200, { ImagesDeleted: removed.length > 0 ? removed.map(encodeRemoved) : null, SpaceReclaimed: spaceReclaimed });
+}
+
+function encodeRemoved(removed: { untagged?: string; deleted?: string }): Record<string, string> {
+  return removed.untagged !== undefined ? { Untagged: removed.untagged } : { Deleted: removed.deleted ?? '' };
+}
+

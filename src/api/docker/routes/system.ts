@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { invalid, unsupported } from '../../../base/index.ts';
+import { type AddRoute, type Call, type Parts, text } from '../call.ts';
+import type { ContainerCache } from '../encode/container-cache.ts';
+import { encodeEvent } from '../encode/event.ts';
+import { encodeImageSummary } from '../encode/image.ts';
+import { encodeInfo, encodeVersion } from '../encode/system.ts';
+import { encodeVolume } from '../encode/volume.ts';
+import { EVENT_FILTERS, eventFilter } from '../filters/events.ts';
+import { parseFilters } from '../filters/filters.ts';
+import { parseTimestamp } from '../filters/timestamps.ts';
+
+const PING_HEADERS = ['Builder-Version', '1', 'Swarm', 'inactive', 'Cache-Control', 'no-cache, no-store, must-revalidate', 'Pragma', 'no-cache'];
+
+/** The daemon about itself. */
+export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache): void {
+  for (const method of ['GET', 'HEAD']) add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', PING_HEADERS));
+  add('GET', '/version', async ({ exchange }) => exchange.sendJson(200, encodeVersion(await parts.host(), parts.build, `node ${process.version}`)));
+  add('GET', '/info', async ({ exchange }) => exchange.sendJson(200, encodeInfo(await parts.engine.system.describe(), parts.engine, parts.build, parts.clock.timestamp())));
+  add('GET', '/events', (call) => events(call, parts));
+  add('GET', '/system/df', (call) => diskUsage(call, parts, cache));
+  add('POST', '/auth', () => {
+    throw unsupported('checking credentials with a registry is not supported yet', 'Credentials sent with a pull are used.');
+  });
+}
+
+async function events(call: Call, parts: Parts): Promise<void> {
+  const { exchange } = call;
+  const fits = eventFilter(parseFilters(text(call, 'filters'), EVENT_FILTERS));
+  const now = parts.clock.now();
+  const time = (name: string) => {
+    const value = text(call, name);
+    return value === undefined ? undefined : parseTimestamp(name, value, now);
+  };
+  const since = time('since');
+  const until = time('until');
+  if (since !== undefined && until !== undefined && until < since) throw invalid(`since time (${text(call, 'since')}) cannot be after until time (${text(call, 'until')})`);
+  const stream = parts.engine.events.subscribe({ follow: true, ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) }, exchange.signal);
+  const response = exchange.stream(200, 'application/json');
+  for await (const event of stream) {
+    if (!fits(event)) continue;
+    if (!response.write(encodeEvent(event))) await once(response, 'drain', { signal: exchange.signal });
+  }
+  response.end();
+}
+
+const TYPES = ['container', 'image', 'volume', 'build-cache'];
+
+async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promise<void> {
+  const types = call.query.getAll('type');
+  for (const type of types) if (!TYPES.includes(type)) throw invalid(`unknown object type: ${type}`);
+  const wanted = (type: string) => types.length === 0 || types.includes(type);
+  const usage = await parts.engine.system.diskUsage();
+  const now = parts.clock.now();
+  const containers = usage.containers.map(({ container, writable, root }) => cache.listEntry(container, call.minor, container.spec.image, now, { writable, root }));
+  const document = {
+    ...(wanted('image')
+      ? { LayersSize: usage.layersSize, Images: usage.images.map(({ image, sharedSize, containers: count }) => encodeImageSummary(image, call.minor, { containers: count, sharedSize })) }
+      : {}),
+    ...(wanted('volume')
+      ? { Volumes: usage.volumes.map(({ name, size, references }) => encodeVolume(parts.engine.volumes.get(name), { size, references })) }
+      : {}),
+    ...(wanted('build-cache') ? { BuildCache: [], ...(call.minor < 42 ? { BuilderSize: 0 } : {}) } : {}),
+  };
+  const text = JSON.stringify(document);
+  const list = wanted('container') ? `"Containers":[${containers.join(',')}]` : '';
+  call.exchange.send(200, `${text.slice(0, -1)}${list && text !== '{}' ? ',' : ''}${list}}\n`, 'application/json');
+}

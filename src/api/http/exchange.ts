@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { JSON_LIMIT, readBody, readJson } from './body.ts';
+import { detach, hijackHead } from './hijack.ts';
+
+const NO_QUERY = new URLSearchParams();
+
+/** One request and its answer. Everything that costs is done when it is asked for. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly method: string;
+  /** Percent-encoded, without the query. */
+  readonly path: string;
+  /** The client asked to take the connection over (`Upgrade: tcp` or `websocket`). */
+  readonly upgrade: boolean;
+  /** Added to each answer: name, value, name, value … */
+  headers: readonly string[] = [];
+  #search: string;
+  #query: URLSearchParams | undefined;
+  #abort: AbortController | undefined;
+  #hijacked = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade = false) {
+    this.request = request;
+    this.response = response;
+    this.upgrade = upgrade;
+    this.method = request.method ?? 'GET';
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    this.path = mark === -1 ? url : url.slice(0, mark);
+    this.#search = mark === -1 ? '' : url.slice(mark + 1);
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= this.#search === '' ? NO_QUERY : new URLSearchParams(this.#search);
+    return this.#query;
+  }
+
+  /** Aborts when the client goes away before the answer is complete. */
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      const ended = () => {
+        if (this.#hijacked || !this.response.writableFinished) abort.abort(new DOMException('the client closed the connection', 'AbortError'));
+      };
+      if (this.request.socket.destroyed) ended();
+      else if (this.upgrade) this.request.socket.once('close', ended);
+      else this.response.once('close', ended);
+    }
+    return this.#abort.signal;
+  }
+
+  /** The headers of an answer have left, so that a failure can only be told inside the stream. */
+  get started(): boolean {
+    return this.#hijacked || this.response.headersSent;
+  }
+
+  get hijacked(): boolean {
+    return this.#hijacked;
+  }
+
+  json(limit = JSON_LIMIT): Promise<Record<string, unknown> | undefined> {
+    return readJson(this.request, limit);
+  }
+
+  body(limit: number): Promise<Buffer> {
+    return readBody(this.request, limit);
+  }
+
+  send(status: number, body: string | Uint8Array, contentType: string, extra: readonly string[] = []): void {
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.response.writeHead(status, [...this.headers, ...extra, 'Content-Type', contentType, 'Content-Length', String(length)]);
+    this.response.end(this.method === 'HEAD' ? undefined : body);
+  }
+
+  sendJson(status: number, value: unknown): void {
+    this.send(status, `${JSON.stringify(value)}\n`, 'application/json');
+  }
+
+  sendEmpty(status: number, extra: readonly string[] = []): void {
+    const length = status === 204 || status === 304 ? [] : ['Content-Length', '0'];
+    this.response.writeHead(status, [...this.headers, ...extra, ...length]);
+    this.response.end();
+  }
+
+  /** Starts an answer of unknown length; its headers leave at once. */
+  stream(status: number, contentType: string, extra: readonly string[] = []): ServerResponse {
+    this.response.writeHead(status, [...this.headers, ...extra, 'Content-Type', contentType]);
+    this.response.flushHeaders();
+    return this.response;
+  }
+
+  /**
+   * Makes the connection a raw stream in both directions, after the request's body was read: 101 when the client
+   * asked for an upgrade, else 200. Each side may end its direction alone.
+   */
+  async hijack(contentType: string): Promise<Socket> {
+    if (!this.request.readableEnded) await readBody(this.request, JSON_LIMIT);
+    // Made before the hijack, so that the signal watches the right thing.
+    if (!this.upgrade) this.signal.throwIfAborted();
+    const socket = this.upgrade ? this.request.socket : detach(this.request);
+    this.#hijacked = true;
+    if (!this.upgrade) socket.once('close', () => this.#abort?.abort(new DOMException('the client closed the connection', 'AbortError')));
+    if (this.upgrade) this.response.detachSocket(socket);
+    socket.write(hijackHead(this.upgrade, [...this.headers, 'Content-Type', contentType]));
+    return socket;
+  }
+
+  /** Gives the bare connection to another protocol, nothing written yet. Only when `upgrade` is set. */
+  takeSocket(): Socket {
+    this.#hijacked = true;
+    this.response.detachSocket(this.request.socket);
+    return this.request.socket;
+  }
+}

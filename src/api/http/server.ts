@@ -1,0 +1,139 @@
+import { createServer, ServerResponse, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { describe, type Log } from '../../base/index.ts';
+import { formatAddress, type ListenAddress } from './address.ts';
+import { Exchange } from './exchange.ts';
+import { clearStaleSocket, listenOnSocket } from './socket-file.ts';
+
+export type Handler = (exchange: Exchange) => void | Promise<void>;
+
+/** PEM texts. Clients must show a certificate that `ca` signed: mutual TLS is the only TLS here. */
+export interface TlsMaterial {
+  ca: string | Buffer;
+  cert: string | Buffer;
+  key: string | Buffer;
+}
+
+export interface HttpServerOptions {
+  /** Answers everything, failures too; one that it throws all the same is logged and closes the connection. */
+  handler: Handler;
+  log: Log;
+  /** Name or number of the group that may use unix sockets. */
+  group?: string;
+}
+
+/** Protocols for which a connection is handed over; `h2c` and others are answered as plain requests. */
+const UPGRADES = /^(tcp|websocket)$/i;
+
+/** An idle connection is kept this long: clients that poll once a minute need no new one. */
+const KEEP_ALIVE_MS = 90_000;
+
+/** One handler on any number of addresses. */
+export class HttpServer implements AsyncDisposable {
+  readonly #options: HttpServerOptions;
+  readonly #servers: (Server | SecureServer)[] = [];
+  readonly #hijacked = new Set<Socket>();
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves to the address in use (port 0 becomes a real one) when connections are accepted. */
+  async listen(address: ListenAddress, tls?: TlsMaterial): Promise<ListenAddress> {
+    if (address.kind === 'unix') await clearStaleSocket(address.path);
+    const server = await this.#create(tls);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new Error(`cannot listen on ${formatAddress(address)}: ${error.message}`, { cause: error })));
+      server.once('listening', resolve);
+      if (address.kind === 'unix') listenOnSocket(server, address.path, this.#options.group);
+      else server.listen({ host: address.host, port: address.port });
+    });
+    this.#servers.push(server);
+    if (address.kind === 'unix') return address;
+    return { ...address, port: (server.address() as AddressInfo).port };
+  }
+
+  /** Stops listening, lets answers in progress end for `graceMs`, then closes every connection. */
+  async close(graceMs = 0): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of this.#servers) server.closeIdleConnections();
+    const cut = () => {
+      for (const server of this.#servers) server.closeAllConnections();
+      for (const socket of this.#hijacked) socket.destroy();
+    };
+    if (graceMs <= 0) cut();
+    const timer = setTimeout(cut, graceMs);
+    await Promise.all(closed);
+    clearTimeout(timer);
+    this.#servers.length = 0;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #create(tls: TlsMaterial | undefined): Promise<Server | SecureServer> {
+    const options = {
+      noDelay: true,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Uploads of images take as long as they take.
+      requestTimeout: 0,
+      headersTimeout: 30_000,
+      shouldUpgradeCallback: (request: IncomingMessage) => UPGRADES.test(request.headers.upgrade ?? ''),
+    };
+    const onRequest: RequestListener = (request, response) => this.#handle(new Exchange(request, response));
+    let server: Server | SecureServer;
+    if (tls) {
+      // TLS costs memory: it is loaded when it is used.
+      const https = await import('node:https');
+      server = https.createServer({ ...options, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, onRequest);
+    } else {
+      server = createServer(options, onRequest);
+    }
+    server.on('upgrade', (request, socket) => this.#upgrade(request, socket));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
+    return server;
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex): void {
+    const socket = stream as Socket;
+    this.#hijacked.add(socket);
+    socket.once('close', () => this.#hijacked.delete(socket));
+    // Without a listener a reset by the client would end the process; the exchange's signal tells of it.
+    socket.on('error', () => {});
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.end());
+    this.#handle(new Exchange(request, response, true));
+  }
+
+  #handle(exchange: Exchange): void {
+    let result: void | Promise<void>;
+    try {
+      result = this.#options.handler(exchange);
+    } catch (error) {
+      this.#failed(exchange, error);
+      return;
+    }
+    if (result) result.catch((error: unknown) => this.#failed(exchange, error));
+  }
+
+  #failed(exchange: Exchange, error: unknown): void {
+    this.#options.log.error('a request was not answered', { method: exchange.method, path: exchange.path, error: describe(error) });
+    exchange.request.socket.destroy();
+  }
+}
+
+/** The answer to bytes that are not HTTP. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const body = `${JSON.stringify({ message: `not a valid HTTP request: ${error.message}` })}\n`;
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}
