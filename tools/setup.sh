@@ -35,11 +35,12 @@ install_packages() {
   }
 }
 
-# Install scripts are never run: all native parts come ready-made inside registry packages.
+# Install scripts are never run: all native parts come ready-made inside registry packages. Not 'npm ci': it takes
+# away the files under a running daemon, and gives up when a mirror lacks the builds for other systems.
 install_modules() {
   cmp -s package-lock.json node_modules/.gantry-installed.json && return 0
   say "npm packages"
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
   cp package-lock.json node_modules/.gantry-installed.json
 }
 
