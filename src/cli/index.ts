@@ -1,3 +1,4 @@
 /** The `gantry` command: a client of the Docker Engine API, with Docker's grammar and output. */
-export { runGantry, VERSION } from './run.ts';
+export { VERSION } from './about.ts';
+export { runGantry } from './run.ts';
 export type { RunProgram, Surroundings } from './session.ts';

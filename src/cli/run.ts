@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { VERSION } from './about.ts';
 import { EngineClient, NEWEST_API } from './client/index.ts';
 import type { Command, Entry } from './command.ts';
 import { TREE } from './commands/tree.ts';
@@ -10,7 +11,7 @@ import { GLOBAL_FLAGS } from './globals.ts';
 import { commandPage, frontPage, groupPage } from './help.ts';
 import type { Session, Surroundings } from './session.ts';
 
-export const VERSION = '0.1.0';
+
 
 const visible = (entries: readonly Entry[]) => entries.filter((entry) => !entry.name.startsWith('_'));
 

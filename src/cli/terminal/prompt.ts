@@ -35,6 +35,7 @@ export function readLine(session: Session, question: string, hidden = false): Pr
 
 /** Asks before something is lost; only `y` and `yes` go on. */
 export async function confirm(session: Session, warning: string): Promise<boolean> {
-  const answer = await readLine(session, `${warning}\nAre you sure you want to continue? [y/N] `);
+  session.out(`${warning}\nAre you sure you want to continue? [y/N] `);
+  const answer = await readLine(session, '');
   return /^y(es)?$/i.test(answer?.trim() ?? '');
 }

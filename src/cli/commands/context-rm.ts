@@ -1,0 +1,27 @@
+import { rmSync } from 'node:fs';
+import type { Command } from '../command.ts';
+import { currentContext, metaFolder, readContext, tlsFolder } from '../config/index.ts';
+import { CommandFailure } from '../failure.ts';
+import { bool } from '../flags/index.ts';
+import { forEachName } from './each.ts';
+
+const command: Command = {
+  usage: '[OPTIONS] CONTEXT [CONTEXT...]',
+  flags: [bool('force', 'Forget it although it is in use', { short: 'f' })],
+  args: [1, Number.POSITIVE_INFINITY],
+  completes: 'contexts',
+  async run(session, flags, names) {
+    const folder = session.settings.folder;
+    const remove = async (name: string) => {
+      if (name === 'default') throw new CommandFailure('default: context "default" cannot be removed');
+      readContext(folder, name);
+      const inUse = currentContext(session.globals, session.env, session.settings) === name;
+      if (inUse && !flags.bool('force')) throw new CommandFailure(`context ${JSON.stringify(name)} is in use, set -f flag to force remove`);
+      rmSync(metaFolder(folder, name), { recursive: true, force: true });
+      rmSync(tlsFolder(folder, name), { recursive: true, force: true });
+      if (session.settings.file.currentContext === name) session.settings.change((file) => delete file.currentContext);
+    };
+    await forEachName(session, names, remove, { atOnce: 1 });
+  },
+};
+export default command;
