@@ -9,15 +9,26 @@ type Native = (...args: unknown[]) => number;
 interface NativeFunction extends Native {
   async(...args: unknown[]): void;
 }
-interface PollHandle {
+interface PollEvents {
+  readable: boolean;
+  writable: boolean;
+  disconnect: boolean;
+}
+/** `status` is negative (an errno) when the watching failed. koffi's own types leave it out. */
+export type PollCallback = (status: number, events: PollEvents) => void;
+/** Watches one descriptor from the event loop. Close it before the descriptor. */
+export interface PollHandle {
+  /** Watches for `events` from now on, in the place of what it watched for. */
+  start(events: Partial<PollEvents>, callback: PollCallback): void;
   stop(): void;
   close(): void;
-  unref?(): void;
+  ref(): void;
+  unref(): void;
 }
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: string[]): NativeFunction };
   errno(): number;
-  node: { poll(fd: number, options: { readable: boolean }, callback: () => void): PollHandle };
+  node: { poll(fd: number, events: Partial<PollEvents>, callback: PollCallback): PollHandle };
 }
 
 /** Mount flags (linux/mount.h). */
@@ -202,10 +213,9 @@ export function signalPidfd(pidfd: number, signal: number): boolean {
   throw error;
 }
 
-/** Calls `onReadable` (once or more) when `fd` can be read, until the returned function is called. Call that before closing `fd`. */
-export function pollReadable(fd: number, onReadable: () => void): () => void {
-  const handle = loadKoffi().node.poll(fd, { readable: true }, onReadable);
-  return () => handle.close();
+/** Calls `callback` whenever one of `events` holds of `fd` (level-triggered), until it is stopped. */
+export function pollFd(fd: number, events: Partial<PollEvents>, callback: PollCallback): PollHandle {
+  return loadKoffi().node.poll(fd, events, callback);
 }
 
 /** A connected SOCK_SEQPACKET socket, non-blocking, closing on exec. `path` must fit into 107 bytes. */
@@ -219,6 +229,25 @@ export function connectSeqpacketFd(path: string): { fd: number } | { error: Node
   const error = failure('connect', loadKoffi().errno(), path);
   native('close', 'int', 'int')(fd);
   return { error };
+}
+
+const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
+
+/** Receives into `buffer`; the count of bytes, 0 at the end of file, undefined when there is nothing now. */
+export function receive(fd: number, buffer: Uint8Array): number | undefined {
+  const count = Number(native('recv', 'long', 'int', 'void *', 'size_t', 'int')(fd, buffer, buffer.length, MSG_DONTWAIT_NOSIGNAL));
+  return count >= 0 ? count : undefinedWhenAgain('recv');
+}
+
+/** Sends one packet; undefined when the peer's queue is full now. */
+export function send(fd: number, data: Uint8Array): number | undefined {
+  const count = Number(native('send', 'long', 'int', 'const void *', 'size_t', 'int')(fd, data, data.length, MSG_DONTWAIT_NOSIGNAL));
+  return count >= 0 ? count : undefinedWhenAgain('send');
+}
+
+function undefinedWhenAgain(syscall: string): undefined {
+  const error = failure(syscall, loadKoffi().errno(), undefined);
+  if (error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error;
 }
 
 /** shutdown(2) of the writing side: the peer reads end of file. */

@@ -1,4 +1,5 @@
+export * from './conntrack.ts';
+export * from './namespace.ts';
 export * from './netfilter.ts';
 export * from './route.ts';
 export { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket, netlinkError } from './socket.ts';
-export * from './namespace.ts';

@@ -43,8 +43,11 @@ export function attribute(type: number, value: AttributeValue): Buffer {
   return buffer;
 }
 
+const NLA_F_NESTED = 0x8000;
+
+/** An attribute that holds attributes. Netfilter insists on the flag, and the rest of the kernel takes it too. */
 export function nested(type: number, ...parts: readonly Uint8Array[]): Buffer {
-  return attribute(type, Buffer.concat(parts));
+  return attribute(type | NLA_F_NESTED, Buffer.concat(parts));
 }
 
 export function uint32(value: number): Buffer {
@@ -65,7 +68,11 @@ export function decodeMessages(datagram: Buffer): Received[] {
   for (let at = 0; at + HEADER <= datagram.length; ) {
     const length = datagram.readUInt32LE(at);
     if (length < HEADER || at + length > datagram.length) break;
-    messages.push({ type: datagram.readUInt16LE(at + 4), sequence: datagram.readUInt32LE(at + 8), body: datagram.subarray(at + HEADER, at + length) });
+    messages.push({
+      type: datagram.readUInt16LE(at + 4),
+      sequence: datagram.readUInt32LE(at + 8),
+      body: datagram.subarray(at + HEADER, at + length),
+    });
     at += padded(length);
   }
   return messages;

@@ -1,7 +1,7 @@
-import koffi from 'koffi';
 import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
 import { errnoOf, GantryError } from '../../base/index.ts';
 
 /**
@@ -79,7 +79,8 @@ export function insideNamespace<T>(file: string, inside: () => T): T {
 /** Lets go of the namespace and removes the file. The kernel takes it apart later, when its last process has ended. Idempotent. */
 export function dropNamespace(file: string): void {
   // EINVAL: not a mount point; ENOENT: gone already.
-  if (umount2(file, MNT_DETACH) !== 0 && !['EINVAL', 'ENOENT'].includes(getSystemErrorName(-koffi.errno()))) check(-1, `Unmounting ${file}`);
+  if (umount2(file, MNT_DETACH) !== 0 && !['EINVAL', 'ENOENT'].includes(getSystemErrorName(-koffi.errno())))
+    check(-1, `Unmounting ${file}`);
   try {
     unlinkSync(file);
   } catch (error) {

@@ -1,4 +1,14 @@
-import { attribute, decodeAttributes, nested, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, textOf, type Message, type Received } from './message.ts';
+import {
+  attribute,
+  decodeAttributes,
+  type Message,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  nested,
+  type Received,
+  textOf,
+} from './message.ts';
 
 /** Messages of rtnetlink(7): links, addresses and routes. Addresses are four bytes in network order. */
 const RTM_NEWLINK = 16;
@@ -60,20 +70,36 @@ function linkAttributes(fields: LinkFields): Buffer[] {
 export function addVeth(near: LinkFields, far: LinkFields, farNamespace: number): Message {
   const peer = nested(VETH_INFO_PEER, linkHeader(0, far.up), ...linkAttributes(far), attribute(IFLA.namespaceDescriptor, farNamespace));
   const info = nested(IFLA.info, attribute(INFO.kind, 'veth'), nested(INFO.data, peer));
-  return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body: Buffer.concat([linkHeader(0, near.up), ...linkAttributes(near), info]) };
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: Buffer.concat([linkHeader(0, near.up), ...linkAttributes(near), info]),
+  };
 }
 
 /** A bridge without spanning tree: a port forwards as soon as it is there. */
 export function addBridge(fields: LinkFields): Message {
-  const info = nested(IFLA.info, attribute(INFO.kind, 'bridge'), nested(INFO.data, attribute(BRIDGE.forwardDelay, 0), attribute(BRIDGE.stp, 0)));
-  return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body: Buffer.concat([linkHeader(0, fields.up), ...linkAttributes(fields), info]) };
+  const info = nested(
+    IFLA.info,
+    attribute(INFO.kind, 'bridge'),
+    nested(INFO.data, attribute(BRIDGE.forwardDelay, 0), attribute(BRIDGE.stp, 0)),
+  );
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: Buffer.concat([linkHeader(0, fields.up), ...linkAttributes(fields), info]),
+  };
 }
 
 /** Changes the link of index `link`, or of the name `link`. */
 export function setLink(link: number | string, fields: LinkFields): Message {
   const index = typeof link === 'number' ? link : 0;
   const name = typeof link === 'string' ? [attribute(IFLA.name, link)] : [];
-  return { type: index === 0 ? RTM_NEWLINK : RTM_SETLINK, flags: 0, body: Buffer.concat([linkHeader(index, fields.up), ...name, ...linkAttributes(fields)]) };
+  return {
+    type: index === 0 ? RTM_NEWLINK : RTM_SETLINK,
+    flags: 0,
+    body: Buffer.concat([linkHeader(index, fields.up), ...name, ...linkAttributes(fields)]),
+  };
 }
 
 /** Lets the bridge send a frame back out of the port that it came from: a container may reach itself through a published port. */
@@ -92,7 +118,14 @@ export function deleteGroup(group: number): Message {
   return { type: RTM_DELLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.group, group)]) };
 }
 
-function addressMessage(type: number, flags: number, index: number, address: Uint8Array, prefixLength: number, broadcast?: Uint8Array): Message {
+function addressMessage(
+  type: number,
+  flags: number,
+  index: number,
+  address: Uint8Array,
+  prefixLength: number,
+  broadcast?: Uint8Array,
+): Message {
   const header = Buffer.alloc(8);
   header.writeUInt8(AF_INET, 0);
   header.writeUInt8(prefixLength, 1);
@@ -112,7 +145,11 @@ export function deleteAddress(index: number, address: Uint8Array, prefixLength: 
 
 export function addDefaultRoute(index: number, gateway: Uint8Array): Message {
   const header = Buffer.from([AF_INET, 0, 0, 0, MAIN_TABLE, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0]);
-  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body: Buffer.concat([header, attribute(RTA.gateway, gateway), attribute(RTA.device, index)]) };
+  return {
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    body: Buffer.concat([header, attribute(RTA.gateway, gateway), attribute(RTA.device, index)]),
+  };
 }
 
 export const listLinks = (): Message => ({ type: RTM_GETLINK, flags: 0, body: linkHeader(0, undefined) });
@@ -153,7 +190,11 @@ export interface AddressFacts {
 
 export function readAddress({ body }: Received): AddressFacts {
   const attributes = decodeAttributes(body, 8);
-  return { index: body.readUInt32LE(4), prefixLength: body.readUInt8(1), address: Buffer.from(attributes.get(IFA.local) ?? attributes.get(IFA.address) ?? Buffer.alloc(4)) };
+  return {
+    index: body.readUInt32LE(4),
+    prefixLength: body.readUInt8(1),
+    address: Buffer.from(attributes.get(IFA.local) ?? attributes.get(IFA.address) ?? Buffer.alloc(4)),
+  };
 }
 
 export interface RouteFacts {

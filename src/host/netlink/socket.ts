@@ -1,7 +1,19 @@
-import koffi from 'koffi';
 import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
 import { GantryError } from '../../base/index.ts';
-import { decodeAttributes, decodeMessages, encodeMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, textOf, type Message, type Received } from './message.ts';
+import {
+  decodeAttributes,
+  decodeMessages,
+  encodeMessage,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type Received,
+  textOf,
+} from './message.ts';
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -180,7 +192,8 @@ export class NetlinkSocket implements Disposable {
     return new Promise((resolve, reject) => {
       send.async(this.#descriptor, data, data.length, 0, (error: unknown, sent: number | bigint) => {
         if (error) reject(error);
-        else if (Number(sent) !== data.length) reject(new GantryError('internal', `The kernel did not take a netlink request of ${data.length} bytes`));
+        else if (Number(sent) !== data.length)
+          reject(new GantryError('internal', `The kernel did not take a netlink request of ${data.length} bytes`));
         else resolve();
       });
     });
@@ -190,7 +203,10 @@ export class NetlinkSocket implements Disposable {
     const length = Number(recv(this.#descriptor, receiveBuffer, receiveBuffer.length, flags));
     if (length < 0) {
       const errno = koffi.errno();
-      throw new GantryError('internal', errno === EAGAIN ? 'The kernel left a netlink request without an answer' : `Could not read from a netlink socket: errno ${errno}`);
+      throw new GantryError(
+        'internal',
+        errno === EAGAIN ? 'The kernel left a netlink request without an answer' : `Could not read from a netlink socket: errno ${errno}`,
+      );
     }
     return decodeMessages(receiveBuffer.subarray(0, length));
   }
@@ -207,5 +223,7 @@ function answerOf(received: Received): Answer {
 
 export function netlinkError(what: string, answer: Answer): GantryError {
   const name = getSystemErrorName(answer.error);
-  return new GantryError('internal', `${what} failed: ${name}${answer.text ? ` (${answer.text})` : ''}`, { cause: Object.assign(new Error(name), { code: name }) });
+  return new GantryError('internal', `${what} failed: ${name}${answer.text ? ` (${answer.text})` : ''}`, {
+    cause: Object.assign(new Error(name), { code: name }),
+  });
 }
