@@ -1,9 +1,211 @@
-export declare function writeFileAtomic(path: string, data: string | Uint8Array, options?: { mode?: number; fsyncDirectory?: boolean; fsync?: boolean }): Promise<void>;
-export declare function removeTree(root: string, path: string): Promise<void>;
-export declare function diskUsage(path: string): Promise<{ bytes: number; inodes: number }>;
-export declare function diskFree(path: string): Promise<{ total: number; free: number; available: number; fstype: number }>;
-export declare function ensureDirectory(path: string, mode?: number): void;
-export declare function fsyncDirectory(path: string): Promise<void>;
-export interface FileLock { release(): void }
-/** Throws `conflict` naming the holder's pid. */
-export declare function lockFile(path: string): FileLock;
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { lstat, open, readdir, realpath, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { conflict, errnoOf, GantryError, Limiter } from '../base/index.ts';
+import { tryLock } from './kernel.ts';
+import { listMounts } from './mounts.ts';
+
+let temporaryNumber = 0;
+
+export interface AtomicWrite {
+  /** Permission bits, whatever the umask. Default 0o644. */
+  mode?: number;
+  /** Default true: after a power cut there is the old or the new contents, never none. */
+  fsync?: boolean;
+  /** Default false: true makes sure that the name too is on the disk when the call returns. */
+  fsyncDirectory?: boolean;
+}
+
+/** Replaces `file` as a whole: readers see the old or the new contents. */
+export async function writeFileAtomic(file: string, data: string | Uint8Array, options: AtomicWrite = {}): Promise<void> {
+  temporaryNumber += 1;
+  const temporary = path.join(path.dirname(file), `.${path.basename(file).slice(0, 200)}.${process.pid}-${temporaryNumber}.tmp`);
+  try {
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      await handle.writeFile(data);
+      await handle.chmod(options.mode ?? 0o644);
+      if (options.fsync ?? true) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new GantryError('internal', `Could not write ${file}`, { cause: error });
+  }
+  if (options.fsyncDirectory) await fsyncDirectory(path.dirname(file));
+}
+
+/** Makes the names in a directory last through a power cut. */
+export async function fsyncDirectory(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes `folder` and what is missing above it. `mode` is for a folder that is new. */
+export function ensureDirectory(folder: string, mode = 0o755): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode });
+  } catch (error) {
+    throw new GantryError('internal', `Could not make the directory ${folder}`, { cause: error });
+  }
+}
+
+/**
+ * THE recursive delete of this house. Removes `target` (idempotent), which must lie below `root`, links resolved.
+ * It never follows a link and never crosses a mount point: a mount below `target` is a `conflict`, and nothing is removed.
+ */
+export async function removeTree(root: string, target: string): Promise<void> {
+  const real = await realTarget(root, target);
+  if (real === undefined) return;
+  const mounts = listMounts(real);
+  if (mounts.length > 0) throw conflict(`Refusing to remove ${target}: ${mounts[0]?.target} is a mount point`);
+  const stat = await unlessMissing(lstat(real));
+  if (stat === undefined) return;
+  if (!stat.isDirectory()) return void (await unlessMissing(unlink(real)));
+  await removeDirectory(real, stat.dev, new Limiter(PARALLEL));
+}
+
+/** `target` with its directory resolved (not itself: a link is removed as a link); undefined when it can't exist. */
+async function realTarget(root: string, target: string): Promise<string | undefined> {
+  const refuse = (why: string) => new GantryError('internal', `Refusing to remove ${target}: ${why}`);
+  if (!path.isAbsolute(root) || !path.isAbsolute(target)) throw refuse('the path is not absolute');
+  if (path.normalize(root) === '/') throw refuse('its root is /');
+  const clean = path.resolve(target);
+  const [realRoot, realParent] = await Promise.all([unlessMissing(realpath(root)), unlessMissing(realpath(path.dirname(clean)))]);
+  if (!isBelow(path.resolve(root), clean)) throw refuse(`it is not below ${root}`);
+  if (realRoot === undefined || realParent === undefined) return undefined;
+  const real = path.join(realParent, path.basename(clean));
+  if (realRoot === '/' || !isBelow(realRoot, real)) throw refuse(`it leads to ${real}, which is not below ${realRoot}`);
+  return real;
+}
+
+const isBelow = (root: string, target: string) => target.startsWith(`${root}/`);
+
+// As many as libuv has threads: more would only queue up there.
+const PARALLEL = 4;
+const BATCH = 512;
+
+/**
+ * Depth first. Names come as bytes, since a hostile name need not be UTF-8. The directory is entered by a descriptor that
+ * refuses links, so that one swapped in meanwhile leads nowhere.
+ */
+async function removeDirectory(folder: string | Buffer, device: number, limiter: Limiter): Promise<void> {
+  const handle = await unlessMissing(open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+  if (handle === undefined) return;
+  try {
+    if ((await handle.stat()).dev !== device) throw conflict(`Refusing to remove ${folder}: it is on another file system`);
+    const base = Buffer.from(`/proc/self/fd/${handle.fd}/`);
+    const entries = await readdir(base, { encoding: 'buffer', withFileTypes: true });
+    for (let start = 0; start < entries.length; start += BATCH) {
+      const batch = entries.slice(start, start + BATCH);
+      await Promise.all(batch.filter((entry) => !entry.isDirectory()).map((entry) => limiter.run(() => unlessMissing(unlink(Buffer.concat([base, entry.name]))))));
+    }
+    // One after the other: the depth of a tree bounds the open descriptors, not its width.
+    for (const entry of entries) if (entry.isDirectory()) await removeDirectory(Buffer.concat([base, entry.name]), device, limiter);
+  } finally {
+    await handle.close();
+  }
+  await removeEmpty(folder, device, limiter);
+}
+
+async function removeEmpty(folder: string | Buffer, device: number, limiter: Limiter): Promise<void> {
+  try {
+    await unlessMissing(rmdir(folder));
+  } catch (error) {
+    // Someone has put a file in meanwhile: once more.
+    if (errnoOf(error) === 'ENOTEMPTY') return removeDirectory(folder, device, limiter);
+    throw error;
+  }
+}
+
+async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export interface DiskUsage {
+  /** On-disk bytes (allocated blocks), hard links counted once. */
+  bytes: number;
+  inodes: number;
+}
+
+/** As `du -sx`: stays on the file system of `target`. Nothing there is zero. */
+export async function diskUsage(target: string): Promise<DiskUsage> {
+  const top = await unlessMissing(lstat(target));
+  const usage = { bytes: 0, inodes: 0 };
+  if (top === undefined) return usage;
+  const linked = new Set<number>();
+  const folders: Buffer[] = [];
+  const count = (stat: { blocks: number; nlink: number; ino: number; dev: number }, folder: boolean) => {
+    if (stat.dev !== top.dev) return false;
+    if (!folder && stat.nlink > 1) {
+      if (linked.has(stat.ino)) return false;
+      linked.add(stat.ino);
+    }
+    usage.bytes += stat.blocks * 512;
+    usage.inodes += 1;
+    return true;
+  };
+  if (count(top, top.isDirectory()) && top.isDirectory()) folders.push(Buffer.from(target));
+  for (let folder = folders.pop(); folder; folder = folders.pop()) {
+    const prefix = Buffer.concat([folder, Buffer.from('/')]);
+    const names = (await unlessMissing(readdir(folder, { encoding: 'buffer' }))) ?? [];
+    for (let start = 0; start < names.length; start += BATCH) {
+      const children = names.slice(start, start + BATCH).map((name) => Buffer.concat([prefix, name]));
+      const stats = await Promise.all(children.map((child) => unlessMissing(lstat(child))));
+      for (const [index, stat] of stats.entries()) {
+        if (stat && count(stat, stat.isDirectory()) && stat.isDirectory()) folders.push(children[index] as Buffer);
+      }
+    }
+  }
+  return usage;
+}
+
+export interface DiskFree {
+  /** Bytes. */
+  total: number;
+  free: number;
+  /** What others than root may still use. */
+  available: number;
+  /** The file system's magic number (statfs(2)). */
+  fstype: number;
+}
+
+/** Of the file system that holds `target`. */
+export async function diskFree(target: string): Promise<DiskFree> {
+  const { blocks, bsize, bfree, bavail, type } = await statfs(target);
+  return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize, fstype: type };
+}
+
+export interface FileLock {
+  /** Idempotent. The kernel releases it too when the process ends, however that happens. */
+  release(): void;
+}
+
+/** Takes an exclusive lock (flock) and writes our pid into the file. `conflict` names the pid of the holder. */
+export function lockFile(file: string): FileLock {
+  let fd: number | undefined = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o644);
+  if (!tryLock(fd)) {
+    closeSync(fd);
+    const holder = readFileSync(file, 'utf8').trim();
+    throw conflict(`${file} is locked by process ${holder || 'unknown'}`, 'Stop the daemon that uses this directory, or choose another directory');
+  }
+  ftruncateSync(fd, 0);
+  writeSync(fd, `${process.pid}\n`, 0);
+  return {
+    release() {
+      if (fd !== undefined) closeSync(fd);
+      fd = undefined;
+    },
+  };
+}
