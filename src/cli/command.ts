@@ -1,4 +1,4 @@
-import type { Completes, Flags, FlagSpec } from './flags/index.ts';
+import type { Completes, FlagSpec, Flags } from './flags/index.ts';
 import type { Session } from './session.ts';
 
 /** One command: what it takes and what it does. Help and shell completion are made from this. */
@@ -15,7 +15,7 @@ export interface Command {
   /** Flags end at the first argument: the rest is the container's command line. */
   readonly stopAtArgument?: boolean;
   /** Resolves to the exit code; nothing means 0. Throws `CommandFailure`. */
-  run(session: Session, flags: Flags, args: readonly string[]): Promise<number | void>;
+  run(session: Session, flags: Flags, args: readonly string[]): Promise<number | undefined>;
 }
 
 /** A word of the command line: either a command, loaded when it is run, or a group of more words. */

@@ -19,3 +19,12 @@ export class UsageFailure extends CommandFailure {
     this.name = 'UsageFailure';
   }
 }
+
+/** A file error in the system's short words: `open FILE: no such file or directory`. */
+export function plainReason(error: unknown, file: string): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return `open ${file}: no such file or directory`;
+  if (code === 'EACCES') return `open ${file}: permission denied`;
+  if (code === 'EISDIR') return `read ${file}: is a directory`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -38,7 +38,10 @@ function flagHead(flag: FlagSpec): string {
 
 function flagText(flag: FlagSpec): string {
   const choices = flag.choices && !flag.help.includes('(') ? ` (${flag.choices.join(', ')})` : '';
-  const shown = flag.default !== undefined && flag.default !== 'false' ? ` (default ${flag.kind === 'string' ? `"${flag.default}"` : flag.default})` : '';
+  const shown =
+    flag.default !== undefined && flag.default !== 'false'
+      ? ` (default ${flag.kind === 'string' ? `"${flag.default}"` : flag.default})`
+      : '';
   return flag.help + choices + shown;
 }
 

@@ -11,8 +11,6 @@ import { GLOBAL_FLAGS } from './globals.ts';
 import { commandPage, frontPage, groupPage } from './help.ts';
 import type { Session, Surroundings } from './session.ts';
 
-
-
 const visible = (entries: readonly Entry[]) => entries.filter((entry) => !entry.name.startsWith('_'));
 
 interface Found {
@@ -40,7 +38,10 @@ function find(words: readonly string[]): Found {
 
 function unknownWord(where: string, word: string, entries: readonly Entry[]): CommandFailure {
   if (word.startsWith('-')) return new UsageFailure(`unknown flag: ${word}\n\nRun '${where} --help' for more information`);
-  const near = closest(word, visible(entries).flatMap((entry) => [entry.name, ...(entry.aliases ?? [])]));
+  const near = closest(
+    word,
+    visible(entries).flatMap((entry) => [entry.name, ...(entry.aliases ?? [])]),
+  );
   const hint = near ? `\n\nDid you mean '${where} ${near}'?` : '';
   return new CommandFailure(`gantry: unknown command: ${where} ${word}${hint}\n\nRun '${where} --help' for more information`);
 }
@@ -57,11 +58,14 @@ function argumentFault(where: string, command: Command, count: number): string |
   return `'${where}' requires at least ${least} and at most ${many(most)}`;
 }
 
-const usageLine = (where: string, command: Command) => `Usage:  ${`${where} ${command.usage}`.trim()}\n\nRun '${where} --help' for more information`;
+const usageLine = (where: string, command: Command) =>
+  `Usage:  ${`${where} ${command.usage}`.trim()}\n\nRun '${where} --help' for more information`;
 
 /** Makes the session that commands work with. The engine is not touched until a command asks for it. */
 function openSession(around: Surroundings, globals: Flags): Session & { close(): void } {
-  const folder = globals.given('config') ? globals.text('config') : (around.env['DOCKER_CONFIG'] ?? path.join(around.env['HOME'] ?? homedir(), '.docker'));
+  const folder = globals.given('config')
+    ? globals.text('config')
+    : (around.env.DOCKER_CONFIG ?? path.join(around.env.HOME ?? homedir(), '.docker'));
   const settings = new Settings(folder);
   let connecting: Promise<EngineClient> | undefined;
   let connected: EngineClient | undefined;
@@ -74,7 +78,11 @@ function openSession(around: Surroundings, globals: Flags): Session & { close():
       return endpoint().address;
     },
     client() {
-      connecting ??= EngineClient.connect(endpoint(), { 'User-Agent': `Gantry-Client/${VERSION} (linux)`, ...settings.file.HttpHeaders }, around.env['DOCKER_API_VERSION'] || undefined).then((client) => {
+      connecting ??= EngineClient.connect(
+        endpoint(),
+        { 'User-Agent': `Gantry-Client/${VERSION} (linux)`, ...settings.file.HttpHeaders },
+        around.env.DOCKER_API_VERSION || undefined,
+      ).then((client) => {
         connected = client;
         return client;
       });
@@ -135,9 +143,15 @@ export async function runGantry(around: Surroundings): Promise<number> {
   try {
     return await dispatch(around);
   } catch (error) {
-    if (error instanceof UsageFailure) around.stderr.write(`${error.message}\n${error.message.includes('\n\nRun ') ? '' : "\nRun 'gantry --help' for more information\n"}`);
+    if (error instanceof UsageFailure)
+      around.stderr.write(
+        `${error.message}\n${error.message.includes('\n\nRun ') ? '' : "\nUsage:  gantry [OPTIONS] COMMAND\n\nRun 'gantry --help' for more information\n"}`,
+      );
     else if (error instanceof CommandFailure) around.stderr.write(error.message === '' ? '' : `${error.message}\n`);
-    else around.stderr.write(`gantry: ${error instanceof Error ? error.message : String(error)}\n${around.env['GANTRY_DEBUG'] && error instanceof Error ? `${error.stack}\n` : ''}`);
+    else
+      around.stderr.write(
+        `gantry: ${error instanceof Error ? error.message : String(error)}\n${around.env.GANTRY_DEBUG && error instanceof Error ? `${error.stack}\n` : ''}`,
+      );
     return error instanceof CommandFailure ? error.code : 1;
   }
 }

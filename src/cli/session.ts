@@ -1,10 +1,14 @@
 import type { Clock } from '../base/index.ts';
 import type { EngineClient } from './client/index.ts';
-import type { Flags } from './flags/index.ts';
 import type { Settings } from './config/index.ts';
+import type { Flags } from './flags/index.ts';
 
 /** Runs another program with `input` on its standard input: credential helpers, and `ssh` for remote engines. */
-export type RunProgram = (program: string, args: readonly string[], input: string) => Promise<{ code: number; stdout: string; stderr: string }>;
+export type RunProgram = (
+  program: string,
+  args: readonly string[],
+  input: string,
+) => Promise<{ code: number; stdout: string; stderr: string }>;
 
 /** What the process is given from outside; tests bring their own. */
 export interface Surroundings {

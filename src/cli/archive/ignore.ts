@@ -71,6 +71,13 @@ export class IgnoreRules {
 
   /** Whether an exception (`!…`) may bring back something below the left-out folder `relative`. */
   mayBringBack(relative: string): boolean {
-    return this.#rules.some((rule) => !rule.exclude && (rule.text.startsWith('*') || rule.text.startsWith(`${relative}/`) || rule.text.split('/')[0]?.includes('*') || relative.startsWith(rule.text.split(/[*?[]/)[0] ?? '')));
+    return this.#rules.some(
+      (rule) =>
+        !rule.exclude &&
+        (rule.text.startsWith('*') ||
+          rule.text.startsWith(`${relative}/`) ||
+          rule.text.split('/')[0]?.includes('*') ||
+          relative.startsWith(rule.text.split(/[*?[]/)[0] ?? '')),
+    );
   }
 }

@@ -13,13 +13,15 @@ export function checkOutput(session: Session, file: string): void {
   }
   const folder = path.dirname(path.resolve(file));
   if (!existsSync(folder)) throw new CommandFailure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
-  if (existsSync(file) && !statSync(file).isFile() && !statSync(file).isCharacterDevice()) throw new CommandFailure(`invalid output path: ${JSON.stringify(file)} must be a directory or a regular file`);
+  if (existsSync(file) && !statSync(file).isFile() && !statSync(file).isCharacterDevice())
+    throw new CommandFailure(`invalid output path: ${JSON.stringify(file)} must be a directory or a regular file`);
 }
 
 /** Writes an archive to stdout, or to `file`, which appears only when it is complete. */
 export async function writeArchive(session: Session, source: Readable, file: string): Promise<void> {
   if (file === '') {
-    for await (const chunk of source) if (!session.stdout.write(chunk)) await new Promise((resolve) => session.stdout.once('drain', resolve));
+    for await (const chunk of source)
+      if (!session.stdout.write(chunk)) await new Promise((resolve) => session.stdout.once('drain', resolve));
     return;
   }
   if (existsSync(file) && !statSync(file).isFile()) return pipeline(source, createWriteStream(file));

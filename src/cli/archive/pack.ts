@@ -2,7 +2,7 @@ import { createReadStream, type Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { encodeHeader, END_OF_TAR, padding, type TarEntry } from './tar.ts';
+import { END_OF_TAR, encodeHeader, padding, type TarEntry } from './tar.ts';
 
 export interface PackOptions {
   /** False leaves a path (relative to the root, with `/`) and what is below it out. */
@@ -13,7 +13,16 @@ export interface PackOptions {
 
 function describe(name: string, stats: Stats, link: string): TarEntry {
   const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file';
-  return { name, type, mode: stats.mode, uid: stats.uid, gid: stats.gid, size: type === 'file' ? stats.size : 0, mtime: stats.mtimeMs / 1000, link };
+  return {
+    name,
+    type,
+    mode: stats.mode,
+    uid: stats.uid,
+    gid: stats.gid,
+    size: type === 'file' ? stats.size : 0,
+    mtime: stats.mtimeMs / 1000,
+    link,
+  };
 }
 
 async function* packOne(file: string, name: string): AsyncGenerator<Buffer> {

@@ -17,7 +17,13 @@ const LARGEST_OCTAL = 8 ** 11 - 1;
 const LARGEST_ID = 8 ** 7 - 1;
 
 function octal(header: Buffer, value: number, at: number, width: number): void {
-  header.write(`${Math.max(0, Math.trunc(value)).toString(8).padStart(width - 1, '0')}\0`, at, 'latin1');
+  header.write(
+    `${Math.max(0, Math.trunc(value))
+      .toString(8)
+      .padStart(width - 1, '0')}\0`,
+    at,
+    'latin1',
+  );
 }
 
 function block(entry: TarEntry, letter: string): Buffer {
@@ -81,7 +87,14 @@ function number(header: Buffer, at: number, length: number): number {
   return Number.parseInt(text(header, at, length).trim() || '0', 8);
 }
 
-const LETTER_TYPE: Record<string, TarEntry['type']> = { '0': 'file', '\0': 'file', '7': 'file', '1': 'hardlink', '2': 'symlink', '5': 'directory' };
+const LETTER_TYPE: Record<string, TarEntry['type']> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '5': 'directory',
+};
 
 function decodeHeader(header: Buffer): { entry: TarEntry; letter: string } {
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
@@ -162,7 +175,15 @@ function readPax(body: Buffer): Map<string, string> {
 
 function withExtras(entry: TarEntry, extras: Map<string, string>): TarEntry {
   const numeric = (key: string, own: number) => (extras.has(key) ? Number(extras.get(key)) : own);
-  return { ...entry, name: extras.get('path') ?? entry.name, link: extras.get('linkpath') ?? entry.link, size: numeric('size', entry.size), uid: numeric('uid', entry.uid), gid: numeric('gid', entry.gid), mtime: numeric('mtime', entry.mtime) };
+  return {
+    ...entry,
+    name: extras.get('path') ?? entry.name,
+    link: extras.get('linkpath') ?? entry.link,
+    size: numeric('size', entry.size),
+    uid: numeric('uid', entry.uid),
+    gid: numeric('gid', entry.gid),
+    mtime: numeric('mtime', entry.mtime),
+  };
 }
 
 /**
@@ -180,7 +201,8 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<{ 
       if (entry.size > MOST_EXTRA) throw new Error('the archive is damaged: an extended header is too large');
       const body = (await reader.exactly(entry.size + padding(entry.size).length))?.subarray(0, entry.size) ?? Buffer.alloc(0);
       if (letter === 'x') extras = new Map([...extras, ...readPax(body)]);
-      else if (letter === 'L' || letter === 'K') extras.set(letter === 'L' ? 'path' : 'linkpath', body.toString('utf8').replace(/\0.*$/s, ''));
+      else if (letter === 'L' || letter === 'K')
+        extras.set(letter === 'L' ? 'path' : 'linkpath', body.toString('utf8').replace(/\0.*$/s, ''));
       continue;
     }
     const whole = withExtras(entry, extras);

@@ -64,7 +64,13 @@ class SafeFolder {
   }
 }
 
-async function writeEntry(folder: SafeFolder, entry: TarEntry, name: string, content: AsyncIterable<Buffer>, options: UnpackOptions): Promise<void> {
+async function writeEntry(
+  folder: SafeFolder,
+  entry: TarEntry,
+  name: string,
+  content: AsyncIterable<Buffer>,
+  options: UnpackOptions,
+): Promise<void> {
   const target = await folder.place(name);
   const there = existing(target);
   if (entry.type === 'directory') {

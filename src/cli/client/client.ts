@@ -88,13 +88,21 @@ export class EngineClient {
 
   #send(method: string, path: string, call: CallOptions): ClientRequest {
     const versioned = this.#version === undefined ? path : `/v${this.#version}${path}`;
-    const json = call.body !== undefined && !isStream(call.body) && !Buffer.isBuffer(call.body) ? Buffer.from(JSON.stringify(call.body)) : undefined;
+    const json =
+      call.body !== undefined && !isStream(call.body) && !Buffer.isBuffer(call.body) ? Buffer.from(JSON.stringify(call.body)) : undefined;
     const headers: Record<string, string | number> = { ...(this.#options.headers as Record<string, string>), ...call.headers };
     const whole = json ?? (Buffer.isBuffer(call.body) ? call.body : undefined);
     if (json) headers['Content-Type'] = 'application/json';
     if (whole) headers['Content-Length'] = whole.length;
     else if (method === 'POST' && !isStream(call.body)) headers['Content-Length'] = 0;
-    const request = this.#request({ ...this.#options, agent: this.#agent, method, path: versioned + encodeQuery(call.query), headers, ...(call.signal ? { signal: call.signal } : {}) });
+    const request = this.#request({
+      ...this.#options,
+      agent: this.#agent,
+      method,
+      path: versioned + encodeQuery(call.query),
+      headers,
+      ...(call.signal ? { signal: call.signal } : {}),
+    });
     if (isStream(call.body)) {
       const body = call.body;
       body.on('error', (error) => request.destroy(error));
@@ -114,7 +122,9 @@ export class EngineClient {
         // A server that refuses an upload closes early; its reply, already here, tells more than the broken pipe.
         if (answered) return;
         const connecting = error.syscall === 'connect' || error.code === 'ECONNRESET';
-        reject(connecting || error.code?.startsWith('ERR_TLS') || error.code?.startsWith('CERT') ? new NoEngine(this.address, error) : error);
+        reject(
+          connecting || error.code?.startsWith('ERR_TLS') || error.code?.startsWith('CERT') ? new NoEngine(this.address, error) : error,
+        );
       });
     });
   }

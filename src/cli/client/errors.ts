@@ -38,7 +38,8 @@ function explain(address: string, cause: unknown): string {
 export function refusalText(body: string, status: number): string {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === 'object' && parsed !== null && 'message' in parsed && typeof parsed.message === 'string') return parsed.message.trim();
+    if (typeof parsed === 'object' && parsed !== null && 'message' in parsed && typeof parsed.message === 'string')
+      return parsed.message.trim();
   } catch {
     // Not JSON: proxies and old engines answer with plain text, which is shown as it is.
   }

@@ -84,6 +84,8 @@ export function copyOutput(source: Readable, multiplexed: boolean, sink: FrameSi
     source.on('end', finish);
     source.on('close', finish);
     // A reset after the container has gone is how some engines end a stream.
-    source.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? finish() : reject(error)));
+    source.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' || error.code === 'EPIPE' ? finish() : reject(error),
+    );
   });
 }

@@ -12,9 +12,9 @@ interface Inspected {
 }
 
 function checkState(state: Inspected['State']): void {
-  if (!state.Running) throw new CommandFailure('cannot attach to a stopped container, start it first');
-  if (state.Paused) throw new CommandFailure('cannot attach to a paused container, unpause it first');
-  if (state.Restarting) throw new CommandFailure('cannot attach to a restarting container, wait until it is running');
+  if (!state.Running) throw new CommandFailure('You cannot attach to a stopped container, start it first');
+  if (state.Paused) throw new CommandFailure('You cannot attach to a paused container, unpause it first');
+  if (state.Restarting) throw new CommandFailure('You cannot attach to a restarting container, wait until it is running');
 }
 
 const command: Command = {
@@ -34,11 +34,22 @@ const command: Command = {
     const stdin = !flags.bool('no-stdin') && Config.OpenStdin;
     if (Config.Tty && stdin) requireTerminal(session, 1);
     const { exit } = await waitForExit(session, client, id, 'next-exit');
-    const signals = flags.bool('sig-proxy') && !Config.Tty ? forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } })) : undefined;
+    const signals =
+      flags.bool('sig-proxy') && !Config.Tty
+        ? forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } }))
+        : undefined;
     const hijacked = await attach(session, client, id, { stdin, stdout: true, stderr: true }, flags.text('detach-keys'));
-    const unfollow = Config.Tty ? followSize(session, (size) => client.text('POST', containerPath(id, '/resize'), { query: size })) : undefined;
+    const unfollow = Config.Tty
+      ? followSize(session, (size) => client.text('POST', containerPath(id, '/resize'), { query: size }))
+      : undefined;
     try {
-      const how = await pump(session, hijacked, { stdin, stdout: true, stderr: true, tty: Config.Tty, detachKeys: flags.text('detach-keys') });
+      const how = await pump(session, hijacked, {
+        stdin,
+        stdout: true,
+        stderr: true,
+        tty: Config.Tty,
+        detachKeys: flags.text('detach-keys'),
+      });
       if (how === 'ended') return await exit;
       session.err('read escape sequence\n');
       return 1;

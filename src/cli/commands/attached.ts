@@ -11,7 +11,13 @@ export interface Streams {
 
 /** Takes over the streams of a container. */
 export function attach(session: Session, client: EngineClient, id: string, streams: Streams, keys: string): Promise<Hijacked> {
-  const query = { stream: true, stdin: streams.stdin || undefined, stdout: streams.stdout || undefined, stderr: streams.stderr || undefined, detachKeys: detachKeys(session, keys) };
+  const query = {
+    stream: true,
+    stdin: streams.stdin || undefined,
+    stdout: streams.stdout || undefined,
+    stderr: streams.stderr || undefined,
+    detachKeys: detachKeys(session, keys),
+  };
   return client.hijack(containerPath(id, '/attach'), { query });
 }
 
@@ -24,7 +30,12 @@ export interface ExitReply {
  * Waits for the end of a container. The request is on its way when this returns, so that a container started afterwards
  * can't end unseen. The promise gives the exit code; 125 with a message on stderr when the engine lost track.
  */
-export async function waitForExit(session: Session, client: EngineClient, id: string, condition: 'next-exit' | 'removed' | 'not-running'): Promise<{ exit: Promise<number> }> {
+export async function waitForExit(
+  session: Session,
+  client: EngineClient,
+  id: string,
+  condition: 'next-exit' | 'removed' | 'not-running',
+): Promise<{ exit: Promise<number> }> {
   // The headers come at once and the body when it ends: the engine has seen the request by then.
   const reply = await client.stream('POST', containerPath(id, '/wait'), { query: { condition } });
   const exit = (async () => {

@@ -32,12 +32,16 @@ function ignoreText(folder: string, dockerfile: string): string {
 
 function folderContext(session: Session, folder: string, flags: Flags, typed: Buffer | undefined): Context {
   if (!existsSync(folder)) throw new CommandFailure(`unable to prepare context: path ${JSON.stringify(folder)} not found`);
-  if (!statSync(folder).isDirectory()) throw new CommandFailure(`unable to prepare context: path ${JSON.stringify(folder)} is not a directory`);
+  if (!statSync(folder).isDirectory())
+    throw new CommandFailure(`unable to prepare context: path ${JSON.stringify(folder)} is not a directory`);
   const given = flags.text('file') || 'Dockerfile';
   const absolute = flags.text('file') ? path.resolve(session.cwd, given) : path.join(path.resolve(folder), given);
   const inside = path.relative(path.resolve(folder), absolute);
   const outside = typed !== undefined || inside.startsWith('..') || path.isAbsolute(inside);
-  if (typed === undefined && !existsSync(absolute)) throw new CommandFailure(`unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${absolute}: no such file or directory`);
+  if (typed === undefined && !existsSync(absolute))
+    throw new CommandFailure(
+      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${absolute}: no such file or directory`,
+    );
   const rules = new IgnoreRules(ignoreText(folder, outside ? 'Dockerfile' : inside));
   // The engine needs the Dockerfile and the rules themselves, whatever the rules say.
   const needed = new Set(['.dockerignore', ...(outside ? [] : [inside])]);
@@ -52,7 +56,11 @@ function folderContext(session: Session, folder: string, flags: Flags, typed: Bu
   return { dockerfile: outside ? OUTSIDE_NAME : inside, body };
 }
 
-const startsLikeArchive = (head: Buffer) => head.subarray(257, 262).toString('latin1') === 'ustar' || (head[0] === 0x1f && head[1] === 0x8b) || head.subarray(0, 3).toString('latin1') === 'BZh' || head.subarray(0, 6).equals(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]));
+const startsLikeArchive = (head: Buffer) =>
+  head.subarray(257, 262).toString('latin1') === 'ustar' ||
+  (head[0] === 0x1f && head[1] === 0x8b) ||
+  head.subarray(0, 3).toString('latin1') === 'BZh' ||
+  head.subarray(0, 6).equals(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]));
 
 /** `-` is either an archive of the whole context or a lone Dockerfile. */
 async function typedContext(session: Session, flags: Flags): Promise<Context> {
@@ -69,7 +77,7 @@ async function typedContext(session: Session, flags: Flags): Promise<Context> {
 async function readContext(session: Session, where: string, flags: Flags): Promise<Context> {
   if (/^(https?|git):\/\/|^git@|^github\.com\//.test(where)) return { remote: where, dockerfile: flags.text('file') || 'Dockerfile' };
   if (where === '-') {
-    if (flags.text('file') === '-') throw new CommandFailure('invalid argument: can\'t use stdin for both build context and dockerfile');
+    if (flags.text('file') === '-') throw new CommandFailure("invalid argument: can't use stdin for both build context and dockerfile");
     return typedContext(session, flags);
   }
   const typed = flags.text('file') === '-' ? Buffer.from(await readText(session.stdin())) : undefined;
@@ -109,7 +117,7 @@ function buildQuery(session: Session, flags: Flags, context: Context) {
     shmsize: flags.number('shm-size') || undefined,
     networkmode: flags.text('network'),
     target: flags.text('target'),
-    platform: flags.text('platform') || session.env['DOCKER_DEFAULT_PLATFORM'],
+    platform: flags.text('platform') || session.env.DOCKER_DEFAULT_PLATFORM,
     buildargs: JSON.stringify(buildArguments(session, flags)),
     labels: JSON.stringify(pairsToMap(flags.list('label'))),
     cachefrom: flags.list('cache-from').length > 0 ? JSON.stringify(flags.list('cache-from')) : undefined,
@@ -121,7 +129,11 @@ function buildQuery(session: Session, flags: Flags, context: Context) {
 /** All passwords kept: a build may pull from any registry. */
 async function registryHeader(session: Session): Promise<Record<string, string>> {
   const known = [...Object.keys(session.settings.file.auths ?? {}), ...Object.keys(session.settings.file.credHelpers ?? {})];
-  const all = Object.fromEntries(await Promise.all(known.map(async (key) => [key, await authFor(session, key.replace(/^https:\/\/index\.docker\.io\/v1\/$/, 'docker.io'))] as const)));
+  const all = Object.fromEntries(
+    await Promise.all(
+      known.map(async (key) => [key, await authFor(session, key.replace(/^https:\/\/index\.docker\.io\/v1\/$/, 'docker.io'))] as const),
+    ),
+  );
   return { 'X-Registry-Config': Buffer.from(JSON.stringify(all)).toString('base64url') };
 }
 
@@ -165,12 +177,20 @@ const command: Command = {
     const context = await readContext(session, where, flags);
     const headers = { ...(await registryHeader(session)), ...(context.body ? { 'Content-Type': 'application/x-tar' } : {}) };
     const client = await session.client();
-    const reply = await client.stream('POST', '/build', { query: buildQuery(session, flags, context), headers, ...(context.body ? { body: context.body } : {}) });
+    const reply = await client.stream('POST', '/build', {
+      query: buildQuery(session, flags, context),
+      headers,
+      ...(context.body ? { body: context.body } : {}),
+    });
     let id = '';
     let said = '';
     const quiet = flags.bool('quiet');
     try {
-      await showProgress(session, reply, { quiet, collect: (line) => (said += line), aux: (value) => (id = (value as { ID?: string }).ID ?? id) });
+      await showProgress(session, reply, {
+        quiet,
+        collect: (line) => (said += line),
+        aux: (value) => (id = (value as { ID?: string }).ID ?? id),
+      });
     } catch (error) {
       // Quiet does not mean mute: what led to a failure is shown.
       if (quiet) session.err(said);

@@ -25,21 +25,25 @@ const nothing: Answer = { offers: [], rest: 'none' };
 
 async function fromEngine(client: EngineClient, what: Completes): Promise<Offer[]> {
   if (what === 'containers' || what === 'running') {
-    const list = await client.json<{ Names: string[]; Status: string }[]>('GET', '/containers/json', { query: { all: what === 'containers' || undefined } });
+    const list = await client.json<{ Names: string[]; Status: string }[]>('GET', '/containers/json', {
+      query: { all: what === 'containers' || undefined },
+    });
     return list.map((one) => offer((one.Names[0] ?? '').slice(1), one.Status));
   }
   if (what === 'images') {
     const list = await client.json<{ RepoTags: string[] | null }[]>('GET', '/images/json');
     return list.flatMap((one) => one.RepoTags ?? []).map((name) => offer(name.replace(/:latest$/, '')));
   }
-  if (what === 'volumes') return ((await client.json<{ Volumes: { Name: string }[] | null }>('GET', '/volumes')).Volumes ?? []).map((one) => offer(one.Name));
+  if (what === 'volumes')
+    return ((await client.json<{ Volumes: { Name: string }[] | null }>('GET', '/volumes')).Volumes ?? []).map((one) => offer(one.Name));
   return (await client.json<{ Name: string; Driver: string }[]>('GET', '/networks')).map((one) => offer(one.Name, one.Driver));
 }
 
 async function things(session: Session, what: Completes | undefined): Promise<Answer> {
   if (what === undefined) return nothing;
   if (what === 'files' || what === 'directories') return { offers: [], rest: what };
-  if (what === 'contexts') return { offers: [offer('default'), ...listContexts(session.settings.folder).map((one) => offer(one.Name))], rest: 'none' };
+  if (what === 'contexts')
+    return { offers: [offer('default'), ...listContexts(session.settings.folder).map((one) => offer(one.Name))], rest: 'none' };
   try {
     return { offers: await fromEngine(await session.client(), what), rest: 'none' };
   } catch {
@@ -48,14 +52,17 @@ async function things(session: Session, what: Completes | undefined): Promise<An
   }
 }
 
-const words = (entries: readonly Entry[]) => entries.filter((entry) => !entry.name.startsWith('_')).map((entry) => offer(entry.name, entry.summary));
+const words = (entries: readonly Entry[]) =>
+  entries.filter((entry) => !entry.name.startsWith('_')).map((entry) => offer(entry.name, entry.summary));
 
 const flagOffers = (flags: readonly FlagSpec[]) => flags.filter((flag) => !flag.hidden).map((flag) => offer(`--${flag.name}`, flag.help));
 
 /** The flag whose value stands at the cursor: the word before is a flag that takes one. */
 function awaiting(flags: readonly FlagSpec[], before: string | undefined): FlagSpec | undefined {
   if (before === undefined || !before.startsWith('-') || before.includes('=')) return undefined;
-  return flags.find((flag) => flag.kind !== 'bool' && (before === `--${flag.name}` || (flag.short !== undefined && before === `-${flag.short}`)));
+  return flags.find(
+    (flag) => flag.kind !== 'bool' && (before === `--${flag.name}` || (flag.short !== undefined && before === `-${flag.short}`)),
+  );
 }
 
 async function atFlagValue(session: Session, flag: FlagSpec): Promise<Answer> {
@@ -77,7 +84,8 @@ async function complete(session: Session, given: readonly string[], current: str
   if (at > given.length - 1 && pending) return atFlagValue(session, pending);
   for (;;) {
     const word = given[at];
-    if (word === undefined) return { offers: current.startsWith('-') && entries === TREE ? flagOffers(GLOBAL_FLAGS) : words(entries), rest: 'none' };
+    if (word === undefined)
+      return { offers: current.startsWith('-') && entries === TREE ? flagOffers(GLOBAL_FLAGS) : words(entries), rest: 'none' };
     const entry = entries.find((one) => one.name === word || one.aliases?.includes(word));
     if (!entry) return nothing;
     at += 1;

@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from '../command.ts';
 import { currentContext, metaFolder, readContext, tlsFolder } from '../config/index.ts';
-import { toJson } from '../template/index.ts';
 import type { Session } from '../session.ts';
+import { toJson } from '../template/index.ts';
 import { INSPECT_FORMAT, inspectEach } from './inspecting.ts';
 
 /** A context as `docker context inspect` shows it. */
@@ -20,7 +20,11 @@ function describe(session: Session, name: string): Record<string, unknown> {
   const folder = session.settings.folder;
   const tls = tlsFolder(folder, name);
   const kept = path.join(tls, 'docker');
-  return { ...readContext(folder, name), TLSMaterial: existsSync(kept) ? { docker: readdirSync(kept).sort() } : {}, Storage: { MetadataPath: metaFolder(folder, name), TLSPath: tls } };
+  return {
+    ...readContext(folder, name),
+    TLSMaterial: existsSync(kept) ? { docker: readdirSync(kept).sort() } : {},
+    Storage: { MetadataPath: metaFolder(folder, name), TLSPath: tls },
+  };
 }
 
 const command: Command = {

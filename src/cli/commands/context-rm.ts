@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { Command } from '../command.ts';
-import { currentContext, metaFolder, readContext, tlsFolder } from '../config/index.ts';
+import { currentContext, metaFolder, tlsFolder } from '../config/index.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool } from '../flags/index.ts';
 import { forEachName } from './each.ts';
@@ -13,8 +13,8 @@ const command: Command = {
   async run(session, flags, names) {
     const folder = session.settings.folder;
     const remove = async (name: string) => {
-      if (name === 'default') throw new CommandFailure('default: context "default" cannot be removed');
-      readContext(folder, name);
+      if (name === 'default') throw new CommandFailure('context "default" cannot be removed');
+      if (!existsSync(metaFolder(folder, name))) throw new CommandFailure(`context ${JSON.stringify(name)} does not exist`);
       const inUse = currentContext(session.globals, session.env, session.settings) === name;
       if (inUse && !flags.bool('force')) throw new CommandFailure(`context ${JSON.stringify(name)} is in use, set -f flag to force remove`);
       rmSync(metaFolder(folder, name), { recursive: true, force: true });

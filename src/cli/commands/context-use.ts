@@ -14,7 +14,10 @@ const command: Command = {
     });
     session.out(`${name}\n`);
     session.err(`Current context is now ${JSON.stringify(name)}\n`);
-    if (name !== 'default' && environmentAddress(session.env)) session.err('Warning: an address in the environment (GANTRY_HOST or DOCKER_HOST) overrides the context. Unset it to use the context.\n');
+    if (name !== 'default' && environmentAddress(session.env))
+      session.err(
+        'Warning: an address in the environment (GANTRY_HOST or DOCKER_HOST) overrides the context. Unset it to use the context.\n',
+      );
   },
 };
 export default command;

@@ -45,11 +45,19 @@ async function statInside(client: EngineClient, container: string, file: string)
 
 const linkPath = (link: string, file: string) => (link.startsWith('/') ? link : path.posix.join(path.posix.dirname(file), link));
 
-async function copyOut(session: Session, client: EngineClient, flags: Flags, container: string, given: string, target: string): Promise<number> {
+async function copyOut(
+  session: Session,
+  client: EngineClient,
+  flags: Flags,
+  container: string,
+  given: string,
+  target: string,
+): Promise<number> {
   let source = given;
   if (target !== '-') {
     const folder = path.dirname(path.resolve(target));
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new CommandFailure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      throw new CommandFailure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
   }
   if (flags.bool('follow-link')) {
     const stat = await statInside(client, container, source);
@@ -63,12 +71,19 @@ async function copyOut(session: Session, client: EngineClient, flags: Flags, con
   }
   const stat = decodeStat(reply.headers['x-docker-container-path-stat']);
   const there = statSync(target, { throwIfNoEntry: false });
-  const plan = planCopy({ path: source, isDirectory: has(stat, GO_DIRECTORY) }, { path: target, exists: there !== undefined, isDirectory: there?.isDirectory() ?? false });
+  const plan = planCopy(
+    { path: source, isDirectory: has(stat, GO_DIRECTORY) },
+    { path: target, exists: there !== undefined, isDirectory: there?.isDirectory() ?? false },
+  );
   const bare = contentOnly(source) || path.posix.normalize(source) === '/';
   let bytes = 0;
   // With another name asked for, a followed link's own name is no part of it.
   const renamed = plan.name === undefined && source !== given && !bare ? { ...plan, name: path.posix.basename(given) } : plan;
-  await unpack(reply, renamed.folder, { owners: flags.bool('archive') && process.getuid?.() === 0, rename: renamer(renamed, bare), progress: (size) => (bytes += size) });
+  await unpack(reply, renamed.folder, {
+    owners: flags.bool('archive') && process.getuid?.() === 0,
+    rename: renamer(renamed, bare),
+    progress: (size) => (bytes += size),
+  });
   return bytes;
 }
 
@@ -81,20 +96,36 @@ function localSource(given: string, follow: boolean): { file: string; stats: Sta
     return { file: realpathSync(absolute), stats: statSync(absolute) };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    throw new CommandFailure(code === 'ENOENT' ? `lstat ${absolute}: no such file or directory` : `lstat ${absolute}: ${error instanceof Error ? error.message : error}`, 1, error);
+    throw new CommandFailure(
+      code === 'ENOENT'
+        ? `lstat ${absolute}: no such file or directory`
+        : `lstat ${absolute}: ${error instanceof Error ? error.message : error}`,
+      1,
+      error,
+    );
   }
 }
 
 async function destination(client: EngineClient, container: string, given: string): Promise<Place> {
-  const place = (file: string, stat: PathStat | undefined): Place => ({ path: file, exists: stat !== undefined, isDirectory: stat !== undefined && has(stat, GO_DIRECTORY) });
+  const place = (file: string, stat: PathStat | undefined): Place => ({
+    path: file,
+    exists: stat !== undefined,
+    isDirectory: stat !== undefined && has(stat, GO_DIRECTORY),
+  });
   const stat = await statInside(client, container, given);
   if (!stat || !has(stat, GO_SYMLINK)) return place(given, stat);
   const resolved = linkPath(stat.linkTarget, given);
   return place(resolved, await statInside(client, container, resolved));
 }
 
-
-async function copyIn(session: Session, client: EngineClient, flags: Flags, source: string, container: string, given: string): Promise<number> {
+async function copyIn(
+  session: Session,
+  client: EngineClient,
+  flags: Flags,
+  source: string,
+  container: string,
+  given: string,
+): Promise<number> {
   const target = given === '' ? '/' : given.startsWith('/') ? given : `/${given}`;
   const local = source === '-' ? undefined : localSource(source, flags.bool('follow-link'));
   const place = await destination(client, container, target);
@@ -112,9 +143,16 @@ async function copyIn(session: Session, client: EngineClient, flags: Flags, sour
     const name = plan.name ?? (bare ? '.' : path.basename(path.resolve(source)));
     body = packPath(local.file, name);
   }
-  const counted = Readable.from(counting(body, (size) => (bytes += size)), { objectMode: false });
+  const counted = Readable.from(
+    counting(body, (size) => (bytes += size)),
+    { objectMode: false },
+  );
   const query = { path: folder, noOverwriteDirNonDir: 'true', copyUIDGID: flags.bool('archive') ? '1' : undefined };
-  await client.text('PUT', containerPath(container, '/archive'), { query, body: counted, headers: { 'Content-Type': 'application/x-tar' } });
+  await client.text('PUT', containerPath(container, '/archive'), {
+    query,
+    body: counted,
+    headers: { 'Content-Type': 'application/x-tar' },
+  });
   return bytes;
 }
 
@@ -127,7 +165,8 @@ async function* counting(source: AsyncIterable<Buffer>, count: (size: number) =>
 
 const command: Command = {
   usage: '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tgantry cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
-  about: "Copies files between a container and here; the container need not run.\n\n'-' as the source reads a tar archive from standard input and unpacks it in a folder of\nthe container; '-' as the destination writes a tar archive to standard output.",
+  about:
+    "Copies files between a container and here; the container need not run.\n\n'-' as the source reads a tar archive from standard input and unpacks it in a folder of\nthe container; '-' as the destination writes a tar archive to standard output.",
   flags: [
     bool('archive', 'Keep owners and groups', { short: 'a' }),
     bool('follow-link', 'Copy what a link leads to', { short: 'L' }),
@@ -143,8 +182,11 @@ const command: Command = {
     if (source.container && target.container) throw new CommandFailure('copying between containers is not supported');
     if (!source.container && !target.container) throw new CommandFailure('must specify at least one container source');
     const client = await session.client();
-    const bytes = source.container ? await copyOut(session, client, flags, source.container, source.path, target.path) : await copyIn(session, client, flags, source.path, target.container, target.path);
-    if (!flags.bool('quiet') && session.stderr.isTTY && target.path !== '-') session.err(`Successfully copied ${decimalSize(bytes)} to ${target.container ? to : path.resolve(to)}\n`);
+    const bytes = source.container
+      ? await copyOut(session, client, flags, source.container, source.path, target.path)
+      : await copyIn(session, client, flags, source.path, target.container, target.path);
+    if (!flags.bool('quiet') && session.stderr.isTTY && target.path !== '-')
+      session.err(`Successfully copied ${decimalSize(bytes)} to ${target.container ? to : path.resolve(to)}\n`);
   },
 };
 export default command;

@@ -54,7 +54,11 @@ export function usageRows(usage: DiskUsage): Row[] {
   const containers = usage.Containers ?? [];
   const volumes = usage.Volumes ?? [];
   const cache = usage.BuildCache ?? [];
-  const used = sum(images.filter((image) => image.Containers > 0 && image.Size !== -1 && image.SharedSize !== -1).map((image) => image.Size - image.SharedSize));
+  const used = sum(
+    images
+      .filter((image) => image.Containers > 0 && image.Size !== -1 && image.SharedSize !== -1)
+      .map((image) => image.Size - image.SharedSize),
+  );
   const written = sum(containers.map((one) => one.SizeRw ?? 0));
   const idle = sum(containers.filter((one) => !isActive(one)).map((one) => one.SizeRw ?? 0));
   const sized = volumes.filter((one) => (one.UsageData?.Size ?? -1) !== -1);
@@ -63,14 +67,34 @@ export function usageRows(usage: DiskUsage): Row[] {
   const cacheSize = sum(cache.filter((one) => !one.Shared).map((one) => one.Size));
   const cacheInUse = sum(cache.filter((one) => one.InUse && !one.Shared).map((one) => one.Size));
   return [
-    line('Images', images.length, images.filter((image) => image.Containers > 0).length, usage.LayersSize, share(usage.LayersSize - used, usage.LayersSize)),
+    line(
+      'Images',
+      images.length,
+      images.filter((image) => image.Containers > 0).length,
+      usage.LayersSize,
+      share(usage.LayersSize - used, usage.LayersSize),
+    ),
     line('Containers', containers.length, containers.filter(isActive).length, written, share(idle, written)),
-    line('Local Volumes', volumes.length, volumes.filter((one) => (one.UsageData?.RefCount ?? 0) > 0).length, volumeSize, share(freeVolumes, volumeSize)),
+    line(
+      'Local Volumes',
+      volumes.length,
+      volumes.filter((one) => (one.UsageData?.RefCount ?? 0) > 0).length,
+      volumeSize,
+      share(freeVolumes, volumeSize),
+    ),
     line('Build Cache', cache.length, cache.filter((one) => one.InUse).length, cacheSize, decimalSize(cacheSize - cacheInUse, 4)),
   ];
 }
 
-const CACHE_HEADERS = { ID: 'CACHE ID', CacheType: 'CACHE TYPE', Size: 'SIZE', CreatedSince: 'CREATED', LastUsedSince: 'LAST USED', UsageCount: 'USAGE', Shared: 'SHARED' };
+const CACHE_HEADERS = {
+  ID: 'CACHE ID',
+  CacheType: 'CACHE TYPE',
+  Size: 'SIZE',
+  CreatedSince: 'CREATED',
+  LastUsedSince: 'LAST USED',
+  UsageCount: 'USAGE',
+  Shared: 'SHARED',
+};
 
 function cacheRow(record: CacheRecord, now: number): Row {
   return new Row('buildCacheContext', {
@@ -90,14 +114,33 @@ function printVerbose(session: Session, usage: DiskUsage): void {
     session.out(`${title}\n\n`);
     session.out(fit(session, renderListing(readFormat('', template), rows, headers), true));
   };
-  const images = (usage.Images ?? []).flatMap((image) => imageNames(image, false).map((name) => imageRow(image, name, true, now)));
-  table('Images space usage:', '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}', images, IMAGE_HEADERS);
+  const images = (usage.Images ?? []).flatMap((image) =>
+    imageNames(image, false)
+      .slice(0, 1)
+      .map((name) => imageRow(image, name, true, now)),
+  );
+  table(
+    'Images space usage:',
+    '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
+    images,
+    IMAGE_HEADERS,
+  );
   const containers = (usage.Containers ?? []).map((one) => containerRow({ ...one, SizeRootFs: 0 }, true, now));
-  table('\nContainers space usage:', '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}', containers, CONTAINER_HEADERS);
+  table(
+    '\nContainers space usage:',
+    '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}',
+    containers,
+    CONTAINER_HEADERS,
+  );
   table('\nLocal Volumes space usage:', '{{.Name}}\t{{.Links}}\t{{.Size}}', (usage.Volumes ?? []).map(volumeRow), VOLUME_HEADERS);
   const cache = usage.BuildCache ?? [];
   const size = sum(cache.filter((one) => !one.Shared).map((one) => one.Size));
-  table(`\nBuild cache usage: ${decimalSize(size, 4)}`, '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}', cache.map((one) => cacheRow(one, now)), CACHE_HEADERS);
+  table(
+    `\nBuild cache usage: ${decimalSize(size, 4)}`,
+    '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
+    cache.map((one) => cacheRow(one, now)),
+    CACHE_HEADERS,
+  );
 }
 
 const command: Command = {

@@ -8,7 +8,12 @@ const AT_ONCE = 50;
  * Does `work` for every name, many at a time, and prints each name that succeeded, in order.
  * Throws one `CommandFailure` with all that went wrong.
  */
-export async function forEachName(session: Session, names: readonly string[], work: (name: string) => Promise<unknown>, options: { atOnce?: number; silent?: boolean } = {}): Promise<void> {
+export async function forEachName(
+  session: Session,
+  names: readonly string[],
+  work: (name: string) => Promise<unknown>,
+  options: { atOnce?: number; silent?: boolean } = {},
+): Promise<void> {
   const results: Promise<unknown>[] = [];
   const running = new Set<Promise<unknown>>();
   const failures: string[] = [];
@@ -40,16 +45,19 @@ export async function forEachName(session: Session, names: readonly string[], wo
 export const containerPath = (name: string, rest = '') => `/containers/${encodeURIComponent(name)}${rest}`;
 
 /** An image name in a path keeps its slashes and colons, as the API wants them. */
-export const imagePath = (name: string, rest = '') => `/images/${encodeURIComponent(name).replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%40', '@')}${rest}`;
+export const imagePath = (name: string, rest = '') =>
+  `/images/${encodeURIComponent(name).replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%40', '@')}${rest}`;
 
 /** The API's `filters` parameter of repeated `name=value` flags; undefined when there are none. */
 export function filtersQuery(filters: readonly string[], more: Record<string, readonly string[]> = {}): string | undefined {
   const all: Record<string, Record<string, boolean>> = {};
-  for (const [name, values] of Object.entries(more)) for (const value of values) (all[name] ??= {})[value] = true;
+  const add = (name: string, value: string) => {
+    all[name] = { ...all[name], [value]: true };
+  };
+  for (const [name, values] of Object.entries(more)) for (const value of values) add(name, value);
   for (const filter of filters) {
     const equals = filter.indexOf('=');
-    const name = filter.slice(0, equals).trim().toLowerCase();
-    (all[name] ??= {})[filter.slice(equals + 1).trim()] = true;
+    add(filter.slice(0, equals).trim().toLowerCase(), filter.slice(equals + 1).trim());
   }
   return Object.keys(all).length === 0 ? undefined : JSON.stringify(all);
 }

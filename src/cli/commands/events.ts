@@ -63,7 +63,11 @@ const command: Command = {
     const given = flags.text('format');
     const format: Format | undefined = given === '' ? undefined : readFormat(given, '');
     const now = session.clock.now();
-    const query = { since: momentQuery(flags.text('since'), now), until: momentQuery(flags.text('until'), now), filters: filtersQuery(flags.list('filter')) };
+    const query = {
+      since: momentQuery(flags.text('since'), now),
+      until: momentQuery(flags.text('until'), now),
+      filters: filtersQuery(flags.list('filter')),
+    };
     const client = await session.client();
     const reply = await client.stream('GET', '/events', { query });
     const show = (line: string) => {

@@ -31,10 +31,18 @@ async function runAttached(session: Session, client: EngineClient, flags: Flags,
   const tty = flags.bool('tty');
   const stdin = flags.bool('interactive');
   const size = tty ? terminalSize(session) : undefined;
-  const hijacked = await client.hijack(`/exec/${id}/start`, { body: { Detach: false, Tty: tty, ...(size ? { ConsoleSize: [size.h, size.w] } : {}) } });
+  const hijacked = await client.hijack(`/exec/${id}/start`, {
+    body: { Detach: false, Tty: tty, ...(size ? { ConsoleSize: [size.h, size.w] } : {}) },
+  });
   const unfollow = tty ? followSize(session, (now) => client.text('POST', `/exec/${id}/resize`, { query: now })) : undefined;
   try {
-    const how = await pump(session, hijacked, { stdin, stdout: true, stderr: true, tty, detachKeys: detachKeys(session, flags.text('detach-keys')) });
+    const how = await pump(session, hijacked, {
+      stdin,
+      stdout: true,
+      stderr: true,
+      tty,
+      detachKeys: detachKeys(session, flags.text('detach-keys')),
+    });
     if (how === 'detached') {
       session.err('read escape sequence\n');
       return 0;

@@ -14,7 +14,14 @@ interface Step {
   readonly Comment: string;
 }
 
-const HEADERS = { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' };
+const HEADERS = {
+  ID: 'IMAGE',
+  CreatedSince: 'CREATED',
+  CreatedAt: 'CREATED AT',
+  CreatedBy: 'CREATED BY',
+  Size: 'SIZE',
+  Comment: 'COMMENT',
+};
 const COMMAND_WIDTH = 45;
 
 function stepRow(step: Step, truncate: boolean, human: boolean, now: number): Row {
@@ -49,7 +56,13 @@ const command: Command = {
     const steps = await client.json<Step[]>('GET', imagePath(name, '/history'), { query: { platform } });
     const now = session.clock.now();
     const truncate = !flags.bool('no-trunc');
-    printListing(session, format, steps.map((step) => stepRow(step, truncate, human, now)), HEADERS, truncate);
+    printListing(
+      session,
+      format,
+      steps.map((step) => stepRow(step, truncate, human, now)),
+      HEADERS,
+      truncate,
+    );
   },
 };
 export default command;

@@ -98,16 +98,25 @@ const command: Command = {
   completes: 'images',
   async run(session, flags, [pattern]) {
     const quiet = flags.bool('quiet') && !flags.given('format');
-    const format: Format = quiet ? readFormat('{{.ID}}', '') : readFormat(flags.text('format') || (session.settings.file.imagesFormat ?? ''), builtInTable(flags.bool('digests')));
+    const format: Format = quiet
+      ? readFormat('{{.ID}}', '')
+      : readFormat(flags.text('format') || (session.settings.file.imagesFormat ?? ''), builtInTable(flags.bool('digests')));
     const client = await session.client();
     const filters = filtersQuery(flags.list('filter'), pattern === undefined ? {} : { reference: [pattern] });
-    const images = (await client.json<ListedImage[] | null>('GET', '/images/json', { query: { all: flags.bool('all') || undefined, filters } })) ?? [];
+    const images =
+      (await client.json<ListedImage[] | null>('GET', '/images/json', { query: { all: flags.bool('all') || undefined, filters } })) ?? [];
     images.sort((a, b) => b.Created - a.Created);
     const digests = flags.bool('digests') || (!format.json && !format.builtIn && needsField(format, 'Digest'));
     const truncate = !flags.bool('no-trunc');
     const now = session.clock.now();
-    const lines = quiet ? images.map((image) => [image, (imageNames(image, false)[0] as ImageName)] as const) : images.flatMap((image) => imageNames(image, digests).map((name) => [image, name] as const));
-    printListing(session, format, lines.map(([image, name]) => imageRow(image, name, truncate, now)), IMAGE_HEADERS, truncate);
+    const lines = images.flatMap((image) => imageNames(image, digests).map((name) => [image, name] as const));
+    printListing(
+      session,
+      format,
+      lines.map(([image, name]) => imageRow(image, name, truncate, now)),
+      IMAGE_HEADERS,
+      truncate,
+    );
   },
 };
 export default command;

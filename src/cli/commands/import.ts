@@ -29,7 +29,10 @@ const command: Command = {
       platform: flags.text('platform'),
     };
     const client = await session.client();
-    await showProgress(session, await client.stream('POST', '/images/create', { query, ...(body ? { body, headers: { 'Content-Type': 'application/x-tar' } } : {}) }));
+    await showProgress(
+      session,
+      await client.stream('POST', '/images/create', { query, ...(body ? { body, headers: { 'Content-Type': 'application/x-tar' } } : {}) }),
+    );
   },
 };
 export default command;

@@ -9,7 +9,9 @@ const command: Command = {
   completes: 'networks',
   async run(session, flags, names) {
     const client = await session.client();
-    await inspectEach(session, names, flags.text('format'), (name) => client.text('GET', `/networks/${encodeURIComponent(name)}`, { query: { verbose: flags.bool('verbose') || undefined } }));
+    await inspectEach(session, names, flags.text('format'), (name) =>
+      client.text('GET', `/networks/${encodeURIComponent(name)}`, { query: { verbose: flags.bool('verbose') || undefined } }),
+    );
   },
 };
 export default command;

@@ -28,14 +28,24 @@ async function search(client: EngineClient, name: string, size: boolean): Promis
 
 const command: Command = {
   usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-  flags: [INSPECT_FORMAT, bool('size', 'Tell how much a container has written', { short: 's' }), text('type', 'Look only among these', { choices: Object.keys(KINDS) })],
+  flags: [
+    INSPECT_FORMAT,
+    bool('size', 'Tell how much a container has written', { short: 's' }),
+    text('type', 'Look only among these', { choices: Object.keys(KINDS) }),
+  ],
   args: [1, Number.POSITIVE_INFINITY],
   completes: 'containers',
   async run(session, flags, names) {
     const type = flags.text('type');
     const fetch = KINDS[type];
-    if (type !== '' && !fetch) throw new CommandFailure(`unknown type: ${JSON.stringify(type)}: must be one of ${Object.keys(KINDS).map((kind) => JSON.stringify(kind)).join(', ')}`);
-    if (flags.given('type') && type === '') throw new CommandFailure('type is empty: must be one of "container", "image", "network", "volume"');
+    if (type !== '' && !fetch)
+      throw new CommandFailure(
+        `unknown type: ${JSON.stringify(type)}: must be one of ${Object.keys(KINDS)
+          .map((kind) => JSON.stringify(kind))
+          .join(', ')}`,
+      );
+    if (flags.given('type') && type === '')
+      throw new CommandFailure('type is empty: must be one of "container", "image", "network", "volume"');
     const client = await session.client();
     const size = flags.bool('size');
     await inspectEach(session, names, flags.text('format'), (name) => (fetch ? fetch(client, name, size) : search(client, name, size)));

@@ -7,7 +7,53 @@ import { executeTemplate, readTemplate, type Template, TemplateRunError, Templat
 export const INSPECT_FORMAT: FlagSpec = { ...formatFlag('f'), help: "Print with a Go template: 'json' or 'TEMPLATE'" };
 
 /** Fields that engines leave out when there is nothing to say; templates read them as nil, as Docker's typed fields are. */
-const OPTIONAL = new Set(['Health', 'Annotations', 'SizeRw', 'SizeRootFs', 'Error', 'Healthcheck', 'StopTimeout', 'StopSignal', 'ExposedPorts', 'Shell', 'ArgsEscaped', 'Init', 'Tmpfs', 'Sysctls', 'StorageOpt', 'Mounts', 'GraphDriver', 'UsageData', 'ClusterVolume', 'Status', 'ImageManifestDescriptor', 'NetworkDisabled', 'MacAddress', 'VariantName', 'Variant', 'OsVersion', 'Metadata', 'Identity', 'Config', 'Labels', 'Volumes', 'Entrypoint', 'Cmd', 'User', 'WorkingDir', 'OnBuild', 'Env', 'Descriptor', 'Manifests', 'Parent', 'Comment', 'Author', 'Container', 'Ports', 'Runtime']);
+const OPTIONAL = new Set([
+  'Health',
+  'Annotations',
+  'SizeRw',
+  'SizeRootFs',
+  'Error',
+  'Healthcheck',
+  'StopTimeout',
+  'StopSignal',
+  'ExposedPorts',
+  'Shell',
+  'ArgsEscaped',
+  'Init',
+  'Tmpfs',
+  'Sysctls',
+  'StorageOpt',
+  'Mounts',
+  'GraphDriver',
+  'UsageData',
+  'ClusterVolume',
+  'Status',
+  'ImageManifestDescriptor',
+  'NetworkDisabled',
+  'MacAddress',
+  'VariantName',
+  'Variant',
+  'OsVersion',
+  'Metadata',
+  'Identity',
+  'Config',
+  'Labels',
+  'Volumes',
+  'Entrypoint',
+  'Cmd',
+  'User',
+  'WorkingDir',
+  'OnBuild',
+  'Env',
+  'Descriptor',
+  'Manifests',
+  'Parent',
+  'Comment',
+  'Author',
+  'Container',
+  'Ports',
+  'Runtime',
+]);
 
 /** Docker's templates name Go fields, which differ from the JSON keys only by case (`.ID` for `Id`). */
 function missingField(key: string, map: Record<string, unknown>): unknown {
@@ -30,7 +76,12 @@ function compile(format: string): Template {
  * Prints objects as `inspect` does: the engine's JSON with its own order of keys, or a template for each.
  * What was found is printed before failures are thrown.
  */
-export async function inspectEach(session: Session, names: readonly string[], format: string, fetch: (name: string) => Promise<string>): Promise<void> {
+export async function inspectEach(
+  session: Session,
+  names: readonly string[],
+  format: string,
+  fetch: (name: string) => Promise<string>,
+): Promise<void> {
   const asJson = format === 'json' || format === '{{json .}}';
   const template = format === '' || asJson ? undefined : compile(format);
   const found: string[] = [];
@@ -44,6 +95,7 @@ export async function inspectEach(session: Session, names: readonly string[], fo
     }
   }
   if (format === '') session.out(`${indentJson(`[${found.join(',')}]`, '    ')}\n`);
+  else if (format === 'json') session.out(`[${found.join(',')}]\n`);
   else if (asJson) session.out(`${found.join('\n')}\n`);
   else if (template) session.out(renderEach(session, template, found));
   if (failures.length > 0) throw new CommandFailure(failures.join('\n'));

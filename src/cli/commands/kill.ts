@@ -9,7 +9,9 @@ const command: Command = {
   completes: 'running',
   async run(session, flags, names) {
     const client = await session.client();
-    await forEachName(session, names, (name) => client.text('POST', containerPath(name, '/kill'), { query: { signal: flags.text('signal') || 'KILL' } }));
+    await forEachName(session, names, (name) =>
+      client.text('POST', containerPath(name, '/kill'), { query: { signal: flags.text('signal') || 'KILL' } }),
+    );
   },
 };
 export default command;

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from '../command.ts';
-import { CommandFailure } from '../failure.ts';
+import { CommandFailure, plainReason } from '../failure.ts';
 import { bool, text } from '../flags/index.ts';
 import { platformJson } from '../format/platform.ts';
 import { showProgress } from '../terminal/index.ts';
@@ -11,7 +11,7 @@ export async function openInput(file: string) {
   try {
     await (await open(file)).close();
   } catch (error) {
-    throw new CommandFailure(`open ${file}: ${error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such file or directory' : error instanceof Error ? error.message : error}`, 1, error);
+    throw new CommandFailure(plainReason(error, file), 1, error);
   }
   return createReadStream(file, { highWaterMark: 1 << 20 });
 }
@@ -32,7 +32,11 @@ const command: Command = {
     const quiet = flags.bool('quiet') || session.stdout.isTTY !== true;
     const platform = flags.text('platform') ? platformJson(flags.text('platform')) : undefined;
     const client = await session.client();
-    const reply = await client.stream('POST', '/images/load', { query: { quiet, platform }, body, headers: { 'Content-Type': 'application/x-tar' } });
+    const reply = await client.stream('POST', '/images/load', {
+      query: { quiet, platform },
+      body,
+      headers: { 'Content-Type': 'application/x-tar' },
+    });
     await showProgress(session, reply);
   },
 };

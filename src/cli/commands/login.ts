@@ -1,16 +1,19 @@
+import { readText } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { authFor, HUB_KEY, registryKey, storeAuth } from '../config/index.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool, type Flags, text } from '../flags/index.ts';
-import { readText } from '../client/index.ts';
 import type { Session } from '../session.ts';
 import { readLine } from '../terminal/index.ts';
 
-const keyOf = (server: string | undefined) => (server === undefined ? HUB_KEY : registryKey(server.replace(/^https?:\/\//, '').replace(/\/.*$/, '')));
+const keyOf = (server: string | undefined) =>
+  server === undefined ? HUB_KEY : registryKey(server.replace(/^https?:\/\//, '').replace(/\/.*$/, ''));
 
 function checkFlags(flags: Flags): void {
-  if (flags.given('password') && flags.bool('password-stdin')) throw new CommandFailure('conflicting options: cannot specify both --password and --password-stdin');
-  if (flags.bool('password-stdin') && flags.text('username') === '') throw new CommandFailure('the --password-stdin option requires --username to be set');
+  if (flags.given('password') && flags.bool('password-stdin'))
+    throw new CommandFailure('conflicting options: cannot specify both --password and --password-stdin');
+  if (flags.bool('password-stdin') && flags.text('username') === '')
+    throw new CommandFailure('the --password-stdin option requires --username to be set');
 }
 
 /** Name and password: from flags, else from what is kept, else asked for. */
@@ -36,17 +39,26 @@ async function credentials(session: Session, flags: Flags, key: string): Promise
 const command: Command = {
   usage: '[OPTIONS] [SERVER]',
   about: 'Checks a name and password with a registry and keeps them for pull and push. Docker Hub when no server is named.',
-  flags: [text('password', 'Password or access token', { short: 'p' }), bool('password-stdin', 'Read the password from standard input'), text('username', 'Name of the user', { short: 'u' })],
+  flags: [
+    text('password', 'Password or access token', { short: 'p' }),
+    bool('password-stdin', 'Read the password from standard input'),
+    text('username', 'Name of the user', { short: 'u' }),
+  ],
   args: [0, 1],
   async run(session, flags, [server]) {
     checkFlags(flags);
     const key = keyOf(server);
     const given = await credentials(session, flags, key);
     const client = await session.client();
-    const reply = await client.json<{ Status?: string; IdentityToken?: string }>('POST', '/auth', { body: { ...given, serveraddress: key } });
+    const reply = await client.json<{ Status?: string; IdentityToken?: string }>('POST', '/auth', {
+      body: { ...given, serveraddress: key },
+    });
     const auth = reply.IdentityToken ? { username: given.username, identitytoken: reply.IdentityToken } : given;
     const where = await storeAuth(session, key, auth);
-    if (where === 'file') session.err(`\nWARNING! Your credentials are stored unencrypted in '${session.settings.folder}/config.json'.\nSet "credsStore" there to the name of a credential helper to keep them safe.\n\n`);
+    if (where === 'file')
+      session.err(
+        `\nWARNING! Your credentials are stored unencrypted in '${session.settings.folder}/config.json'.\nSet "credsStore" there to the name of a credential helper to keep them safe.\n\n`,
+      );
     session.out(`${reply.Status || 'Login Succeeded'}\n`);
   },
 };

@@ -22,8 +22,8 @@ const command: Command = {
     const query = {
       stdout: true,
       stderr: true,
-      since: momentQuery(flags.text('since'), now),
-      until: momentQuery(flags.text('until'), now),
+      since: momentQuery(flags.text('since'), now, 'since'),
+      until: momentQuery(flags.text('until'), now, 'until'),
       timestamps: flags.bool('timestamps') || undefined,
       follow: flags.bool('follow') || undefined,
       tail: flags.text('tail'),
@@ -32,7 +32,10 @@ const command: Command = {
     const client = await session.client();
     const { Id, Config } = await client.json<{ Id: string; Config: { Tty: boolean } }>('GET', containerPath(name, '/json'));
     const reply = await client.stream('GET', containerPath(Id, '/logs'), { query });
-    await copyOutput(reply, !Config.Tty, { stdout: (data) => void session.stdout.write(data), stderr: (data) => void session.stderr.write(data) });
+    await copyOutput(reply, !Config.Tty, {
+      stdout: (data) => void session.stdout.write(data),
+      stderr: (data) => void session.stderr.write(data),
+    });
   },
 };
 export default command;

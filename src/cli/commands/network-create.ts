@@ -18,7 +18,9 @@ function addressBits(text: string): { value: bigint; width: number } | undefined
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const groups = tail === undefined ? left : [...left, ...new Array<string>(8 - left.length - right.length).fill('0'), ...right];
-  return groups.length === 8 ? { value: groups.reduce((sum, part) => sum * 65536n + BigInt(`0x${part || '0'}`), 0n), width: 128 } : undefined;
+  return groups.length === 8
+    ? { value: groups.reduce((sum, part) => sum * 65536n + BigInt(`0x${part || '0'}`), 0n), width: 128 }
+    : undefined;
 }
 
 /** Whether `address` (or the start of a range in CIDR form) lies in `subnet`. */
@@ -41,12 +43,14 @@ function subnets(flags: Flags): Subnet[] {
   };
   for (const range of flags.list('ip-range')) {
     const home = place('range', range);
-    if (home.IPRange) throw new CommandFailure(`cannot configure multiple ranges (${range}, ${home.IPRange}) on the same subnet (${home.Subnet})`);
+    if (home.IPRange)
+      throw new CommandFailure(`cannot configure multiple ranges (${range}, ${home.IPRange}) on the same subnet (${home.Subnet})`);
     home.IPRange = range;
   }
   for (const gateway of flags.list('gateway')) {
     const home = place('gateway', gateway);
-    if (home.Gateway) throw new CommandFailure(`cannot configure multiple gateways (${gateway}, ${home.Gateway}) for the same subnet (${home.Subnet})`);
+    if (home.Gateway)
+      throw new CommandFailure(`cannot configure multiple gateways (${gateway}, ${home.Gateway}) for the same subnet (${home.Subnet})`);
     home.Gateway = gateway;
   }
   for (const [name, address] of Object.entries(pairsToMap(flags.list('aux-address')))) {

@@ -8,7 +8,9 @@ const command: Command = {
   completes: 'networks',
   async run(session, flags, [network = '', container = '']) {
     const client = await session.client();
-    await client.text('POST', `/networks/${encodeURIComponent(network)}/disconnect`, { body: { Container: container, Force: flags.bool('force') } });
+    await client.text('POST', `/networks/${encodeURIComponent(network)}/disconnect`, {
+      body: { Container: container, Force: flags.bool('force') },
+    });
   },
 };
 export default command;

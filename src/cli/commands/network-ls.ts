@@ -19,7 +19,17 @@ interface ListedNetwork {
   readonly Labels: Readonly<Record<string, string>> | null;
 }
 
-const HEADERS = { ID: 'NETWORK ID', Name: 'NAME', Driver: 'DRIVER', Scope: 'SCOPE', IPv4: 'IPV4', IPv6: 'IPV6', Internal: 'INTERNAL', Labels: 'LABELS', CreatedAt: 'CREATED AT' };
+const HEADERS = {
+  ID: 'NETWORK ID',
+  Name: 'NAME',
+  Driver: 'DRIVER',
+  Scope: 'SCOPE',
+  IPv4: 'IPV4',
+  IPv6: 'IPV6',
+  Internal: 'INTERNAL',
+  Labels: 'LABELS',
+  CreatedAt: 'CREATED AT',
+};
 
 function networkRow(network: ListedNetwork, truncate: boolean): Row {
   const fields: Record<string, () => string> = {
@@ -45,10 +55,17 @@ const command: Command = {
     const given = flags.text('format') || (session.settings.file.networksFormat ?? '');
     const format = quiet ? readFormat('{{.ID}}', '') : readFormat(given, '{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}');
     const client = await session.client();
-    const networks = (await client.json<ListedNetwork[] | null>('GET', '/networks', { query: { filters: filtersQuery(flags.list('filter')) } })) ?? [];
+    const networks =
+      (await client.json<ListedNetwork[] | null>('GET', '/networks', { query: { filters: filtersQuery(flags.list('filter')) } })) ?? [];
     networks.sort((a, b) => naturally(a.Name, b.Name));
     const truncate = !flags.bool('no-trunc');
-    printListing(session, format, networks.map((network) => networkRow(network, truncate)), HEADERS, truncate);
+    printListing(
+      session,
+      format,
+      networks.map((network) => networkRow(network, truncate)),
+      HEADERS,
+      truncate,
+    );
   },
 };
 export default command;

@@ -19,11 +19,15 @@ const command: Command = {
   completes: 'running',
   async run(session, _flags, [name = '', wanted]) {
     const client = await session.client();
-    const { NetworkSettings } = await client.json<{ NetworkSettings: { Ports: Record<string, Binding[] | null> | null } }>('GET', containerPath(name, '/json'));
+    const { NetworkSettings } = await client.json<{ NetworkSettings: { Ports: Record<string, Binding[] | null> | null } }>(
+      'GET',
+      containerPath(name, '/json'),
+    );
     const ports = NetworkSettings.Ports ?? {};
     if (wanted !== undefined) {
       const [port = '', protocol = 'tcp'] = wanted.split('/');
-      if (!/^\d+$/.test(port) || Number(port) > 65535) throw new CommandFailure(`Error: invalid port (${port}): ${/^\d+$/.test(port) ? 'value out of range' : 'invalid syntax'}`);
+      if (!/^\d+$/.test(port) || Number(port) > 65535)
+        throw new CommandFailure(`Error: invalid port (${port}): ${/^\d+$/.test(port) ? 'value out of range' : 'invalid syntax'}`);
       const found = ports[`${port}/${protocol}`];
       if (!found) throw new CommandFailure(`Error: No public port '${wanted}' published for ${name}`);
       session.out(found.map((one) => `${address(one)}\n`).join(''));

@@ -6,15 +6,18 @@ import { pruneImages, reclaimed } from './pruning.ts';
 
 const command: Command = {
   usage: '[OPTIONS]',
-  flags: [bool('all', 'Remove all images that no container uses, not only unnamed ones', { short: 'a' }), filterFlag(), bool('force', 'Do not ask', { short: 'f' })],
+  flags: [
+    bool('all', 'Remove all images that no container uses, not only unnamed ones', { short: 'a' }),
+    filterFlag(),
+    bool('force', 'Do not ask', { short: 'f' }),
+  ],
   args: [0, 0],
   async run(session, flags) {
     const what = flags.bool('all') ? 'all images without at least one container associated to them' : 'all dangling images';
-    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return 1;
+    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return;
     const filters = filtersQuery(flags.list('filter'), { dangling: [flags.bool('all') ? 'false' : 'true'] });
     const { text, freed } = await pruneImages(await session.client(), filters);
     session.out(text + reclaimed(freed));
-    return 0;
   },
 };
 export default command;

@@ -10,11 +10,10 @@ const command: Command = {
   args: [0, 0],
   async run(session, flags) {
     const what = 'all custom networks not used by at least one container';
-    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return 1;
+    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return;
     const filters = filtersQuery(flags.list('filter'));
     const { text } = await pruneNetworks(await session.client(), filters);
     session.out(text);
-    return 0;
   },
 };
 export default command;

@@ -1,7 +1,7 @@
 import { EngineRefusal } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
-import { bool, filterFlag, type Flags } from '../flags/index.ts';
+import { bool, type Flags, filterFlag } from '../flags/index.ts';
 import { confirm } from '../terminal/index.ts';
 import { filtersQuery } from './each.ts';
 import { type Pruned, pruneBuildCache, pruneContainers, pruneImages, pruneNetworks, pruneVolumes, reclaimed } from './pruning.ts';
@@ -30,8 +30,9 @@ const command: Command = {
   args: [0, 0],
   async run(session, flags) {
     const given = flags.list('filter');
-    if (flags.bool('volumes') && given.some((filter) => filter.startsWith('until='))) throw new CommandFailure('ERROR: The "until" filter is not supported with "--volumes"');
-    if (!flags.bool('force') && !(await confirm(session, warning(flags)))) return 1;
+    if (flags.bool('volumes') && given.some((filter) => filter.startsWith('until=')))
+      throw new CommandFailure('ERROR: The "until" filter is not supported with "--volumes"');
+    if (!flags.bool('force') && !(await confirm(session, warning(flags)))) return;
     const client = await session.client();
     const filters = filtersQuery(given);
     const steps: (() => Promise<Pruned>)[] = [() => pruneContainers(client, filters), () => pruneNetworks(client, filters)];
@@ -53,7 +54,6 @@ const command: Command = {
       freed += done.freed;
     }
     session.out(reclaimed(freed));
-    return 0;
   },
 };
 export default command;

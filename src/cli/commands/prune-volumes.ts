@@ -9,12 +9,13 @@ const command: Command = {
   flags: [bool('all', 'Remove named volumes too', { short: 'a' }), filterFlag(), bool('force', 'Do not ask', { short: 'f' })],
   args: [0, 0],
   async run(session, flags) {
-    const what = flags.bool('all') ? 'all local volumes not used by at least one container' : 'anonymous local volumes not used by at least one container';
-    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return 1;
+    const what = flags.bool('all')
+      ? 'all local volumes not used by at least one container'
+      : 'anonymous local volumes not used by at least one container';
+    if (!flags.bool('force') && !(await confirm(session, `WARNING! This will remove ${what}.`))) return;
     const filters = filtersQuery(flags.list('filter'), flags.bool('all') ? { all: ['true'] } : {});
     const { text, freed } = await pruneVolumes(await session.client(), filters);
     session.out(text + reclaimed(freed));
-    return 0;
   },
 };
 export default command;

@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { bool, filterFlag, type Flags, formatFlag, int } from '../flags/index.ts';
+import { bool, type Flags, filterFlag, formatFlag, int } from '../flags/index.ts';
 import { ago, decimalSize, ellipsis, localGoTime, quote } from '../format/index.ts';
 import { type ListedPort, portsText } from '../format/ports.ts';
 import type { Session } from '../session.ts';
@@ -97,7 +97,10 @@ export function containerRow(container: ListedContainer, truncate: boolean, now:
       Labels: () => labelsText(container.Labels),
       Mounts: () => mountsText(container, truncate),
       LocalVolumes: () => String((container.Mounts ?? []).filter((mount) => mount.Driver === 'local').length),
-      Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).sort().join(','),
+      Networks: () =>
+        Object.keys(container.NetworkSettings?.Networks ?? {})
+          .sort()
+          .join(','),
       Platform: () => null,
     },
     { Label: (name) => container.Labels?.[String(name)] ?? '' },
@@ -105,7 +108,10 @@ export function containerRow(container: ListedContainer, truncate: boolean, now:
 }
 
 function chooseFormat(session: Session, flags: Flags) {
-  if (flags.bool('quiet') && !flags.given('format')) return readFormat('{{.ID}}', '');
+  if (flags.bool('quiet')) {
+    if (flags.given('format')) session.err('WARNING: Ignoring custom format, because both --format and --quiet are set.\n');
+    return readFormat('{{.ID}}', '');
+  }
   const size = flags.bool('size') ? '\t{{.Size}}' : '';
   const builtIn = `{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}${size}`;
   return readFormat(flags.text('format') || (session.settings.file.psFormat ?? ''), builtIn);
@@ -128,14 +134,25 @@ const command: Command = {
   async run(session, flags) {
     const format = chooseFormat(session, flags);
     const limit = flags.bool('latest') && !flags.given('last') ? 1 : flags.number('last');
-    const given = flags.text('format');
+    const given = flags.bool('quiet') ? '' : flags.text('format');
     const size = flags.bool('size') || (given !== 'json' && !format.builtIn && needsField(format, 'Size') && !flags.given('size'));
     const client = await session.client();
-    const query = { all: flags.bool('all') || undefined, limit: limit > 0 ? limit : undefined, size: size || undefined, filters: filtersQuery(flags.list('filter')) };
+    const query = {
+      all: flags.bool('all') || undefined,
+      limit: limit > 0 ? limit : undefined,
+      size: size || undefined,
+      filters: filtersQuery(flags.list('filter')),
+    };
     const containers = (await client.json<ListedContainer[] | null>('GET', '/containers/json', { query })) ?? [];
     const truncate = !flags.bool('no-trunc');
     const now = session.clock.now();
-    printListing(session, format, containers.map((one) => containerRow(one, truncate, now)), CONTAINER_HEADERS, truncate);
+    printListing(
+      session,
+      format,
+      containers.map((one) => containerRow(one, truncate, now)),
+      CONTAINER_HEADERS,
+      truncate,
+    );
   },
 };
 export default command;

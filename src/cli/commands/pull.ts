@@ -38,7 +38,11 @@ const command: Command = {
     const allTags = flags.bool('all-tags');
     if (allTags && (reference.tag || reference.digest)) throw new CommandFailure("tag can't be used with --all-tags/-a");
     if (!allTags && !reference.tag && !reference.digest && !flags.bool('quiet')) session.out('Using default tag: latest\n');
-    await pullImage(session, name, { platform: flags.text('platform') || (session.env['DOCKER_DEFAULT_PLATFORM'] ?? ''), quiet: flags.bool('quiet'), allTags });
+    await pullImage(session, name, {
+      platform: flags.text('platform') || (session.env.DOCKER_DEFAULT_PLATFORM ?? ''),
+      quiet: flags.bool('quiet'),
+      allTags,
+    });
     session.out(`${canonical(name, allTags)}\n`);
   },
 };

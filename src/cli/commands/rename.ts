@@ -10,7 +10,10 @@ const command: Command = {
   async run(session, _flags, [oldName = '', newName = '']) {
     if (oldName.trim() === '' || newName.trim() === '') throw new CommandFailure('Error: Neither old nor new names may be empty');
     const client = await session.client();
-    await client.text('POST', containerPath(oldName.trim(), '/rename'), { query: { name: newName.trim() } });
+    await client.text('POST', containerPath(oldName.trim(), '/rename'), { query: { name: newName.trim() } }).catch((error: unknown) => {
+      if (!(error instanceof CommandFailure)) throw error;
+      throw new CommandFailure(`${error.message}\nError: failed to rename container named ${oldName}`, 1, error);
+    });
   },
 };
 export default command;

@@ -14,7 +14,12 @@ const command: Command = {
   async run(session, flags, names) {
     const wait = flags.given('timeout') ? flags.number('timeout') : flags.given('time') ? flags.number('time') : undefined;
     const client = await session.client();
-    await forEachName(session, names, (name) => client.text('POST', containerPath(name, '/restart'), { query: { signal: flags.text('signal'), t: wait } }), { atOnce: 1 });
+    await forEachName(
+      session,
+      names,
+      (name) => client.text('POST', containerPath(name, '/restart'), { query: { signal: flags.text('signal'), t: wait } }),
+      { atOnce: 1 },
+    );
   },
 };
 export default command;

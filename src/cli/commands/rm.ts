@@ -1,7 +1,7 @@
+import { EngineRefusal } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool } from '../flags/index.ts';
-import { EngineRefusal } from '../client/index.ts';
 import { containerPath, forEachName } from './each.ts';
 
 const command: Command = {
@@ -30,10 +30,15 @@ const command: Command = {
     };
     const absent = new Set<string>();
     const silent = { silent: true };
-    await forEachName(session, names, async (name) => {
-      await remove(name);
-      if (!absent.has(name)) session.out(`${name}\n`);
-    }, silent);
+    await forEachName(
+      session,
+      names,
+      async (name) => {
+        await remove(name);
+        if (!absent.has(name)) session.out(`${name}\n`);
+      },
+      silent,
+    );
   },
 };
 export default command;

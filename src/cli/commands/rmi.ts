@@ -10,7 +10,8 @@ interface Removed {
   Deleted?: string;
 }
 
-export const removedText = (items: readonly Removed[]) => items.map((one) => (one.Deleted ? `Deleted: ${one.Deleted}\n` : `Untagged: ${one.Untagged}\n`)).join('');
+export const removedText = (items: readonly Removed[]) =>
+  items.map((one) => (one.Deleted ? `Deleted: ${one.Deleted}\n` : `Untagged: ${one.Untagged}\n`)).join('');
 
 const command: Command = {
   usage: '[OPTIONS] IMAGE [IMAGE...]',
@@ -24,7 +25,11 @@ const command: Command = {
   async run(session, flags, names) {
     const client = await session.client();
     const force = flags.bool('force');
-    const query = { force: force || undefined, noprune: flags.bool('no-prune') || undefined, platforms: flags.list('platform').map(platformJson) };
+    const query = {
+      force: force || undefined,
+      noprune: flags.bool('no-prune') || undefined,
+      platforms: flags.list('platform').map(platformJson),
+    };
     const failures: string[] = [];
     let fatal = false;
     for (const name of names) {

@@ -1,6 +1,6 @@
-import { EngineClient } from '../client/index.ts';
+import type { EngineClient } from '../client/index.ts';
 import type { Command } from '../command.ts';
-import { type CreateBody, CREATE_FLAGS } from '../create/index.ts';
+import { CREATE_FLAGS, type CreateBody } from '../create/index.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool, type Flags, text } from '../flags/index.ts';
 import type { Session } from '../session.ts';
@@ -18,16 +18,14 @@ export function startFailureCode(message: string): number {
 
 function adjustBody(session: Session, flags: Flags, body: CreateBody): void {
   if (flags.bool('detach')) {
-    if (flags.given('attach')) throw new CommandFailure('conflicting options: cannot specify both --attach and --detach', 125);
     body.AttachStdin = false;
     body.AttachStdout = false;
     body.AttachStderr = false;
     body.StdinOnce = false;
     return;
   }
-  if (body.Tty && body.AttachStdin) requireTerminal(session, 125);
   const size = body.Tty ? terminalSize(session) : undefined;
-  if (size) body.HostConfig['ConsoleSize'] = [size.h, size.w];
+  if (size) body.HostConfig.ConsoleSize = [size.h, size.w];
 }
 
 async function start(client: EngineClient, id: string, streams: Promise<unknown> | undefined): Promise<void> {
@@ -44,7 +42,9 @@ async function start(client: EngineClient, id: string, streams: Promise<unknown>
 async function runAttached(session: Session, client: EngineClient, flags: Flags, id: string, body: CreateBody): Promise<number> {
   const streams: Streams = { stdin: body.AttachStdin, stdout: body.AttachStdout, stderr: body.AttachStderr };
   const keys = flags.text('detach-keys');
-  const signals = flags.bool('sig-proxy') ? forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } })) : undefined;
+  const signals = flags.bool('sig-proxy')
+    ? forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } }))
+    : undefined;
   const stops: (() => void)[] = [() => signals?.stop()];
   try {
     const hijacked = streams.stdin || streams.stdout || streams.stderr ? await attach(session, client, id, streams, keys) : undefined;
@@ -81,6 +81,10 @@ const command: Command = {
   completes: 'images',
   stopAtArgument: true,
   async run(session, flags, [image = '', ...words]) {
+    if (flags.bool('detach') && flags.given('attach'))
+      throw new CommandFailure('conflicting options: cannot specify both --attach and --detach');
+    const reads = flags.given('attach') ? flags.list('attach').some((name) => name.toLowerCase() === 'stdin') : flags.bool('interactive');
+    if (flags.bool('tty') && reads && !flags.bool('detach')) requireTerminal(session, 1);
     try {
       parseDetachKeys(flags.text('detach-keys'));
       const { id, body } = await createContainer(session, flags, image, words, (made) => adjustBody(session, flags, made));

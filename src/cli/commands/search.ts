@@ -30,14 +30,25 @@ function foundRow(found: Found, truncate: boolean): Row {
 
 const command: Command = {
   usage: '[OPTIONS] TERM',
-  flags: [filterFlag('f'), text('format', 'Print with a Go template'), int('limit', 'Most results'), bool('no-trunc', 'Show descriptions at full length')],
+  flags: [
+    filterFlag('f'),
+    text('format', 'Print with a Go template'),
+    int('limit', 'Most results'),
+    bool('no-trunc', 'Show descriptions at full length'),
+  ],
   args: [1, 1],
   async run(session, flags, [term = '']) {
     const format = readFormat(flags.text('format'), '{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}');
     const client = await session.client();
     const query = { term, limit: flags.given('limit') ? flags.number('limit') : undefined, filters: filtersQuery(flags.list('filter')) };
-    const results = (await client.json<Found[] | null>('GET', '/images/search', { query, headers: await authHeader(session, 'docker.io') })) ?? [];
-    printListing(session, format, results.map((one) => foundRow(one, !flags.bool('no-trunc'))), HEADERS);
+    const results =
+      (await client.json<Found[] | null>('GET', '/images/search', { query, headers: await authHeader(session, 'docker.io') })) ?? [];
+    printListing(
+      session,
+      format,
+      results.map((one) => foundRow(one, !flags.bool('no-trunc'))),
+      HEADERS,
+    );
   },
 };
 export default command;

@@ -17,13 +17,17 @@ async function startAttached(session: Session, client: EngineClient, flags: Flag
   const { Id: id, Config, HostConfig } = await client.json<Inspected>('GET', containerPath(name, '/json'));
   const stdin = flags.bool('interactive') && Config.OpenStdin;
   const keys = flags.text('detach-keys');
-  const signals = Config.Tty ? undefined : forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } }));
+  const signals = Config.Tty
+    ? undefined
+    : forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } }));
   const hijacked = await attach(session, client, id, { stdin, stdout: true, stderr: true }, keys);
   const { exit } = await waitForExit(session, client, id, HostConfig.AutoRemove ? 'removed' : 'next-exit');
   const output = pump(session, hijacked, { stdin, stdout: true, stderr: true, tty: Config.Tty, detachKeys: keys });
   output.catch(() => {});
   await client.text('POST', containerPath(id, '/start'));
-  const unfollow = Config.Tty ? followSize(session, (size) => client.text('POST', containerPath(id, '/resize'), { query: size })) : undefined;
+  const unfollow = Config.Tty
+    ? followSize(session, (size) => client.text('POST', containerPath(id, '/resize'), { query: size }))
+    : undefined;
   try {
     if ((await output) === 'ended') return await exit;
     session.err('read escape sequence\n');
@@ -34,7 +38,7 @@ async function startAttached(session: Session, client: EngineClient, flags: Flag
   }
 }
 
-async function startEach(session: Session, client: EngineClient, names: readonly string[]): Promise<void> {
+async function startEach(session: Session, client: EngineClient, names: readonly string[]): Promise<undefined> {
   const failed: string[] = [];
   for (const name of names) {
     try {

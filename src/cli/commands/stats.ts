@@ -2,10 +2,10 @@ import { type EngineClient, jsonStream } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { bool, formatFlag } from '../flags/index.ts';
 import type { Session } from '../session.ts';
-import { fit, type Format, readFormat, renderListing } from '../table/index.ts';
+import { type Format, fit, readFormat, renderListing } from '../table/index.ts';
 import { containerPath } from './each.ts';
 import type { ListedContainer } from './ps.ts';
-import { type Sample, sampleRow, STATS_HEADERS, summarize, type UsageReport } from './usage.ts';
+import { type Sample, STATS_HEADERS, sampleRow, summarize, type UsageReport } from './usage.ts';
 
 const REDRAW_MILLISECONDS = 500;
 const LOOK_FOR_NEW_MILLISECONDS = 2000;
@@ -18,7 +18,11 @@ async function listIds(client: EngineClient, all: boolean): Promise<string[]> {
 
 /** One measurement of each container; the engine takes two, a second apart, to know the use of processors. */
 async function once(client: EngineClient, names: readonly string[]): Promise<Sample[]> {
-  return Promise.all(names.map(async (name) => summarize(name, await client.json<UsageReport>('GET', containerPath(name, '/stats'), { query: { stream: '0' } }))));
+  return Promise.all(
+    names.map(async (name) =>
+      summarize(name, await client.json<UsageReport>('GET', containerPath(name, '/stats'), { query: { stream: '0' } })),
+    ),
+  );
 }
 
 /** Keeps the newest measurement of containers while they live. */
@@ -53,11 +57,22 @@ class Watch {
 }
 
 function draw(session: Session, format: Format, samples: readonly Sample[], truncate: boolean, clear: boolean): void {
-  const text = renderListing(format, samples.map((sample) => sampleRow(sample, truncate)), STATS_HEADERS);
+  const text = renderListing(
+    format,
+    samples.map((sample) => sampleRow(sample, truncate)),
+    STATS_HEADERS,
+  );
   session.out((clear ? CLEAR : '') + (format.table ? fit(session, text, truncate) : text));
 }
 
-async function follow(session: Session, client: EngineClient, format: Format, names: readonly string[], all: boolean, truncate: boolean): Promise<void> {
+async function follow(
+  session: Session,
+  client: EngineClient,
+  format: Format,
+  names: readonly string[],
+  all: boolean,
+  truncate: boolean,
+): Promise<void> {
   const watch = new Watch(client);
   let looked = Number.NEGATIVE_INFINITY;
   try {
@@ -95,7 +110,10 @@ const command: Command = {
     const client = await session.client();
     // Names are checked first: a wrong one is an error, not an empty line.
     for (const name of names) await client.text('GET', containerPath(name, '/json'));
-    if (!flags.bool('no-stream')) return follow(session, client, format, names, flags.bool('all'), truncate);
+    if (!flags.bool('no-stream')) {
+      await follow(session, client, format, names, flags.bool('all'), truncate);
+      return;
+    }
     draw(session, format, await once(client, names.length > 0 ? names : await listIds(client, flags.bool('all'))), truncate, false);
   },
 };

@@ -14,7 +14,9 @@ const command: Command = {
   async run(session, flags, names) {
     const wait = flags.given('timeout') ? flags.number('timeout') : flags.given('time') ? flags.number('time') : undefined;
     const client = await session.client();
-    await forEachName(session, names, (name) => client.text('POST', containerPath(name, '/stop'), { query: { signal: flags.text('signal'), t: wait } }));
+    await forEachName(session, names, (name) =>
+      client.text('POST', containerPath(name, '/stop'), { query: { signal: flags.text('signal'), t: wait } }),
+    );
   },
 };
 export default command;

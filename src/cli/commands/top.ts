@@ -10,7 +10,9 @@ const command: Command = {
   stopAtArgument: true,
   async run(session, _flags, [name = '', ...options]) {
     const client = await session.client();
-    const list = await client.json<{ Titles: string[]; Processes: string[][] | null }>('GET', containerPath(name, '/top'), { query: { ps_args: options.join(' ') } });
+    const list = await client.json<{ Titles: string[]; Processes: string[][] | null }>('GET', containerPath(name, '/top'), {
+      query: { ps_args: options.join(' ') },
+    });
     const lines = [list.Titles, ...(list.Processes ?? [])].map((cells) => `${cells.join('\t')}\n`);
     session.out(layOut(lines.join(''), { least: 20, padding: 3 }));
   },

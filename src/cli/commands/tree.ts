@@ -1,6 +1,11 @@
 import type { Entry } from '../command.ts';
 
-const leaf = (name: string, summary: string, load: NonNullable<Entry['load']>, extra: Partial<Entry> = {}): Entry => ({ name, summary, load, ...extra });
+const leaf = (name: string, summary: string, load: NonNullable<Entry['load']>, extra: Partial<Entry> = {}): Entry => ({
+  name,
+  summary,
+  load,
+  ...extra,
+});
 
 const CONTAINER: readonly Entry[] = [
   leaf('attach', 'Join the input and output of a running container', () => import('./attach.ts')),
@@ -48,7 +53,16 @@ const byName = (a: Entry, b: Entry) => (a.name < b.name ? -1 : 1);
 
 function under(group: string, entries: readonly Entry[]): readonly Entry[] {
   return entries
-    .map((entry) => ({ ...entry, alsoAs: [...new Set([...(entry.alsoAs ?? []), `gantry ${group} ${entry.name}`, ...(entry.aliases ?? []).map((alias) => `gantry ${group} ${alias}`)])] }))
+    .map((entry) => ({
+      ...entry,
+      alsoAs: [
+        ...new Set([
+          ...(entry.alsoAs ?? []),
+          `gantry ${group} ${entry.name}`,
+          ...(entry.aliases ?? []).map((alias) => `gantry ${group} ${alias}`),
+        ]),
+      ],
+    }))
     .toSorted(byName);
 }
 
@@ -107,7 +121,11 @@ const COMMON = new Set(['run', 'exec', 'ps', 'build', 'pull', 'push', 'images', 
 
 /** Every word that may follow `gantry`; the commands themselves are loaded when they are run. */
 export const TREE: readonly Entry[] = [
-  ...[...CONTAINER, PS].map((entry) => ({ ...entry, aliases: [], alsoAs: [`gantry container ${entry.name === 'ps' ? 'ls' : entry.name}`] })),
+  ...[...CONTAINER, PS].map((entry) => ({
+    ...entry,
+    aliases: [],
+    alsoAs: [`gantry container ${entry.name === 'ps' ? 'ls' : entry.name}`],
+  })),
   ...IMAGE.map((entry) => ({ ...entry, aliases: [], alsoAs: [`gantry image ${entry.name}`] })),
   { ...IMAGES, alsoAs: ['gantry image ls', 'gantry image list'] },
   { ...RMI, alsoAs: ['gantry image rm', 'gantry image remove'] },

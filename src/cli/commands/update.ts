@@ -25,8 +25,9 @@ function updateBody(flags: Flags): Record<string, unknown> {
   for (const [flag, field] of Object.entries(TEXTS)) if (flags.given(flag)) body[field] = flags.text(flag);
   if (flags.given('restart')) {
     const [Name = '', count] = flags.text('restart').split(':');
-    if (count !== undefined && !/^\d+$/.test(count)) throw new CommandFailure('invalid restart policy format: maximum retry count must be an integer');
-    body['RestartPolicy'] = { Name, MaximumRetryCount: Number(count ?? 0) };
+    if (count !== undefined && !/^\d+$/.test(count))
+      throw new CommandFailure('invalid restart policy format: maximum retry count must be an integer');
+    body.RestartPolicy = { Name, MaximumRetryCount: Number(count ?? 0) };
   }
   if (Object.keys(body).length === 0) throw new CommandFailure('you must provide one or more flags when using this command');
   return body;

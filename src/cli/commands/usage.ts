@@ -45,15 +45,30 @@ function cpuPercent({ cpu_stats: now, precpu_stats: before }: UsageReport): numb
 /** Memory without the file cache that the kernel would give back at once: cgroup v1 and v2 name it differently. */
 function memoryUsed({ memory_stats: memory }: UsageReport): number {
   const usage = memory.usage ?? 0;
-  const inactive = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0;
+  const inactive = memory.stats?.total_inactive_file ?? memory.stats?.inactive_file ?? 0;
   return inactive < usage ? usage - inactive : usage;
 }
 
 /** The numbers that people look at. */
 export function summarize(container: string, report: UsageReport | undefined): Sample {
-  if (!report) return { container, measured: false, id: container, name: '', cpu: 0, memory: 0, limit: 0, received: 0, sent: 0, read: 0, written: 0, pids: 0 };
+  if (!report)
+    return {
+      container,
+      measured: false,
+      id: container,
+      name: '',
+      cpu: 0,
+      memory: 0,
+      limit: 0,
+      received: 0,
+      sent: 0,
+      read: 0,
+      written: 0,
+      pids: 0,
+    };
   const blocks = report.blkio_stats?.io_service_bytes_recursive ?? [];
-  const bytes = (operation: string) => blocks.filter((entry) => entry.op.toLowerCase().startsWith(operation)).reduce((total, entry) => total + entry.value, 0);
+  const bytes = (operation: string) =>
+    blocks.filter((entry) => entry.op.toLowerCase().startsWith(operation)).reduce((total, entry) => total + entry.value, 0);
   const networks = Object.values(report.networks ?? {});
   return {
     container,
@@ -71,13 +86,26 @@ export function summarize(container: string, report: UsageReport | undefined): S
   };
 }
 
-export const STATS_HEADERS = { Container: 'CONTAINER', ID: 'CONTAINER ID', Name: 'NAME', CPUPerc: 'CPU %', MemUsage: 'MEM USAGE / LIMIT', MemPerc: 'MEM %', NetIO: 'NET I/O', BlockIO: 'BLOCK I/O', PIDs: 'PIDS' };
+export const STATS_HEADERS = {
+  Container: 'CONTAINER',
+  ID: 'CONTAINER ID',
+  Name: 'NAME',
+  CPUPerc: 'CPU %',
+  MemUsage: 'MEM USAGE / LIMIT',
+  MemPerc: 'MEM %',
+  NetIO: 'NET I/O',
+  BlockIO: 'BLOCK I/O',
+  PIDs: 'PIDS',
+};
 
 const NOTHING = '--';
 
 /** One line of `stats`. */
 export function sampleRow(sample: Sample, truncate: boolean): Row {
-  const measured = (text: () => string, otherwise = NOTHING) => () => (sample.measured ? text() : otherwise);
+  const measured =
+    (text: () => string, otherwise = NOTHING) =>
+    () =>
+      sample.measured ? text() : otherwise;
   const pair = `${NOTHING} / ${NOTHING}`;
   return new Row('statsContext', {
     Container: () => sample.container,

@@ -1,9 +1,9 @@
+import { VERSION } from '../about.ts';
 import { NEWEST_API } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { currentContext } from '../config/index.ts';
 import { CommandFailure } from '../failure.ts';
 import { formatFlag } from '../flags/index.ts';
-import { VERSION } from '../about.ts';
 import type { Session } from '../session.ts';
 import { executeTemplate, readTemplate, toJson } from '../template/index.ts';
 
@@ -31,14 +31,14 @@ function clientVersion(session: Session, api: string): Record<string, unknown> {
 const row = (label: string, value: unknown, indent: string, width: number) => `${indent}${`${label}:`.padEnd(width)}${value ?? ''}\n`;
 
 function clientText(client: Record<string, unknown>): string {
-  const downgraded = client['ApiVersion'] === client['DefaultAPIVersion'] ? '' : ` (downgraded from ${client['DefaultAPIVersion']})`;
+  const downgraded = client.ApiVersion === client.DefaultAPIVersion ? '' : ` (downgraded from ${client.DefaultAPIVersion})`;
   return (
     'Client: Gantry\n' +
-    row('Version', client['Version'], ' ', 19) +
-    row('API version', `${client['ApiVersion']}${downgraded}`, ' ', 19) +
-    row('Node version', client['NodeVersion'], ' ', 19) +
-    row('OS/Arch', `${client['Os']}/${client['Arch']}`, ' ', 19) +
-    row('Context', client['Context'], ' ', 19)
+    row('Version', client.Version, ' ', 19) +
+    row('API version', `${client.ApiVersion}${downgraded}`, ' ', 19) +
+    row('Node version', client.NodeVersion, ' ', 19) +
+    row('OS/Arch', `${client.Os}/${client.Arch}`, ' ', 19) +
+    row('Context', client.Context, ' ', 19)
   );
 }
 
@@ -57,14 +57,14 @@ function componentText(component: Component): string {
     for (const [name, value] of Object.entries(details).sort()) out += row(name, value, '  ', 18);
     return out;
   }
-  const least = details['MinAPIVersion'];
-  out += row('API version', `${details['ApiVersion']}${least ? ` (minimum version ${least})` : ''}`, '  ', 18);
+  const least = details.MinAPIVersion;
+  out += row('API version', `${details.ApiVersion}${least ? ` (minimum version ${least})` : ''}`, '  ', 18);
   for (const [key, label] of ENGINE_LABELS) {
     const value = details[key];
     if (value !== undefined) out += row(label, key === 'BuildTime' ? builtText(value) : value, '  ', 18);
   }
-  out += row('OS/Arch', `${details['Os']}/${details['Arch']}`, '  ', 18);
-  out += row('Experimental', details['Experimental'] ?? 'false', '  ', 18);
+  out += row('OS/Arch', `${details.Os}/${details.Arch}`, '  ', 18);
+  out += row('Experimental', details.Experimental ?? 'false', '  ', 18);
   return out;
 }
 
@@ -78,7 +78,9 @@ function builtText(text: string): string {
 
 function serverText(server: ServerVersion): string {
   const name = server.Platform?.Name ? ` ${server.Platform.Name}` : '';
-  const components = server.Components ?? [{ Name: 'Engine', Version: String(server['Version'] ?? ''), Details: server as unknown as Record<string, string> }];
+  const components = server.Components ?? [
+    { Name: 'Engine', Version: String(server.Version ?? ''), Details: server as unknown as Record<string, string> },
+  ];
   return `\nServer:${name}\n${components.map(componentText).join('')}`;
 }
 
@@ -88,7 +90,7 @@ const command: Command = {
   args: [0, 0],
   async run(session, flags) {
     let server: ServerVersion | null = null;
-    let api = session.env['DOCKER_API_VERSION'] || NEWEST_API;
+    let api = session.env.DOCKER_API_VERSION || NEWEST_API;
     let failure: CommandFailure | undefined;
     try {
       const client = await session.client();

@@ -14,8 +14,14 @@ const command: Command = {
   ],
   args: [0, 1],
   async run(session, flags, [name]) {
-    if (name !== undefined && flags.given('name')) throw new CommandFailure('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
-    const body = { Name: name ?? flags.text('name'), Driver: flags.text('driver'), DriverOpts: pairsToMap(flags.list('opt')), Labels: pairsToMap(flags.list('label')) };
+    if (name !== undefined && flags.given('name'))
+      throw new CommandFailure('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
+    const body = {
+      Name: name ?? flags.text('name'),
+      Driver: flags.text('driver'),
+      DriverOpts: pairsToMap(flags.list('opt')),
+      Labels: pairsToMap(flags.list('label')),
+    };
     const client = await session.client();
     const made = await client.json<{ Name: string }>('POST', '/volumes/create', { body });
     session.out(`${made.Name}\n`);

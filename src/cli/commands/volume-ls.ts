@@ -54,9 +54,13 @@ const command: Command = {
   args: [0, 0],
   async run(session, flags) {
     const quiet = flags.bool('quiet') && !flags.given('format');
-    const format = quiet ? readFormat('{{.Name}}', '') : readFormat(flags.text('format') || (session.settings.file.volumesFormat ?? ''), '{{.Driver}}\t{{.Name}}');
+    const format = quiet
+      ? readFormat('{{.Name}}', '')
+      : readFormat(flags.text('format') || (session.settings.file.volumesFormat ?? ''), '{{.Driver}}\t{{.Name}}');
     const client = await session.client();
-    const { Volumes, Warnings } = await client.json<{ Volumes: ListedVolume[] | null; Warnings?: string[] | null }>('GET', '/volumes', { query: { filters: filtersQuery(flags.list('filter')) } });
+    const { Volumes, Warnings } = await client.json<{ Volumes: ListedVolume[] | null; Warnings?: string[] | null }>('GET', '/volumes', {
+      query: { filters: filtersQuery(flags.list('filter')) },
+    });
     for (const warning of Warnings ?? []) session.err(`WARNING: ${warning}\n`);
     const volumes = (Volumes ?? []).toSorted((a, b) => naturally(a.Name, b.Name));
     printListing(session, format, volumes.map(volumeRow), VOLUME_HEADERS);

@@ -18,7 +18,8 @@ export const tlsFolder = (configFolder: string, name: string) => path.join(confi
 /** Throws `CommandFailure` when there is no such context. */
 export function readContext(configFolder: string, name: string): StoredContext {
   const file = path.join(metaFolder(configFolder, name), 'meta.json');
-  if (!existsSync(file)) throw new CommandFailure(`context ${JSON.stringify(name)}: context not found: open ${file}: no such file or directory`);
+  if (!existsSync(file))
+    throw new CommandFailure(`context ${JSON.stringify(name)}: context not found: open ${file}: no such file or directory`);
   return JSON.parse(readFileSync(file, 'utf8')) as StoredContext;
 }
 
@@ -31,7 +32,7 @@ export function listContexts(configFolder: string): StoredContext[] {
 }
 
 export function contextEndpoint(configFolder: string, name: string): Endpoint {
-  const stored = readContext(configFolder, name).Endpoints['docker'];
+  const stored = readContext(configFolder, name).Endpoints.docker;
   if (!stored?.Host) throw new CommandFailure(`context ${JSON.stringify(name)} has no docker endpoint`);
   const tls = path.join(tlsFolder(configFolder, name), 'docker');
   if (!existsSync(tls) && !stored.SkipTLSVerify) return { address: stored.Host };
@@ -39,5 +40,8 @@ export function contextEndpoint(configFolder: string, name: string): Endpoint {
   const [ca, cert, key] = [pem('ca.pem'), pem('cert.pem'), pem('key.pem')];
   const secure = stored.Host.startsWith('tcp://') || stored.Host.startsWith('https://');
   if (!secure) return { address: stored.Host };
-  return { address: stored.Host, tls: { verify: !stored.SkipTLSVerify, ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) } };
+  return {
+    address: stored.Host,
+    tls: { verify: !stored.SkipTLSVerify, ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) },
+  };
 }

@@ -13,7 +13,8 @@ export interface AuthConfig {
 export const HUB_KEY = 'https://index.docker.io/v1/';
 
 /** The key under which a registry's password is kept. */
-export const registryKey = (registry: string) => (registry === 'docker.io' || registry === 'index.docker.io' || registry === '' ? HUB_KEY : registry);
+export const registryKey = (registry: string) =>
+  registry === 'docker.io' || registry === 'index.docker.io' || registry === '' ? HUB_KEY : registry;
 
 const hostOf = (key: string) => key.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
 
@@ -28,7 +29,9 @@ async function callHelper(session: Session, helper: string, action: string, inpu
   if (code === 0) return stdout;
   // Helpers report "not found" by exit code and words, not by an empty answer.
   if (/credentials not found/i.test(stdout + stderr)) return undefined;
-  throw new CommandFailure(`error getting credentials - docker-credential-${helper} failed with exit code ${code}: ${(stdout || stderr).trim()}`);
+  throw new CommandFailure(
+    `error getting credentials - docker-credential-${helper} failed with exit code ${code}: ${(stdout || stderr).trim()}`,
+  );
 }
 
 function storedInFile(session: Session, key: string): AuthConfig | undefined {
@@ -51,7 +54,9 @@ export async function authFor(session: Session, registry: string): Promise<AuthC
   const answer = await callHelper(session, helper, 'get', key);
   if (!answer) return storedInFile(session, key) ?? {};
   const { Username, Secret } = JSON.parse(answer) as { Username: string; Secret: string };
-  return Username === '<token>' ? { identitytoken: Secret, serveraddress: key } : { username: Username, password: Secret, serveraddress: key };
+  return Username === '<token>'
+    ? { identitytoken: Secret, serveraddress: key }
+    : { username: Username, password: Secret, serveraddress: key };
 }
 
 /** The header of pull and push. */
@@ -64,16 +69,23 @@ export async function authHeader(session: Session, registry: string): Promise<Re
 export async function storeAuth(session: Session, key: string, auth: AuthConfig): Promise<'helper' | 'file'> {
   const helper = helperFor(session, key);
   if (helper) {
-    const secret = auth.identitytoken ? { Username: '<token>', Secret: auth.identitytoken } : { Username: auth.username, Secret: auth.password };
+    const secret = auth.identitytoken
+      ? { Username: '<token>', Secret: auth.identitytoken }
+      : { Username: auth.username, Secret: auth.password };
     await callHelper(session, helper, 'store', JSON.stringify({ ServerURL: key, ...secret }));
     session.settings.change((file) => {
-      (file.auths ??= {})[key] = {};
+      file.auths = { ...file.auths, [key]: {} };
     });
     return 'helper';
   }
   session.settings.change((file) => {
     const pair = Buffer.from(`${auth.username ?? ''}:${auth.password ?? ''}`).toString('base64');
-    (file.auths ??= {})[key] = auth.identitytoken ? { auth: Buffer.from(`${auth.username ?? ''}:`).toString('base64'), identitytoken: auth.identitytoken } : { auth: pair };
+    file.auths = {
+      ...file.auths,
+      [key]: auth.identitytoken
+        ? { auth: Buffer.from(`${auth.username ?? ''}:`).toString('base64'), identitytoken: auth.identitytoken }
+        : { auth: pair },
+    };
   });
   return 'file';
 }

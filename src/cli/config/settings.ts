@@ -43,7 +43,11 @@ export class Settings {
     try {
       return JSON.parse(text) as ConfigFile;
     } catch (error) {
-      throw new CommandFailure(`could not read the configuration file ${this.#path}: ${error instanceof Error ? error.message : error}`, 1, error);
+      throw new CommandFailure(
+        `could not read the configuration file ${this.#path}: ${error instanceof Error ? error.message : error}`,
+        1,
+        error,
+      );
     }
   }
 

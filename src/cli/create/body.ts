@@ -2,6 +2,7 @@ import { CommandFailure } from '../failure.ts';
 import type { Flags } from '../flags/index.ts';
 import { isCdi, parseByteRate, parseDevice, parseOperationRate, parseUlimit, parseWeight } from './devices.ts';
 import { pairsToMap, readEnvironment, readLabels } from './environment.ts';
+import { parseHost } from './hosts.ts';
 import { parseMount } from './mounts.ts';
 import { endpointBody, readNetworks } from './networks.ts';
 import { planPorts } from './ports.ts';
@@ -41,7 +42,8 @@ function only(values: Record<string, unknown>): Record<string, unknown> {
 
 /** Refuses what this platform does not have, by the name of the flag. */
 function refuse(flags: Flags): void {
-  if (flags.given('gpus')) throw wrong('--gpus is not supported: Gantry does not pass GPUs on. Pass the device files with --device instead');
+  if (flags.given('gpus'))
+    throw wrong('--gpus is not supported: Gantry does not pass GPUs on. Pass the device files with --device instead');
   if (flags.given('use-api-socket')) throw wrong('--use-api-socket is not supported: mount the socket with -v instead');
 }
 
@@ -50,7 +52,7 @@ function restartPolicy(flags: Flags): { Name: string; MaximumRetryCount: number 
   const [name = '', count, more] = given.split(':');
   if (more !== undefined) throw wrong(`invalid restart policy format: ${given}`);
   if (count !== undefined && !/^\d+$/.test(count)) throw wrong('invalid restart policy format: maximum retry count must be an integer');
-  if (count !== undefined && name === '') throw wrong("invalid restart policy format: no policy provided before colon");
+  if (count !== undefined && name === '') throw wrong('invalid restart policy format: no policy provided before colon');
   if (flags.bool('rm') && given !== '' && name !== 'no') throw wrong('conflicting options: cannot specify both --restart and --rm');
   return { Name: name, MaximumRetryCount: Number(count ?? 0) };
 }
@@ -88,7 +90,8 @@ function namespaces(flags: Flags): Record<string, unknown> {
 
 function limits(flags: Flags): Record<string, unknown> {
   const swappiness = flags.number('memory-swappiness');
-  if (swappiness !== -1 && (swappiness < 0 || swappiness > 100)) throw wrong(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
+  if (swappiness !== -1 && (swappiness < 0 || swappiness > 100))
+    throw wrong(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
   return {
     ...only({
       CpuShares: flags.number('cpu-shares'),
@@ -120,26 +123,6 @@ function limits(flags: Flags): Record<string, unknown> {
   };
 }
 
-function addHosts(flags: Flags): string[] {
-  return flags.list('add-host').map((given) => {
-    const split = given.search(/[:=]/);
-    const host = given.slice(split + 1).replace(/^\[(.*)\]$/, '$1');
-    if (split <= 0 || host === '') throw wrong(`invalid argument ${JSON.stringify(given)} for "--add-host" flag: bad format for add-host: ${JSON.stringify(given)}`);
-    if (host !== 'host-gateway' && !/^[\d.]+$/.test(host) && !/^[\da-f:.]+$/i.test(host)) throw wrong(`invalid argument ${JSON.stringify(given)} for "--add-host" flag: invalid IP address in add-host: ${JSON.stringify(host)}`);
-    return `${given.slice(0, split)}:${host}`;
-  });
-}
-
-function readMounts(flags: Flags) {
-  return flags.list('mount').map((given) => {
-    try {
-      return parseMount(given);
-    } catch (error) {
-      throw wrong(`invalid argument ${JSON.stringify(given)} for "--mount" flag: ${error instanceof Error ? error.message : error}`);
-    }
-  });
-}
-
 function hostConfig(flags: Flags, around: Around, networkMode: string): CreateBody['HostConfig'] {
   const volumes = planVolumes(flags.list('volume'), flags.list('tmpfs'), around.cwd);
   const security = readSecurity(flags.list('security-opt'));
@@ -153,7 +136,7 @@ function hostConfig(flags: Flags, around: Around, networkMode: string): CreateBo
     ...only({
       Binds: volumes.binds,
       Tmpfs: volumes.tmpfs,
-      Mounts: readMounts(flags),
+      Mounts: flags.list('mount').map(parseMount),
       VolumeDriver: flags.text('volume-driver'),
       VolumesFrom: flags.list('volumes-from'),
       ContainerIDFile: flags.text('cidfile'),
@@ -167,7 +150,7 @@ function hostConfig(flags: Flags, around: Around, networkMode: string): CreateBo
       Dns: flags.list('dns'),
       DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],
       DnsSearch: flags.list('dns-search'),
-      ExtraHosts: addHosts(flags),
+      ExtraHosts: flags.list('add-host').map(parseHost),
       GroupAdd: flags.list('group-add'),
       Links: flags.list('link'),
       Privileged: flags.bool('privileged'),
@@ -192,8 +175,6 @@ function hostConfig(flags: Flags, around: Around, networkMode: string): CreateBo
 
 function attachments(flags: Flags): { stdin: boolean; stdout: boolean; stderr: boolean } {
   const wanted = flags.list('attach').map((name) => name.toLowerCase());
-  const unknown = wanted.find((name) => !['stdin', 'stdout', 'stderr'].includes(name));
-  if (unknown !== undefined) throw wrong(`invalid argument ${JSON.stringify(unknown)} for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`);
   if (wanted.length > 0) return { stdin: wanted.includes('stdin'), stdout: wanted.includes('stdout'), stderr: wanted.includes('stderr') };
   return { stdin: flags.bool('interactive'), stdout: true, stderr: true };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CommandFailure } from '../failure.ts';
+import { CommandFailure, plainReason } from '../failure.ts';
 
 function readLines(file: string): string[] {
   let text: string;
@@ -8,9 +8,9 @@ function readLines(file: string): string[] {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
-    if (code === 'ENOENT') throw new CommandFailure(`open ${file}: no such file or directory`, 125, error);
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new CommandFailure(`invalid env file (${file}): invalid utf8 bytes`, 125, error);
-    throw new CommandFailure(`could not read ${file}: ${error instanceof Error ? error.message : error}`, 125, error);
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new CommandFailure(`invalid env file (${file}): invalid utf8 bytes`, 125, error);
+    throw new CommandFailure(plainReason(error, file), 125, error);
   }
   return text.replace(/^\ufeff/, '').split(/\r?\n/);
 }
@@ -38,10 +38,15 @@ function pairsOfFile(file: string, lookUp: (name: string) => string | undefined)
 }
 
 /** Variables of files first, then of flags, as `NAME=value`; a bare name takes the value of `env` or is left out. */
-export function readEnvironment(files: readonly string[], given: readonly string[], env: Readonly<Record<string, string | undefined>>): string[] {
+export function readEnvironment(
+  files: readonly string[],
+  given: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
   const fromFiles = files.flatMap((file) => pairsOfFile(file, (name) => env[name]));
   const fromFlags = given.flatMap((one) => {
-    if (one.startsWith('=') || one === '') throw new CommandFailure(`invalid argument ${JSON.stringify(one)} for "-e, --env" flag: invalid environment variable: ${one}`, 125);
+    if (one.startsWith('=') || one === '')
+      throw new CommandFailure(`invalid argument ${JSON.stringify(one)} for "-e, --env" flag: invalid environment variable: ${one}`, 125);
     if (one.includes('=')) return [one];
     const value = env[one];
     return value === undefined ? [] : [`${one}=${value}`];

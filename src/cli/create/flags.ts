@@ -1,12 +1,19 @@
 import { bool, bytes, decimal, duration, type FlagSpec, int, list, map, text, uint16 } from '../flags/index.ts';
+import { parseByteRate, parseOperationRate, parseUlimit, parseWeight } from './devices.ts';
+import { parseHost } from './hosts.ts';
+import { parseMount } from './mounts.ts';
+
+function checkStream(name: string): void {
+  if (!/^(stdin|stdout|stderr)$/i.test(name)) throw new Error('valid streams are STDIN, STDOUT and STDERR');
+}
 
 /** The flags that describe a container: shared by `create` and `run`. */
 export const CREATE_FLAGS: readonly FlagSpec[] = [
-  list('add-host', 'Add a line to /etc/hosts (name:ip, or name:host-gateway)'),
+  list('add-host', 'Add a line to /etc/hosts (name:ip, or name:host-gateway)', { check: parseHost }),
   map('annotation', 'Add an annotation for the OCI runtime'),
-  list('attach', 'Attach stdin, stdout or stderr', { short: 'a', choices: ['stdin', 'stdout', 'stderr'] }),
+  list('attach', 'Attach stdin, stdout or stderr', { short: 'a', choices: ['stdin', 'stdout', 'stderr'], check: checkStream }),
   uint16('blkio-weight', 'Relative weight of block I/O, 10 to 1000; 0 leaves it', { default: '0' }),
-  list('blkio-weight-device', 'Relative weight of one device (path:weight)'),
+  list('blkio-weight-device', 'Relative weight of one device (path:weight)', { check: parseWeight }),
   list('cap-add', 'Add Linux capabilities'),
   list('cap-drop', 'Take Linux capabilities away'),
   text('cgroup-parent', 'Parent of the cgroup'),
@@ -22,10 +29,10 @@ export const CREATE_FLAGS: readonly FlagSpec[] = [
   text('cpuset-mems', 'Memory nodes to use (0-3, 0,1)'),
   list('device', 'Pass a device of the host on (path[:path[:rwm]])', { completes: 'files' }),
   list('device-cgroup-rule', 'Allow a class of devices'),
-  list('device-read-bps', 'Limit reading from a device (path:bytes per second)'),
-  list('device-read-iops', 'Limit reading from a device (path:operations per second)'),
-  list('device-write-bps', 'Limit writing to a device (path:bytes per second)'),
-  list('device-write-iops', 'Limit writing to a device (path:operations per second)'),
+  list('device-read-bps', 'Limit reading from a device (path:bytes per second)', { check: parseByteRate }),
+  list('device-read-iops', 'Limit reading from a device (path:operations per second)', { check: parseOperationRate }),
+  list('device-write-bps', 'Limit writing to a device (path:bytes per second)', { check: parseByteRate }),
+  list('device-write-iops', 'Limit writing to a device (path:operations per second)', { check: parseOperationRate }),
   bool('disable-content-trust', 'Kept for old scripts; signatures are not checked', { default: 'true', hidden: true }),
   list('dns', 'Name servers to use'),
   list('dns-opt', 'The same as --dns-option', { hidden: true }),
@@ -63,7 +70,7 @@ export const CREATE_FLAGS: readonly FlagSpec[] = [
   bytes('memory-reservation', 'Memory to keep when the host runs short'),
   bytes('memory-swap', 'Most memory and swap together; -1 for no limit'),
   int('memory-swappiness', 'How gladly pages are swapped out, 0 to 100', { default: '-1' }),
-  list('mount', 'Mount something (type=bind,src=…,dst=…)', { value: 'mount' }),
+  list('mount', 'Mount something (type=bind,src=…,dst=…)', { value: 'mount', check: parseMount }),
   text('name', 'Name of the container'),
   list('net', 'The same as --network', { hidden: true }),
   list('net-alias', 'The same as --network-alias', { hidden: true }),
@@ -92,7 +99,7 @@ export const CREATE_FLAGS: readonly FlagSpec[] = [
   map('sysctl', 'Kernel settings (name=value)'),
   list('tmpfs', 'Mount a tmpfs (path[:options])'),
   bool('tty', 'Give it a terminal', { short: 't' }),
-  list('ulimit', 'Resource limit (name=soft[:hard])', { value: 'ulimit' }),
+  list('ulimit', 'Resource limit (name=soft[:hard])', { value: 'ulimit', check: parseUlimit }),
   bool('use-api-socket', 'Not available', { hidden: true }),
   text('user', 'User and group (name|uid[:group|gid])', { short: 'u' }),
   text('userns', 'User namespace'),

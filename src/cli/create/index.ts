@@ -1,4 +1,4 @@
 export { type CreateBody, createBody } from './body.ts';
+export { parseUlimit } from './devices.ts';
 export { pairsToMap, readEnvironment } from './environment.ts';
 export { CREATE_FLAGS } from './flags.ts';
-export { parseUlimit } from './devices.ts';

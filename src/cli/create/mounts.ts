@@ -9,7 +9,12 @@ export interface MountBody {
   ReadOnly?: boolean;
   Consistency?: string;
   BindOptions?: Record<string, unknown>;
-  VolumeOptions?: { NoCopy?: boolean; Labels?: Record<string, string>; DriverConfig?: { Name?: string; Options?: Record<string, string> }; Subpath?: string };
+  VolumeOptions?: {
+    NoCopy?: boolean;
+    Labels?: Record<string, string>;
+    DriverConfig?: { Name?: string; Options?: Record<string, string> };
+    Subpath?: string;
+  };
   TmpfsOptions?: { SizeBytes?: number; Mode?: number };
   ImageOptions?: { Subpath?: string };
 }
@@ -21,7 +26,9 @@ function boolean(key: string, value: string | undefined): boolean {
   try {
     return parseBool(value);
   } catch {
-    throw new Error(`invalid value for ${key}: invalid boolean value (${JSON.stringify(value)}): must be one of "true", "1", "false", or "0" (default "true")`);
+    throw new Error(
+      `invalid value for ${key}: invalid boolean value (${JSON.stringify(value)}): must be one of "true", "1", "false", or "0" (default "true")`,
+    );
   }
 }
 
@@ -30,15 +37,22 @@ function pair(text: string): [string, string] {
   return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-const volumeOptions = (mount: MountBody) => (mount.VolumeOptions ??= {});
-const bindOptions = (mount: MountBody) => (mount.BindOptions ??= {});
+function volumeOptions(mount: MountBody) {
+  mount.VolumeOptions ??= {};
+  return mount.VolumeOptions;
+}
+
+function bindOptions(mount: MountBody) {
+  mount.BindOptions ??= {};
+  return mount.BindOptions;
+}
 
 function recursion(mount: MountBody, value: string): void {
   const options = bindOptions(mount);
   if (value === 'enabled') return;
-  if (value === 'disabled') options['NonRecursive'] = true;
-  else if (value === 'writable') options['ReadOnlyNonRecursive'] = true;
-  else if (value === 'readonly') options['ReadOnlyForceRecursive'] = true;
+  if (value === 'disabled') options.NonRecursive = true;
+  else if (value === 'writable') options.ReadOnlyNonRecursive = true;
+  else if (value === 'readonly') options.ReadOnlyForceRecursive = true;
   else throw new Error(`invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`);
 }
 
@@ -65,15 +79,16 @@ function setField(mount: MountBody, key: string, value: string | undefined): voi
       mount.Consistency = text.toLowerCase();
       return;
     case 'bind-propagation':
-      bindOptions(mount)['Propagation'] = text.toLowerCase();
+      bindOptions(mount).Propagation = text.toLowerCase();
       return;
     case 'bind-nonrecursive':
-      bindOptions(mount)['NonRecursive'] = boolean(key, value);
+      bindOptions(mount).NonRecursive = boolean(key, value);
       return;
     case 'bind-recursive':
-      return recursion(mount, text);
+      recursion(mount, text);
+      return;
     case 'bind-create-src':
-      bindOptions(mount)['CreateMountpoint'] = boolean(key, value);
+      bindOptions(mount).CreateMountpoint = boolean(key, value);
       return;
     case 'volume-subpath':
       volumeOptions(mount).Subpath = text;
@@ -86,26 +101,30 @@ function setField(mount: MountBody, key: string, value: string | undefined): voi
       return;
     case 'volume-label': {
       const [name, label] = pair(text);
-      (volumeOptions(mount).Labels ??= {})[name] = label;
+      const options = volumeOptions(mount);
+      options.Labels = { ...options.Labels, [name]: label };
       return;
     }
-    case 'volume-driver':
-      (volumeOptions(mount).DriverConfig ??= {}).Name = text;
+    case 'volume-driver': {
+      const options = volumeOptions(mount);
+      options.DriverConfig = { ...options.DriverConfig, Name: text };
       return;
+    }
     case 'volume-opt': {
-      const [name, option] = pair(text);
-      ((volumeOptions(mount).DriverConfig ??= {}).Options ??= {})[name] = option;
+      const [name, value] = pair(text);
+      const options = volumeOptions(mount);
+      options.DriverConfig = { ...options.DriverConfig, Options: { ...options.DriverConfig?.Options, [name]: value } };
       return;
     }
     case 'tmpfs-size':
-      (mount.TmpfsOptions ??= {}).SizeBytes = parseSize(text);
+      mount.TmpfsOptions = { ...mount.TmpfsOptions, SizeBytes: parseSize(text) };
       return;
     case 'tmpfs-mode':
       if (!/^[0-7]+$/.test(text)) throw new Error(`invalid value for ${key}: ${text}`);
-      (mount.TmpfsOptions ??= {}).Mode = Number.parseInt(text, 8);
+      mount.TmpfsOptions = { ...mount.TmpfsOptions, Mode: Number.parseInt(text, 8) };
       return;
     default:
-      throw new Error(`unknown option '${key}' in '${key}=${text}'`);
+      throw new Error(`unexpected key '${key}' in '${key}=${text}'`);
   }
 }
 
@@ -116,7 +135,8 @@ export function parseMount(given: string): MountBody {
   for (const field of splitCsv(given)) {
     const equals = field.indexOf('=');
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-    if (key.trim() === '' || key !== key.trim()) throw new Error(`invalid option '${key}' in '${field}': option should not have whitespace`);
+    if (key.trim() === '' || key !== key.trim())
+      throw new Error(`invalid option '${key}' in '${field}': option should not have whitespace`);
     if (equals < 0 && !FLAGS_WITHOUT_VALUE.has(key)) throw new Error(`invalid field '${field}' must be a key=value pair`);
     setField(mount, key, equals < 0 ? undefined : field.slice(equals + 1));
   }

@@ -14,7 +14,17 @@ export interface Attachment {
   options: Record<string, string>;
 }
 
-const bare = (name: string): Attachment => ({ name, aliases: [], links: [], linkLocal: [], ip: '', ip6: '', mac: '', priority: 0, options: {} });
+const bare = (name: string): Attachment => ({
+  name,
+  aliases: [],
+  links: [],
+  linkLocal: [],
+  ip: '',
+  ip6: '',
+  mac: '',
+  priority: 0,
+  options: {},
+});
 
 /** Reads one `--network`: a name, or `name=…,alias=…,ip=…`. */
 function parseNetwork(given: string): Attachment {
@@ -48,7 +58,11 @@ function withCompanions(first: Attachment, flags: Flags): Attachment {
   const clash = (flag: string) => new CommandFailure(`conflicting options: cannot specify both --${flag} and per-network ${flag}`, 125);
   const aliases = [...flags.list('network-alias'), ...flags.list('net-alias')];
   if (aliases.length > 0 && first.aliases.length > 0) throw clash('network-alias');
-  for (const [flag, own] of [['ip', first.ip], ['ip6', first.ip6], ['mac-address', first.mac]] as const) {
+  for (const [flag, own] of [
+    ['ip', first.ip],
+    ['ip6', first.ip6],
+    ['mac-address', first.mac],
+  ] as const) {
     if (flags.text(flag) !== '' && own !== '') throw clash(flag);
   }
   return {
@@ -69,7 +83,8 @@ export function readNetworks(flags: Flags): readonly [Attachment, ...Attachment[
   const given = [...flags.list('network'), ...flags.list('net')].map(parseNetwork);
   const [first, ...rest] = given;
   const start = withCompanions(first ?? bare('default'), flags);
-  if (start.aliases.length > 0 && BUILT_IN.test(start.name)) throw new CommandFailure('network-scoped aliases are only supported for user-defined networks', 125);
+  if (start.aliases.length > 0 && BUILT_IN.test(start.name))
+    throw new CommandFailure('network-scoped aliases are only supported for user-defined networks', 125);
   for (const one of rest) {
     if (/^(host|none|container:.*)$/.test(one.name) || /^(host|none|container:.*)$/.test(start.name)) {
       throw new CommandFailure('conflicting options: cannot attach both user-defined and non-user-defined network-modes', 125);

@@ -43,34 +43,37 @@ function addShort(plan: PortPlan, given: string): void {
   const container = slash < 0 ? whole : whole.slice(0, slash);
   const protocol = (slash < 0 ? 'tcp' : whole.slice(slash + 1)).toLowerCase();
   if (container === '') throw fault(`no port specified: ${given}<empty>`);
-  if (!PROTOCOLS.includes(protocol)) throw fault(`invalid proto: ${protocol}`);
-  if (ip !== '' && !/^[\d.]+$|^[\da-f:.]+(%\w+)?$/i.test(ip)) throw fault(`invalid IP address: ${ip}`);
+  if (!PROTOCOLS.includes(protocol)) throw fault(`Invalid proto: ${protocol}`);
+  if (ip !== '' && !/^[\d.]+$|^[\da-f:.]+(%\w+)?$/i.test(ip)) throw fault(`Invalid IP address: ${ip}`);
   let ports: [number, number];
   let hosts: [number, number] | undefined;
   try {
     ports = parseRange(container);
   } catch {
-    throw fault(`invalid containerPort: ${container}`);
+    throw fault(`Invalid containerPort: ${container}`);
   }
   try {
     hosts = host === '' ? undefined : parseRange(host);
   } catch {
-    throw fault(`invalid hostPort: ${host}`);
+    throw fault(`Invalid hostPort: ${host}`);
   }
   const count = ports[1] - ports[0];
   // One port inside with a range outside means "any free one of these".
-  if (hosts && hosts[1] - hosts[0] !== count && count !== 0) throw fault(`invalid ranges specified for container and host Ports: ${container} and ${host}`);
+  if (hosts && hosts[1] - hosts[0] !== count && count !== 0)
+    throw fault(`Invalid ranges specified for container and host Ports: ${container} and ${host}`);
   for (let i = 0; i <= count; i += 1) {
     const key = `${ports[0] + i}/${protocol}`;
     plan.exposed[key] = {};
     const hostPort = hosts === undefined ? '' : hosts[1] - hosts[0] === count ? String(hosts[0] + i) : host;
-    (plan.bindings[key] ??= []).push({ HostIp: ip, HostPort: hostPort });
+    plan.bindings[key] = [...(plan.bindings[key] ?? []), { HostIp: ip, HostPort: hostPort }];
   }
 }
 
 /** The long form `published=8080,target=80,protocol=tcp,mode=host` as a short one. */
 function longToShort(given: string): string {
-  const fields = new Map(splitCsv(given).map((field) => [field.slice(0, field.indexOf('=')).toLowerCase(), field.slice(field.indexOf('=') + 1)]));
+  const fields = new Map(
+    splitCsv(given).map((field) => [field.slice(0, field.indexOf('=')).toLowerCase(), field.slice(field.indexOf('=') + 1)]),
+  );
   for (const name of fields.keys()) {
     if (!['published', 'target', 'protocol', 'mode'].includes(name)) throw new CommandFailure(`invalid field key ${name}`, 125);
   }
@@ -88,7 +91,10 @@ export function planPorts(publish: readonly string[], expose: readonly string[])
     try {
       span = parseRange(range);
     } catch (error) {
-      throw new CommandFailure(`invalid range format for --expose: ${given}, error: ${error instanceof Error ? error.message : error}`, 125);
+      throw new CommandFailure(
+        `invalid range format for --expose: ${given}, error: ${error instanceof Error ? error.message : error}`,
+        125,
+      );
     }
     for (let port = span[0]; port <= span[1]; port += 1) plan.exposed[`${port}/${protocol}`] = {};
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CommandFailure } from '../failure.ts';
+import { CommandFailure, plainReason } from '../failure.ts';
 
 export interface SecurityPlan {
   readonly options: string[];
@@ -14,12 +14,16 @@ function seccompProfile(value: string): string {
   try {
     text = readFileSync(value, 'utf8');
   } catch (error) {
-    throw new CommandFailure(`opening seccomp profile (${value}) failed: ${error instanceof Error ? error.message : error}`, 125, error);
+    throw new CommandFailure(`opening seccomp profile (${value}) failed: ${plainReason(error, value)}`, 125, error);
   }
   try {
     return JSON.stringify(JSON.parse(text));
   } catch (error) {
-    throw new CommandFailure(`compacting json for seccomp profile (${value}) failed: ${error instanceof Error ? error.message : error}`, 125, error);
+    throw new CommandFailure(
+      `compacting json for seccomp profile (${value}) failed: ${error instanceof Error ? error.message : error}`,
+      125,
+      error,
+    );
   }
 }
 
@@ -31,7 +35,8 @@ export function readSecurity(given: readonly string[]): SecurityPlan {
     const split = option.search(/[=:]/);
     const name = split < 0 ? option : option.slice(0, split);
     const value = split < 0 ? undefined : option.slice(split + 1);
-    if (value === undefined && name !== 'no-new-privileges') throw new CommandFailure(`invalid --security-opt: ${JSON.stringify(option)}`, 125);
+    if (value === undefined && name !== 'no-new-privileges')
+      throw new CommandFailure(`Invalid --security-opt: ${JSON.stringify(option)}`, 125);
     if (name === 'systempaths' && value === 'unconfined') unmasked = true;
     else if (name === 'seccomp') options.push(`seccomp=${seccompProfile(value ?? '')}`);
     else options.push(option);

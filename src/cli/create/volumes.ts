@@ -12,7 +12,9 @@ export interface VolumePlan {
 
 /** The folder as an absolute path, so that the engine can find it; names of volumes stay as they are. */
 function absoluteSource(source: string, cwd: string): string {
-  return source === '.' || source === '..' || source.startsWith('./') || source.startsWith('../') ? path.resolve(realpathSync(cwd), source) : source;
+  return source === '.' || source === '..' || source.startsWith('./') || source.startsWith('../')
+    ? path.resolve(realpathSync(cwd), source)
+    : source;
 }
 
 /** Reads all `-v` and `--tmpfs` flags. Throws `CommandFailure` (125) that names the wrong one. */
@@ -20,7 +22,8 @@ export function planVolumes(volumes: readonly string[], tmpfs: readonly string[]
   const plan: VolumePlan = { binds: [], anonymous: {}, tmpfs: {} };
   for (const given of volumes) {
     const parts = given.split(':');
-    if (given === '' || parts.length > 3) throw new CommandFailure(`invalid spec: ${given}: ${given === '' ? 'empty section between colons' : 'too many colons'}`, 125);
+    if (given === '' || parts.length > 3)
+      throw new CommandFailure(`invalid spec: ${given}: ${given === '' ? 'empty section between colons' : 'too many colons'}`, 125);
     if (parts.some((part) => part === '')) throw new CommandFailure(`invalid spec: ${given}: empty section between colons`, 125);
     if (parts.length === 1) plan.anonymous[given] = {};
     else plan.binds.push([absoluteSource(parts[0] ?? '', cwd), ...parts.slice(1)].join(':'));

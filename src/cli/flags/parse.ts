@@ -1,6 +1,6 @@
 import { UsageFailure } from '../failure.ts';
-import { closest } from './suggest.ts';
 import type { FlagSpec } from './spec.ts';
+import { closest } from './suggest.ts';
 import { type FlagValue, nextValue } from './values.ts';
 
 /** The flags of one command as the user gave them; an absent flag reads as its kind's empty value. */
@@ -74,7 +74,9 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[], 
     try {
       flags.set(spec, value);
     } catch (error) {
-      throw new UsageFailure(`invalid argument ${JSON.stringify(value)} for "${label(spec)}" flag: ${error instanceof Error ? error.message : error}`);
+      throw new UsageFailure(
+        `invalid argument ${JSON.stringify(value)} for "${label(spec)}" flag: ${error instanceof Error ? error.message : error}`,
+      );
     }
   }
 
@@ -90,8 +92,10 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[], 
       const near = closest(name, [...byName.keys()]);
       throw new UsageFailure(`unknown flag: --${name}${near ? `\nDid you mean --${near}?` : ''}`);
     }
-    if (equals >= 0) return assign(spec, word.slice(equals + 1));
-    if (spec.kind === 'bool') return assign(spec, 'true');
+    if (equals >= 0 || spec.kind === 'bool') {
+      assign(spec, equals >= 0 ? word.slice(equals + 1) : 'true');
+      return;
+    }
     const value = argv[at];
     if (value === undefined) throw new UsageFailure(`flag needs an argument: --${name}`);
     at += 1;
@@ -107,18 +111,22 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[], 
           help = true;
           return;
         }
-        throw new UsageFailure(`unknown shorthand flag: '${short}' in ${word}`);
+        throw new UsageFailure(`unknown shorthand flag: '${short}' in -${word.slice(letter)}`);
       }
       const rest = word.slice(letter + 1);
       if (spec.kind === 'bool' && rest[0] !== '=') {
         assign(spec, 'true');
         continue;
       }
-      if (rest !== '') return assign(spec, rest[0] === '=' ? rest.slice(1) : rest);
+      if (rest !== '') {
+        assign(spec, rest[0] === '=' ? rest.slice(1) : rest);
+        return;
+      }
       const value = argv[at];
       if (value === undefined) throw new UsageFailure(`flag needs an argument: '${short}' in ${word}`);
       at += 1;
-      return assign(spec, value);
+      assign(spec, value);
+      return;
     }
   }
 

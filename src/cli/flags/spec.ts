@@ -1,16 +1,5 @@
 /** What a flag takes; `list` and its kin may be repeated, `csv` also splits at commas. */
-export type FlagKind =
-  | 'bool'
-  | 'string'
-  | 'int'
-  | 'uint16'
-  | 'bytes'
-  | 'decimal'
-  | 'duration'
-  | 'list'
-  | 'csv'
-  | 'map'
-  | 'filter';
+export type FlagKind = 'bool' | 'string' | 'int' | 'uint16' | 'bytes' | 'decimal' | 'duration' | 'list' | 'csv' | 'map' | 'filter';
 
 /** Things of the engine that shell completion can offer. */
 export type Completes = 'containers' | 'running' | 'images' | 'volumes' | 'networks' | 'contexts' | 'files' | 'directories';

@@ -19,7 +19,8 @@ function distance(a: string, b: string): number {
 /** The one of `words` that the user most likely meant, or undefined when none is near. */
 export function closest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  // Short words are near to everything: one edit only.
+  let least = (word.length < 4 ? 1 : 2) + 1;
   for (const candidate of words) {
     const away = candidate.startsWith(word) && word.length >= 2 ? 1 : distance(word, candidate);
     if (away < least) {

@@ -57,6 +57,8 @@ export function localGoTime(seconds: number): string {
 }
 
 function shortZone(date: Date, offset: string): string {
-  const name = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date).find((part) => part.type === 'timeZoneName')?.value ?? offset;
+  const name =
+    new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date).find((part) => part.type === 'timeZoneName')?.value ??
+    offset;
   return name.startsWith('GMT') ? offset : name;
 }

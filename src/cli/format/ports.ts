@@ -18,8 +18,11 @@ function rangeText(key: string, range: Range): string {
   return host === '' ? `${span}/${protocol}` : `${host}:${span}->${span}/${protocol}`;
 }
 
+/** By code points: IPv4 goes before IPv6. */
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
 const byPlace = (a: ListedPort, b: ListedPort) =>
-  a.PrivatePort - b.PrivatePort || (a.IP ?? '').localeCompare(b.IP ?? '') || (a.PublicPort ?? 0) - (b.PublicPort ?? 0) || (a.Type < b.Type ? -1 : a.Type > b.Type ? 1 : 0);
+  a.PrivatePort - b.PrivatePort || byText(a.IP ?? '', b.IP ?? '') || (a.PublicPort ?? 0) - (b.PublicPort ?? 0) || byText(a.Type, b.Type);
 
 /** The PORTS column: neighbouring ports that map to themselves, or to nothing, are drawn together. */
 export function portsText(ports: readonly ListedPort[]): string {

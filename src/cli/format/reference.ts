@@ -10,20 +10,25 @@ export interface Reference {
   readonly digest?: string;
 }
 
-const PATTERN = /^(?<name>(?:(?:[a-zA-Z0-9](?:[\w.-]*[a-zA-Z0-9])?|\[[\da-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>[a-z][a-z0-9]*:[\da-fA-F]{32,}))?$/;
+const PATTERN =
+  /^(?<name>(?:(?:[a-zA-Z0-9](?:[\w.-]*[a-zA-Z0-9])?|\[[\da-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)(?::(?<tag>[\w][\w.-]{0,127}))?(?:@(?<digest>[a-z][a-z0-9]*:[\da-fA-F]{32,}))?$/;
 
 /** Reads an image name. Throws `CommandFailure`, whose message starts with `prefix`, for what no registry could hold. */
 export function parseReference(text: string, prefix = ''): Reference {
   const found = PATTERN.exec(text)?.groups;
-  if (!found?.['name']) {
+  if (!found?.name) {
     const lower = /[A-Z]/.test(text) && PATTERN.test(text.toLowerCase());
-    throw new CommandFailure(lower ? `${prefix}invalid reference format: repository name (${text.split(/[:@]/)[0]}) must be lowercase` : `${prefix}invalid reference format`);
+    throw new CommandFailure(
+      lower
+        ? `${prefix}invalid reference format: repository name (${text.split(/[:@]/)[0]}) must be lowercase`
+        : `${prefix}invalid reference format`,
+    );
   }
-  const [head = ''] = found['name'].split('/');
-  const hasHost = found['name'].includes('/') && (head.includes('.') || head.includes(':') || head === 'localhost' || /[A-Z]/.test(head));
-  const familiar = found['name'].replace(/^(?:index\.)?docker\.io\/(?:library\/)?/, '');
+  const [head = ''] = found.name.split('/');
+  const hasHost = found.name.includes('/') && (head.includes('.') || head.includes(':') || head === 'localhost' || /[A-Z]/.test(head));
+  const familiar = found.name.replace(/^(?:index\.)?docker\.io\/(?:library\/)?/, '');
   const registry = hasHost && !/^(index\.)?docker\.io$/.test(head) ? head : 'docker.io';
-  return { familiar, registry, ...(found['tag'] ? { tag: found['tag'] } : {}), ...(found['digest'] ? { digest: found['digest'] } : {}) };
+  return { familiar, registry, ...(found.tag ? { tag: found.tag } : {}), ...(found.digest ? { digest: found.digest } : {}) };
 }
 
 /** The whole name, with `:latest` when neither tag nor digest is there. */

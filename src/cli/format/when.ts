@@ -19,7 +19,7 @@ function completeTime(text: string): string | undefined {
  * The API's form (`seconds.nanoseconds` since the epoch) of a moment: RFC 3339 in whole or in part, seconds, or a length
  * of time before `now` (milliseconds). Throws `CommandFailure` that names it otherwise.
  */
-export function momentQuery(text: string, now: number): string | undefined {
+export function momentQuery(text: string, now: number, flag?: string): string | undefined {
   if (text === '') return undefined;
   if (/^\d+(\.\d+)?$/.test(text)) return text;
   try {
@@ -27,7 +27,10 @@ export function momentQuery(text: string, now: number): string | undefined {
   } catch {
     const whole = completeTime(text);
     const nanoseconds = whole === undefined ? undefined : parseNanoseconds(whole);
-    if (nanoseconds === undefined) throw new CommandFailure(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+    if (nanoseconds === undefined)
+      throw new CommandFailure(
+        `${flag ? `invalid value for "${flag}": ` : ''}failed to parse value as time or duration: ${JSON.stringify(text)}`,
+      );
     return seconds(nanoseconds);
   }
 }

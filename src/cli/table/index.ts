@@ -1,2 +1,2 @@
 export { type ColumnOptions, layOut } from './columns.ts';
-export { fit, type Format, needsField, printListing, readFormat, renderListing } from './listing.ts';
+export { type Format, fit, needsField, printListing, readFormat, renderListing } from './listing.ts';

@@ -1,6 +1,16 @@
 import { CommandFailure } from '../failure.ts';
 import type { Session } from '../session.ts';
-import { executeTemplate, HEADER_FUNCTIONS, readTemplate, type Row, rowJson, type Template, TemplateRunError, TemplateSyntaxError, usesField } from '../template/index.ts';
+import {
+  executeTemplate,
+  HEADER_FUNCTIONS,
+  type Row,
+  readTemplate,
+  rowJson,
+  type Template,
+  TemplateRunError,
+  TemplateSyntaxError,
+  usesField,
+} from '../template/index.ts';
 import { statusPainter, wantsColour } from '../terminal/colour.ts';
 import { layOut } from './columns.ts';
 
@@ -62,7 +72,13 @@ export function renderListing(format: Format, rows: readonly Row[], headers: Rea
 }
 
 /** Prints rows as `--format` asks: a table with Docker's columns, JSON lines, or the user's own template. */
-export function printListing(session: Session, format: Format, rows: readonly Row[], headers: Readonly<Record<string, string>>, truncate = true): void {
+export function printListing(
+  session: Session,
+  format: Format,
+  rows: readonly Row[],
+  headers: Readonly<Record<string, string>>,
+  truncate = true,
+): void {
   const text = renderListing(format, rows, headers);
   session.out(format.table ? fit(session, text, format.builtIn && truncate) : text);
 }

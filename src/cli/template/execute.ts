@@ -79,9 +79,10 @@ class Execution {
         return;
       }
       case 'range':
-        return this.#range(node, dot);
+        this.#range(node, dot);
+        return;
       default:
-        return this.#condition(node, dot);
+        this.#condition(node, dot);
     }
   }
 
@@ -96,7 +97,10 @@ class Execution {
   #range(node: Extract<Node, { kind: 'if' | 'with' | 'range' }>, dot: Value): void {
     const source = this.#pipe({ ...node.pipe, variables: [] }, dot);
     const entries = this.#entries(source, node.pipe);
-    if (entries.length === 0) return this.run(node.otherwise, dot);
+    if (entries.length === 0) {
+      this.run(node.otherwise, dot);
+      return;
+    }
     for (const [key, value] of entries) {
       const mark = this.#scope.length;
       const [first, second] = node.pipe.variables;
@@ -154,7 +158,12 @@ class Execution {
     try {
       return target(...args);
     } catch (error) {
-      return this.#fail(head, error instanceof Error && !error.message.startsWith('error calling') ? `error calling ${name}: ${error.message}` : String((error as Error).message));
+      return this.#fail(
+        head,
+        error instanceof Error && !error.message.startsWith('error calling')
+          ? `error calling ${name}: ${error.message}`
+          : String((error as Error).message),
+      );
     }
   }
 
@@ -203,7 +212,8 @@ class Execution {
       return field();
     }
     if (value === null || value === undefined) return this.#fail(node, `nil pointer evaluating interface {}.${name}`);
-    if (!isMap(value)) return this.#fail(node, `can't evaluate field ${name} in type ${Array.isArray(value) ? '[]interface {}' : typeof value}`);
+    if (!isMap(value))
+      return this.#fail(node, `can't evaluate field ${name} in type ${Array.isArray(value) ? '[]interface {}' : typeof value}`);
     const found = Object.hasOwn(value, name) ? value[name] : this.#absent(node, name, value);
     if (typeof found === 'function') return (found as TemplateFunction)(...args);
     if (args.length > 0) return this.#fail(node, `${name} is not a method but has arguments`);

@@ -20,7 +20,8 @@ function index(value: Value, ...keys: Value[]): Value {
   for (const key of keys) {
     if (Array.isArray(current) || typeof current === 'string') {
       const at = Number(key);
-      if (!Number.isInteger(at) || at < 0 || at >= current.length) throw new Error(`error calling index: reflect: slice index out of range`);
+      if (!Number.isInteger(at) || at < 0 || at >= current.length)
+        throw new Error(`error calling index: reflect: slice index out of range`);
       current = current[at];
     } else if (isMap(current)) current = Object.hasOwn(current, String(key)) ? current[String(key)] : absent(current);
     // A label map that the engine sent as null is an empty map.
@@ -31,7 +32,10 @@ function index(value: Value, ...keys: Value[]): Value {
 }
 
 function slice(value: Value, from: Value = 0, to?: Value): Value {
-  if (typeof value === 'string') return Buffer.from(value).subarray(Number(from), to === undefined ? undefined : Number(to)).toString();
+  if (typeof value === 'string')
+    return Buffer.from(value)
+      .subarray(Number(from), to === undefined ? undefined : Number(to))
+      .toString();
   if (Array.isArray(value)) return value.slice(Number(from), to === undefined ? undefined : Number(to));
   throw new Error(`error calling slice: can't slice item of type ${typeof value}`);
 }
@@ -54,11 +58,15 @@ function equal(a: Value, b: Value): boolean {
 }
 
 const words = (text: Value) => String(show(text));
-const titled = (text: string) => text.replace(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (_whole, before: string, letter: string) => before + letter.toUpperCase());
+const titled = (text: string) =>
+  text.replace(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (_whole, before: string, letter: string) => before + letter.toUpperCase());
 
 function print(...values: Value[]): string {
   // fmt.Print puts a space between two operands only when neither is a string.
-  return values.reduce<string>((text, value, i) => text + (i > 0 && typeof value !== 'string' && typeof values[i - 1] !== 'string' ? ' ' : '') + show(value), '');
+  return values.reduce<string>(
+    (text, value, i) => text + (i > 0 && typeof value !== 'string' && typeof values[i - 1] !== 'string' ? ' ' : '') + show(value),
+    '',
+  );
 }
 
 function escapeHtml(text: string): string {
@@ -78,7 +86,10 @@ const BUILTIN: Record<string, TemplateFunction> = {
   println: (...values) => `${values.map(show).join(' ')}\n`,
   printf: (format, ...values) => printf(show(format), values),
   html: (...values) => escapeHtml(print(...values)),
-  js: (...values) => JSON.stringify(print(...values)).slice(1, -1).replaceAll("'", "\\'"),
+  js: (...values) =>
+    JSON.stringify(print(...values))
+      .slice(1, -1)
+      .replaceAll("'", "\\'"),
   urlquery: (...values) => encodeURIComponent(print(...values)).replaceAll('%20', '+'),
   eq: (first, ...others) => others.some((other) => equal(first, other)),
   ne: (a, b) => !equal(a, b),

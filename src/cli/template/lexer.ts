@@ -8,7 +8,9 @@ export interface Token {
   readonly spaced: boolean;
 }
 
-export type Piece = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'action'; readonly tokens: readonly Token[]; readonly at: number };
+export type Piece =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'action'; readonly tokens: readonly Token[]; readonly at: number };
 
 /** The template cannot be read. The message follows Go's: `template: :1: unclosed action`. */
 export class TemplateSyntaxError extends Error {

@@ -13,7 +13,8 @@ function nodeUses(node: Node, name: string): boolean {
   return node.kind === 'template' && node.pipe !== undefined && pipeUses(node.pipe, name);
 }
 
-const pipeUses = (pipe: Pipe, name: string): boolean => pipe.commands.some((command) => command.some((operand) => operandUses(operand, name)));
+const pipeUses = (pipe: Pipe, name: string): boolean =>
+  pipe.commands.some((command) => command.some((operand) => operandUses(operand, name)));
 
 function operandUses(operand: Operand, name: string): boolean {
   if (operand.kind === 'dot') return true;

@@ -26,7 +26,8 @@ export class Row {
   }
 }
 
-export const isMap = (value: Value): value is Record<string, Value> => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Row);
+export const isMap = (value: Value): value is Record<string, Value> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Row);
 
 export const sortedKeys = (map: Record<string, Value>) => Object.keys(map).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 

@@ -1,6 +1,6 @@
 /** Colours are for people: only on a terminal, and never when NO_COLOR asks for none. */
 export function wantsColour(stream: NodeJS.WriteStream, env: Readonly<Record<string, string | undefined>>): boolean {
-  return stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
 const paint = (code: number) => (text: string) => `\x1b[${code}m${text}\x1b[0m`;

@@ -8,7 +8,12 @@ export interface ProgressMessage {
   readonly id?: string;
   readonly status?: string;
   readonly stream?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number; readonly units?: string; readonly hidecounts?: boolean } | null;
+  readonly progressDetail?: {
+    readonly current?: number;
+    readonly total?: number;
+    readonly units?: string;
+    readonly hidecounts?: boolean;
+  } | null;
   readonly progress?: string;
   readonly error?: string;
   readonly errorDetail?: { readonly code?: number; readonly message?: string };
@@ -51,7 +56,8 @@ export class ProgressView {
 
   show(message: ProgressMessage): void {
     const bar = progressBar(message.progressDetail, this.#sink.columns) || message.progress || '';
-    const ownLine = message.id !== undefined && message.id !== '' && (message.progressDetail !== undefined || message.progress !== undefined);
+    const ownLine =
+      message.id !== undefined && message.id !== '' && (message.progressDetail !== undefined || message.progress !== undefined);
     if (!this.#sink.isTTY) {
       if (bar !== '' && message.stream === undefined) return;
       this.#plain(message);
@@ -67,7 +73,8 @@ export class ProgressView {
 
   #plain(message: ProgressMessage): void {
     if (message.stream !== undefined) this.#sink.write(message.stream);
-    else if (message.status !== undefined) this.#sink.write(`${message.id ? `${message.id}: ` : ''}${message.status}${message.progress ? ` ${message.progress}` : ''}\n`);
+    else if (message.status !== undefined)
+      this.#sink.write(`${message.id ? `${message.id}: ` : ''}${message.status}${message.progress ? ` ${message.progress}` : ''}\n`);
   }
 
   #redraw(id: string, text: string): void {
@@ -83,14 +90,21 @@ export class ProgressView {
 }
 
 /** Shows a progress stream to its end. Throws `CommandFailure` with the error that the engine puts into it; hands `aux` values on. */
-export async function showProgress(session: Session, source: AsyncIterable<Buffer>, options: { quiet?: boolean; toStderr?: boolean; aux?: (value: unknown) => void; collect?: (text: string) => void } = {}): Promise<void> {
+export async function showProgress(
+  session: Session,
+  source: AsyncIterable<Buffer>,
+  options: { quiet?: boolean; toStderr?: boolean; aux?: (value: unknown) => void; collect?: (text: string) => void } = {},
+): Promise<void> {
   const stream = options.toStderr ? session.stderr : session.stdout;
   const view = new ProgressView({ write: (text) => void stream.write(text), isTTY: stream.isTTY === true, columns: stream.columns ?? 80 });
   for await (const value of jsonStream(source)) {
     const message = value as ProgressMessage;
     if (message.error !== undefined || message.errorDetail) {
       const code = message.errorDetail?.code;
-      throw new CommandFailure(message.errorDetail?.message ?? message.error ?? 'the engine reported an error without words', code && code > 0 && code < 256 ? code : 1);
+      throw new CommandFailure(
+        message.errorDetail?.message ?? message.error ?? 'the engine reported an error without words',
+        code && code > 0 && code < 256 ? code : 1,
+      );
     }
     if (message.aux !== undefined && message.aux !== null) options.aux?.(message.aux);
     if (options.collect) options.collect(message.stream ?? '');
