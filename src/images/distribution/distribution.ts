@@ -1,0 +1,133 @@
+import { type Clock, describe, errnoOf, GantryError, invalid, type Log } from '../../base/index.ts';
+import type { ImageRecord } from '../../model/index.ts';
+import type { Credentials, PullOptions, TransferOptions } from '../images.ts';
+import { familiarName, formatReference, type Reference, withDefaultTag } from '../reference.ts';
+import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
+import { pullFailure, pushFailure, RegistryError } from './failures.ts';
+import { checkLogin } from './login.ts';
+import { ImagePull, type PullParts, statusLine } from './pull.ts';
+import { ImagePush, type Pushed, type PushParts } from './push.ts';
+import { Repository } from './repository.ts';
+import { TokenCache } from './tokens.ts';
+import { Transport } from './transport.ts';
+
+export interface DistributionParts extends RegistryOptions, PullParts, PushParts {
+  log: Log;
+  /** Folders with `<host:port>/ca.crt` …; Docker's and Gantry's when absent. */
+  certificateFolders?: readonly string[];
+  /** Milliseconds without a byte after which a connection counts as broken. */
+  stallTimeout?: number;
+}
+
+const CERTIFICATE_FOLDERS = ['/etc/docker/certs.d', '/etc/gantry/certs.d'];
+const STALL_TIMEOUT = 60_000;
+
+/** The ways to and from registries. */
+export class Distribution {
+  readonly #parts: DistributionParts;
+  readonly #transport: Transport;
+  readonly #tokens: TokenCache;
+  readonly #pull: ImagePull;
+  readonly #push: ImagePush;
+
+  constructor(parts: DistributionParts) {
+    this.#parts = parts;
+    this.#transport = new Transport({ certificateFolders: parts.certificateFolders ?? CERTIFICATE_FOLDERS, userAgent: 'gantry', stallTimeout: parts.stallTimeout ?? STALL_TIMEOUT });
+    this.#tokens = new TokenCache(this.#transport, parts.clock);
+    this.#pull = new ImagePull(parts);
+    this.#push = new ImagePush(parts);
+  }
+
+  /** Pulls what `reference` says (`latest` when it has no tag), or every tag of it. Resolves to the (last) image. */
+  async pull(reference: Reference, options: PullOptions): Promise<ImageRecord> {
+    if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
+    const wanted = options.allTags ? reference : withDefaultTag(reference);
+    const shown = formatReference(wanted);
+    try {
+      return await this.#withEndpoint(wanted, 'pull', options, async (repository) => {
+        const { image, changed } = options.allTags ? await this.#pullAllTags(repository, wanted, options) : await this.#pull.pull(repository, wanted, options);
+        options.progress(statusLine(shown, changed));
+        return image;
+      });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `pull of ${shown}`);
+    }
+  }
+
+  /** Pushes the image of one tag (`latest` when there is none). */
+  async push(reference: Reference, options: TransferOptions): Promise<Pushed> {
+    const { tag, digest } = withDefaultTag(reference);
+    if (tag === undefined || digest !== undefined) throw invalid('cannot push a digest reference');
+    options.progress({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
+    try {
+      return await this.#withEndpoint(reference, 'pull,push', options, (repository) => this.#push.push(repository, { ...reference, tag }, options));
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(pushFailure(error), `push of ${formatReference({ ...reference, tag })}`);
+    }
+  }
+
+  /** For `docker login`. Resolves when the registry accepts the credentials, with a token to keep instead of the password if it gives one. */
+  checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {
+    return checkLogin(serverAddress, credentials, { transport: this.#transport, tokens: this.#tokens, registries: this.#parts }, signal);
+  }
+
+  close(): void {
+    this.#transport.close();
+  }
+
+  async #pullAllTags(repository: Repository, reference: Reference, options: PullOptions): Promise<{ image: ImageRecord; changed: boolean }> {
+    const tags = await repository.listTags(options.signal);
+    let last: ImageRecord | undefined;
+    let changed = false;
+    for (const tag of tags) {
+      const pulled = await this.#pull.pull(repository, { ...reference, tag }, options);
+      last = pulled.image;
+      changed ||= pulled.changed;
+    }
+    if (!last) throw new GantryError('notFound', `repository ${familiarName(reference)} has no tags`);
+    return { image: last, changed };
+  }
+
+  /** Tries the endpoints in turn. A registry's own "no" ends the search, except that of a mirror. */
+  async #withEndpoint<T>(reference: Reference, actions: string, options: { credentials?: Credentials; signal: AbortSignal }, work: (repository: Repository) => Promise<T>): Promise<T> {
+    const endpoints = await endpointsOf(reference.domain, this.#parts, actions === 'pull');
+    let failure: unknown;
+    for (const endpoint of endpoints) {
+      const repository = this.#repository(reference, endpoint, actions, options.credentials);
+      try {
+        await repository.ping(options.signal);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        // For a plain registry the failure of HTTP tells more than the one of HTTPS, if both fail.
+        failure = error;
+        this.#parts.log.debug('registry endpoint does not answer', { endpoint: endpoint.origin, error: describe(error) });
+        continue;
+      }
+      try {
+        return await work(repository);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        if (!endpoint.mirror) throw error;
+        failure = error;
+        this.#parts.log.info('mirror could not serve; going on to the next', { mirror: endpoint.origin, repository: reference.path, error: describe(error) });
+      }
+    }
+    throw failure;
+  }
+
+  /** A mirror is another party: it never gets the user's credentials. */
+  #repository(reference: Reference, endpoint: Endpoint, actions: string, credentials: Credentials | undefined): Repository {
+    return new Repository({ transport: this.#transport, tokens: this.#tokens, clock: this.#parts.clock, endpoint, path: reference.path, actions, credentials: endpoint.mirror ? undefined : credentials });
+  }
+}
+
+/** Faults in the middle of a body come as Node's own errors. */
+function asGantryError(error: unknown, what: string): unknown {
+  if (error instanceof RegistryError || error instanceof GantryError) return error;
+  const code = errnoOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new GantryError('unavailable', `${what} failed: no space left on device`, { cause: error });
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT') return new GantryError('unavailable', `${what} failed: the registry's connection broke off`, { cause: error });
+  return error;
+}

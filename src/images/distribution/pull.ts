@@ -1,0 +1,124 @@
+import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, GantryError, notFound } from '../../base/index.ts';
+import type { ImageRecord } from '../../model/index.ts';
+import type { ImageCatalog } from '../catalog/catalog.ts';
+import type { ProgressEvent, PullOptions } from '../images.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
+import { formatReference, type Reference, repositoryOf } from '../reference.ts';
+import { LayerPull } from './layer-pull.ts';
+import { choosePlatform, type Descriptor, type ImageManifest, parseConfig, parseManifest, sha256Digest } from './manifest.ts';
+import { formatPlatform, hostPlatform, matchPlatform, parsePlatform, type Platform } from './platform.ts';
+import type { Manifest, Repository } from './repository.ts';
+import { readBody } from './transport.ts';
+import { withRetries } from './retry.ts';
+
+const MOST_CONFIG_BYTES = 8 * 1024 * 1024;
+const CONFIG_ATTEMPTS = 5;
+/** Milliseconds after which a partial download that nobody took up is deleted. */
+const PARTIAL_LIFE = 60 * 60 * 1000;
+
+export interface PullParts {
+  layers: LayerStore;
+  catalog: ImageCatalog;
+  /** Folder for what is being downloaded; cleared at start. */
+  downloads: string;
+  clock: Clock;
+}
+
+type Document = { mediaType: string; data: Buffer };
+
+/** Fetches images from one repository into the stores. */
+export class ImagePull {
+  readonly #parts: PullParts;
+  readonly #layers: LayerPull;
+
+  constructor(parts: PullParts) {
+    this.#parts = parts;
+    this.#layers = new LayerPull(parts.layers, parts.downloads, parts.clock);
+  }
+
+  /**
+   * One tag or digest. Reports in Docker's words and order.
+   * `changed` tells whether the name stood for something else (or nothing) before.
+   */
+  async pull(source: Repository, reference: Reference, options: PullOptions): Promise<{ image: ImageRecord; changed: boolean }> {
+    const { layers, catalog } = this.#parts;
+    const { progress, signal } = options;
+    const wanted = options.platform ? parsePlatform(options.platform) : undefined;
+    const what = reference.digest ?? reference.tag ?? 'latest';
+    const shown = formatReference(reference);
+    const top = await source.getManifest(what, signal);
+    progress({ id: what, status: `Pulling from ${reference.path}` });
+    this.#collectPartials();
+    const chosen = await this.#choose(source, shown, top, wanted ?? hostPlatform(), signal);
+    const config = await this.#config(source, shown, chosen.image.config, signal);
+    const { platform, diffIds } = parseConfig(shown, config, chosen.image.layers.length);
+    checkPlatform(shown, platform, wanted);
+    await using lease = layers.lease();
+    for (const diffId of diffIds) lease.add(diffId);
+    const repository = repositoryOf(reference);
+    if (!catalog.find(chosen.image.config.digest)) {
+      const list = chosen.image.layers.map((blob, i) => ({ blob, diffId: diffIds[i] ?? '' }));
+      await this.#layers.pullAll(source, list, { repository, progress, signal });
+    }
+    const before = catalog.find(shown)?.id;
+    const names = [...(reference.digest === undefined ? [`${repository}:${what}`] : []), `${repository}@${top.digest}`];
+    const image = await catalog.put({ config, names, lease, manifest: chosen.manifest, event: { action: 'pull', reference: shown } });
+    progress({ status: `Digest: ${top.digest}` });
+    return { image, changed: before !== image.id };
+  }
+
+  async #choose(repository: Repository, shown: string, top: Manifest, wanted: Platform, signal: AbortSignal): Promise<{ image: ImageManifest; manifest: Document }> {
+    const first = parseManifest(shown, top.body, top.contentType);
+    if (first.kind === 'image') return { image: first, manifest: kept(top) };
+    const entry = choosePlatform(shown, first, wanted);
+    const inner = await repository.getManifest(entry.digest, signal);
+    const image = parseManifest(shown, inner.body, inner.contentType || entry.mediaType);
+    if (image.kind === 'index') throw new GantryError('unsupported', `The index of ${shown} has an index for ${formatPlatform(wanted)}, where an image is expected`);
+    return { image, manifest: kept(inner) };
+  }
+
+  /** The configuration, small enough to be read at once. */
+  async #config(repository: Repository, shown: string, blob: Descriptor, signal: AbortSignal): Promise<Buffer> {
+    if (blob.size > MOST_CONFIG_BYTES) throw new GantryError('unsupported', `The configuration of ${shown} has ${blob.size} bytes, more than ${MOST_CONFIG_BYTES}`);
+    return withRetries(this.#parts.clock, CONFIG_ATTEMPTS, signal, async () => {
+      const body = await readBody(await repository.openBlob(blob.digest, 0, signal), blob.size);
+      const digest = sha256Digest(body);
+      if (digest !== blob.digest) throw new GantryError('unavailable', `image config verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`);
+      return body;
+    });
+  }
+
+  /** Deletes what cancelled pulls left and nobody took up. */
+  #collectPartials(): void {
+    const { downloads, clock } = this.#parts;
+    mkdirSync(downloads, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(downloads)) {
+      if (!name.endsWith('.partial')) continue;
+      const file = join(downloads, name);
+      const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+      if (changed !== undefined && clock.now() - changed > PARTIAL_LIFE) unlinkSync(file);
+    }
+  }
+}
+
+/** The last line of a pull. */
+export function statusLine(shown: string, changed: boolean): ProgressEvent {
+  return { status: changed ? `Status: Downloaded newer image for ${shown}` : `Status: Image is up to date for ${shown}` };
+}
+
+function kept({ contentType, body }: Manifest): Document {
+  let mediaType = contentType.split(';', 1)[0]?.trim() ?? '';
+  const inside: unknown = (JSON.parse(body.toString('utf8')) as { mediaType?: unknown }).mediaType;
+  if (typeof inside === 'string') mediaType = inside;
+  return { mediaType, data: body };
+}
+
+/** An image of another system cannot run here; one of another architecture only comes when it was asked for. */
+function checkPlatform(shown: string, platform: Platform, wanted: Platform | undefined): void {
+  if (platform.os && platform.os !== 'linux') throw new GantryError('unsupported', `image operating system "${platform.os}" cannot be used on this platform: ${shown}`);
+  if (wanted && platform.os && platform.architecture && matchPlatform(wanted, platform) === 0) {
+    throw notFound(`image with reference ${shown} was found but its platform (${formatPlatform(platform)}) does not match the specified platform (${formatPlatform(wanted)})`);
+  }
+}
