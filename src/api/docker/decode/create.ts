@@ -39,6 +39,7 @@ export function decodeCreate(document: Record<string, unknown> | undefined, cont
   refuseForeignModes(host);
   if (Object.keys(host.stringMap('StorageOpt')).length > 0) throw unsupported('HostConfig.StorageOpt is not supported: the size of a container\'s layer cannot be limited here');
   if ((config.strings('Shell') ?? []).length > 0) throw unsupported('Config.Shell is not supported for containers: give the command and the health check in their list form');
+  if ((config.strings('OnBuild') ?? []).length > 0) throw unsupported('Config.OnBuild is not supported for containers: it belongs to images');
   const image = config.string('Image');
   if (image === '') throw invalid('no image specified: Config.Image must not be empty');
   const healthCheck = decodeHealthCheck(config);

@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { invalid } from '../../../base/index.ts';
 import type { PathStat } from '../../../engine/index.ts';
 import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { plainTar } from '../streams/decompress.ts';
 
 const STAT_HEADER = 'X-Docker-Container-Path-Stat';
 
@@ -18,7 +19,7 @@ export function archiveRoutes(add: AddRoute, parts: Parts): void {
   });
   add('PUT', '/containers/:id/archive', async (call) => {
     const options = { noOverwriteDirNonDir: flag(call, 'noOverwriteDirNonDir'), copyOwner: flag(call, 'copyUIDGID') };
-    await archive.put(parameter(call, 'id'), pathOf(call), call.exchange.request, options, call.exchange.signal);
+    await archive.put(parameter(call, 'id'), pathOf(call), await plainTar(call.exchange.request), options, call.exchange.signal);
     call.exchange.sendEmpty(200);
   });
   add('GET', '/containers/:id/export', async (call) => {

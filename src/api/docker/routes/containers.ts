@@ -1,9 +1,11 @@
-import { GantryError, invalid } from '../../../base/index.ts';
-import type { ContainerRecord } from '../../../model/index.ts';
-import { isAlive } from '../../../model/index.ts';
+import { GantryError, invalid, notFound } from '../../../base/index.ts';
+import type { CreateContainer } from '../../../engine/index.ts';
+import { type ContainerRecord, isAlive } from '../../../model/index.ts';
+import { JSON_LIMIT } from '../../http/index.ts';
 import { type AddRoute, type Call, flag, integer, parameter, type Parts, size, text } from '../call.ts';
 import { decodeCreate } from '../decode/create.ts';
 import { decodeUpdate } from '../decode/update.ts';
+import { createWarnings } from '../decode/warnings.ts';
 import type { ContainerCache } from '../encode/container-cache.ts';
 import { CONTAINER_FILTERS, containerFilter, impliesAll } from '../filters/containers.ts';
 import { parseFilters } from '../filters/filters.ts';
@@ -21,6 +23,9 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
   });
   add('POST', '/containers/create', (call) => create(call, parts, defaults));
   add('POST', '/containers/:id/start', async (call) => {
+    // API 1.23 and before took a HostConfig here; "null" and nothing are no configuration.
+    const body = await call.exchange.body(JSON_LIMIT);
+    if (body.length > 7) throw invalid('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
     await containers.start(parameter(call, 'id'), startOptions(call)).catch(asStartFailure);
     call.exchange.sendEmpty(204);
   });
@@ -99,8 +104,21 @@ async function create(call: Call, parts: Parts, defaults: CreateDefaults): Promi
   const { spec } = request;
   if (spec.cgroupParent === '') spec.cgroupParent = defaults.cgroupParent;
   if (spec.log.driver !== 'none') spec.log = { ...spec.log, options: { ...defaults.logOptions, ...spec.log.options } };
+  const ahead = [...createWarnings(spec, host), ...checkPlatform(parts, request)];
   const { id, warnings } = await parts.engine.containers.create(request, call.exchange.signal);
-  call.exchange.sendJson(201, { Id: id, Warnings: warnings });
+  call.exchange.sendJson(201, { Id: id, Warnings: [...ahead, ...warnings] });
+}
+
+/** Another platform than the one asked for is as good as no image: 404, upon which clients pull the right one. */
+function checkPlatform(parts: Parts, { spec }: CreateContainer): string[] {
+  if (spec.platform === '') return [];
+  const [os = '', architecture = '', variant] = spec.platform.toLowerCase().split('/');
+  if (architecture === '' && os !== 'linux') throw invalid(`invalid platform '${spec.platform}': expected os/architecture[/variant]`);
+  const image = parts.engine.images.get(spec.image);
+  const fits = image.os === os && (architecture === '' || image.architecture === architecture) && (variant === undefined || image.variant === undefined || image.variant === variant);
+  if (fits) return [];
+  const found = `${image.os}/${image.architecture}${image.variant ? `/${image.variant}` : ''}`;
+  throw notFound(`image with reference ${spec.image} was found but does not match the specified platform: wanted ${spec.platform}, actual: ${found}`);
 }
 
 /** Newest first. `limit` takes the newest, whatever their state; without `all` only running ones are shown. */

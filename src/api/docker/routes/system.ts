@@ -58,7 +58,7 @@ async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promi
       ? { LayersSize: usage.layersSize, Images: usage.images.map(({ image, sharedSize, containers: count }) => encodeImageSummary(image, call.minor, { containers: count, sharedSize })) }
       : {}),
     ...(wanted('volume')
-      ? { Volumes: usage.volumes.map(({ name, size, references }) => encodeVolume(parts.engine.volumes.get(name), { size, references })) }
+      ? { Volumes: parts.engine.volumes.list().map((volume) => encodeVolume(volume, usage.volumes.find(({ name }) => name === volume.name) ?? { size: -1, references: -1 })) }
       : {}),
     ...(wanted('build-cache') ? { BuildCache: [], ...(call.minor < 42 ? { BuilderSize: 0 } : {}) } : {}),
   };
