@@ -1,0 +1,7 @@
+export { eventually, must, type Outcome, PROJECT, type RunOptions, run, start } from './command.ts';
+export { type DaemonOptions, startDaemon, type TestDaemon } from './daemon.ts';
+export type { Footprint } from './footprint.ts';
+export { imageFile, type TestImage } from './images.ts';
+export { startRegistry, type TestRegistry } from './registry.ts';
+export { Terminal } from './terminal.ts';
+export { HOST_ADDRESS, NEIGHBOUR_ADDRESS, startTestHost, type TestHost } from './test-host.ts';
