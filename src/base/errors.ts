@@ -28,6 +28,7 @@ export class GantryError extends Error {
 export const notFound = (message: string, hint?: string) => new GantryError('notFound', message, hint ? { hint } : {});
 export const conflict = (message: string, hint?: string) => new GantryError('conflict', message, hint ? { hint } : {});
 export const invalid = (message: string, hint?: string) => new GantryError('invalid', message, hint ? { hint } : {});
+export const denied = (message: string, hint?: string) => new GantryError('denied', message, hint ? { hint } : {});
 /** What Gantry understood but cannot honour here: names the field. */
 export const unsupported = (message: string, hint?: string) => new GantryError('unsupported', message, hint ? { hint } : {});
 

@@ -12,3 +12,4 @@ export * from './rooted.ts';
 export * from './sockets.ts';
 export * from './system-cpu.ts';
 export * as netlink from './netlink/index.ts';
+export * from './archive/index.ts';

@@ -1,11 +1,10 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs';
-import { read as readCallback } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readdirSync, readlinkSync, read as readCallback } from 'node:fs';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { encodeTarHeader, TAR_END, type TarEntry, tarPadding, type TarType } from '../../base/tar.ts';
 import { errnoOf, GantryError } from '../../base/index.ts';
 import { getXattr, listXattrs, O_PATH } from '../kernel.ts';
-import { openInRoot } from '../rooted.ts';
+import { openInRoot, openParentInRoot } from '../rooted.ts';
 
 const read = promisify(readCallback);
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
@@ -33,15 +32,20 @@ export function packTree(options: PackOptions): Readable {
 
 async function* pack({ root, path, name }: PackOptions): AsyncGenerator<Buffer> {
   const top = openInRoot(root, path, O_PATH | O_NOFOLLOW);
+  const parent = /^[/.]*$/.test(path) ? undefined : openParentInRoot(root, path);
   try {
-    yield* packEntry(`/proc/self/fd/${top}`, top, name, new Map());
+    yield* packEntry(parent?.entry ?? `${root}/.`, top, name, new Map());
     yield TAR_END;
   } finally {
+    parent?.close();
     closeSync(top);
   }
 }
 
-/** `fd` is an O_PATH descriptor of the entry itself; `links` maps what has several names to its first one. */
+/**
+ * `fd` is an O_PATH descriptor of the entry itself, `where` its name for calls that do not follow a link at the end;
+ * `links` maps what has several names to its first one.
+ */
 async function* packEntry(where: string, fd: number, name: string, links: Map<string, string>): AsyncGenerator<Buffer> {
   const stats = fstatSync(fd, { bigint: true });
   const type = typeOf(stats);
@@ -55,9 +59,9 @@ async function* packEntry(where: string, fd: number, name: string, links: Map<st
   if (type !== 'directory' && stats.nlink > 1n) links.set(key, name);
   const entry = header(stats, name, type, where);
   if (name !== '') yield encodeTarHeader(entry);
-  if (type === 'file') yield* contents(where, entry.size, name);
+  if (type === 'file') yield* contents(fd, entry.size, name);
   if (type !== 'directory') return;
-  const directory = openSync(where, O_RDONLY | O_DIRECTORY);
+  const directory = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_DIRECTORY);
   try {
     for (const child of readdirSync(`/proc/self/fd/${directory}`).sort()) {
       yield* packChild(directory, child, name === '' ? child : `${name.replace(/\/$/, '')}/${child}`, links);
@@ -68,24 +72,25 @@ async function* packEntry(where: string, fd: number, name: string, links: Map<st
 }
 
 async function* packChild(directory: number, child: string, name: string, links: Map<string, string>): AsyncGenerator<Buffer> {
+  const where = `/proc/self/fd/${directory}/${child}`;
   let fd: number;
   try {
-    fd = openSync(`/proc/self/fd/${directory}/${child}`, O_PATH | O_NOFOLLOW);
+    fd = openSync(where, O_PATH | O_NOFOLLOW);
   } catch (error) {
     // Removed between the listing and the look: it is not part of the tree any more.
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
   try {
-    yield* packEntry(`/proc/self/fd/${fd}`, fd, name, links);
+    yield* packEntry(where, fd, name, links);
   } finally {
     closeSync(fd);
   }
 }
 
 /** Exactly `size` bytes, as the header has promised: a file that shrank is filled up with zeros, one that grew is cut. */
-async function* contents(where: string, size: number, name: string): AsyncGenerator<Buffer> {
-  const file = openSync(where, O_RDONLY | O_NONBLOCK);
+async function* contents(fd: number, size: number, name: string): AsyncGenerator<Buffer> {
+  const file = openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK);
   try {
     for (let position = 0; position < size; ) {
       const piece = Buffer.allocUnsafe(Math.min(PIECE, size - position));
@@ -126,18 +131,12 @@ function header(stats: BigIntStats, name: string, type: TarType, where: string):
     gid: Number(stats.gid),
     size: type === 'file' ? Number(stats.size) : 0,
     modified: stats.mtimeNs,
-    linkName: type === 'symlink' ? linkText(where) : '',
+    linkName: type === 'symlink' ? readlinkSync(where) : '',
     // Linux device numbers: 12 bits of major, 20 of minor, interleaved (makedev(3)).
     deviceMajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
     deviceMinor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
     attributes: type === 'file' || type === 'directory' ? attributesOf(where) : new Map(),
   };
-}
-
-/** readlink of an O_PATH descriptor's own name would give the descriptor's path: the empty path asks for the link's text. */
-function linkText(where: string): string {
-  const self = readlinkSync(where);
-  return readlinkSync(self.replace(/ \(deleted\)$/, ''));
 }
 
 function attributesOf(where: string): Map<string, Buffer> {
@@ -149,5 +148,3 @@ function attributesOf(where: string): Map<string, Buffer> {
   }
   return found;
 }
-
-export { lstatSync };
