@@ -23,6 +23,8 @@ export class ContainerCache {
   }
 
   inspect(record: ContainerRecord, minor: number): Buffer {
+    // Execs come and go without a new record.
+    if (this.#engine.execs.of(record.id).length > 0) return Buffer.from(`${JSON.stringify(this.inspectDocument(record, minor))}\n`);
     const kept = this.#entry(record, minor);
     kept.inspect ??= Buffer.from(`${JSON.stringify(this.inspectDocument(record, minor))}\n`);
     return kept.inspect;
@@ -34,7 +36,7 @@ export class ContainerCache {
       findVolume: (name) => this.#volumePath(name),
       paths: this.#engine.containers.paths(record.id),
       root: this.#engine.images.layers.path(record.id),
-      execIds: [],
+      execIds: this.#engine.execs.of(record.id),
       ...(sizes ? { sizes } : {}),
     });
   }

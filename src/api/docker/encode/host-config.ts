@@ -100,6 +100,7 @@ export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest, min
     RestartPolicy: { Name: spec.restart.name, MaximumRetryCount: spec.restart.maximumRetryCount },
     CgroupnsMode: modeText(spec.cgroupNamespaceMode),
     IpcMode: modeText(spec.ipcMode),
+    ...(spec.pidMode.kind === 'container' ? { PidMode: modeText(spec.pidMode) } : {}),
     ShmSize: spec.shmSize,
     Runtime: spec.runtime,
     MaskedPaths: spec.maskedPaths ?? (spec.privileged ? null : MASKED),

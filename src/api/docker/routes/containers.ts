@@ -104,9 +104,17 @@ async function create(call: Call, parts: Parts, defaults: CreateDefaults): Promi
   const { spec } = request;
   if (spec.cgroupParent === '') spec.cgroupParent = defaults.cgroupParent;
   if (spec.log.driver !== 'none') spec.log = { ...spec.log, options: { ...defaults.logOptions, ...spec.log.options } };
+  pinReferences(parts, spec);
   const ahead = [...createWarnings(spec, host), ...checkPlatform(parts, request)];
   const { id, warnings } = await parts.engine.containers.create(request, call.exchange.signal);
   call.exchange.sendJson(201, { Id: id, Warnings: [...ahead, ...warnings] });
+}
+
+/** Names of other containers become their ids, so that a later rename does not lead elsewhere. */
+function pinReferences(parts: Parts, spec: CreateContainer['spec']): void {
+  const idOf = (reference: string) => parts.engine.containers.get(reference).id;
+  for (const mode of [spec.networkMode, spec.ipcMode, spec.pidMode]) if (mode.kind === 'container') mode.id = idOf(mode.id);
+  for (const source of spec.volumesFrom) source.container = idOf(source.container);
 }
 
 /** Another platform than the one asked for is as good as no image: 404, upon which clients pull the right one. */
