@@ -1,0 +1,47 @@
+#!/bin/sh
+# From a fresh machine to a container that ran: set-up, daemon, a real Debian image, its output.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+socket=/run/gantry/gantry.sock
+log=/var/log/gantryd.log
+step() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
+
+step 'Installing what is missing'
+sh tools/setup.sh
+
+answers() { [ -S "$socket" ] && curl --silent --fail --max-time 5 --unix-socket "$socket" http://gantry/_ping >/dev/null; }
+
+if answers; then
+  step "gantryd runs already on $socket"
+else
+  step "Starting gantryd on $socket (its log: $log)"
+  mkdir -p "$(dirname "$log")"
+  # Its own session, so that it outlives this terminal.
+  setsid "$root/bin/gantryd" --pidfile /run/gantryd.pid >>"$log" 2>&1 </dev/null &
+  tries=0
+  until answers; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 150 ] || { tail -n 20 "$log" >&2; echo "quickstart: gantryd does not answer" >&2; exit 1; }
+    sleep 0.1
+  done
+fi
+
+step "Making gantry/debian:12 from Debian's archive"
+sh tools/images.sh debian
+bin/gantry image inspect gantry/debian:12 >/dev/null 2>&1 || bin/gantry load --input .cache/images/debian.tar
+
+step 'gantry run --rm gantry/debian:12'
+# shellcheck disable=SC2016  # for the container's shell
+bin/gantry run --rm --hostname hello gantry/debian:12 bash -c '
+  . /etc/os-release
+  echo "Hello from $PRETTY_NAME, host name $(hostname), process $$."
+  ps aux'
+
+step 'Done. Go on with'
+cat <<TEXT
+  bin/gantry run -it --rm gantry/debian:12 bash      a shell in a container
+  bin/gantry ps -a                                   what there is
+  export DOCKER_HOST=unix://$socket        and any Docker client works: $root/.cache/clients/docker ps
+  kill \$(cat /run/gantryd.pid)                       stops the daemon; containers go on
+TEXT
