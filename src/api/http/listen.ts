@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { Log } from '../../base/index.ts';
 import { invalid } from '../../base/index.ts';
 import { formatAddress, parseAddress } from './address.ts';
+import { groupId } from './socket-file.ts';
 import { type Handler, HttpServer, type TlsMaterial } from './server.ts';
+
+const DEFAULT_GROUP = 'docker';
 
 export interface ListenOptions {
   /** `unix:///path` or `tcp://host:port`. */
@@ -18,9 +21,21 @@ export async function listen(options: ListenOptions, handler: Handler): Promise<
   const { log, group } = options;
   const address = parseAddress(options.host, options.tls !== undefined);
   const tls = options.tls && address.kind === 'tcp' ? readMaterial(options.tls) : undefined;
-  const server = new HttpServer({ handler, log, ...(group ? { group } : {}) });
+  const server = new HttpServer({ handler, log, ...(group && groupExists(group, log) ? { group } : {}) });
   const bound = await server.listen(address, tls);
   return { address: formatAddress(bound), [Symbol.asyncDispose]: () => server.close() };
+}
+
+/** The default group may be missing: then only root may connect. A group that the operator chose must be there. */
+function groupExists(group: string, log: Log): boolean {
+  try {
+    groupId(group);
+    return true;
+  } catch (error) {
+    if (group !== DEFAULT_GROUP) throw error;
+    log.warn('there is no group docker: only root may use the socket');
+    return false;
+  }
 }
 
 function readMaterial(files: { ca: string; certificate: string; key: string }): TlsMaterial {
