@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool, text } from '../flags/index.ts';
-import { followSize, forwardSignals, pump, requireTerminal } from '../terminal/index.ts';
+import { followSize, forwardSignals, pump, redraw, requireTerminal } from '../terminal/index.ts';
 import { attach, waitForExit } from './attached.ts';
 import { containerPath } from './each.ts';
 
@@ -39,9 +39,9 @@ const command: Command = {
         ? forwardSignals(session, (signal) => client.text('POST', containerPath(id, '/kill'), { query: { signal } }))
         : undefined;
     const hijacked = await attach(session, client, id, { stdin, stdout: true, stderr: true }, flags.text('detach-keys'));
-    const unfollow = Config.Tty
-      ? followSize(session, (size) => client.text('POST', containerPath(id, '/resize'), { query: size }))
-      : undefined;
+    const resize = (size: { h: number; w: number }) => client.text('POST', containerPath(id, '/resize'), { query: size });
+    if (Config.Tty) await redraw(session, resize);
+    const unfollow = Config.Tty ? followSize(session, resize) : undefined;
     try {
       const how = await pump(session, hijacked, {
         stdin,

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { EngineRefusal } from '../client/index.ts';
+import { compareVersions, EngineRefusal } from '../client/index.ts';
 import { type CreateBody, createBody } from '../create/index.ts';
 import { CommandFailure } from '../failure.ts';
 import type { Flags } from '../flags/index.ts';
@@ -57,6 +57,8 @@ export async function createContainer(
   adjust(body);
   proxyVariables(session, body);
   const client = await session.client();
+  // The address moved to the network's own settings; engines before that read only the old place.
+  if (flags.text('mac-address') && compareVersions(client.apiVersion, '1.44') < 0) body.MacAddress = flags.text('mac-address');
   const platform = flags.text('platform') || (session.env.DOCKER_DEFAULT_PLATFORM ?? '');
   const pull = () => pullImage(session, image, { platform, quiet: flags.bool('quiet'), toStderr: true });
   if (!isId(image)) {

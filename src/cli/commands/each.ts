@@ -42,7 +42,8 @@ export async function forEachName(
 }
 
 /** A path of the API under one container. */
-export const containerPath = (name: string, rest = '') => `/containers/${encodeURIComponent(name)}${rest}`;
+export const containerPath = (name: string, rest = '') =>
+  `/containers/${encodeURIComponent(name.replace(/^\/+/, '')).replaceAll('%2F', '/')}${rest}`;
 
 /** An image name in a path keeps its slashes and colons, as the API wants them. */
 export const imagePath = (name: string, rest = '') =>

@@ -45,7 +45,7 @@ async function runAttached(session: Session, client: EngineClient, flags: Flags,
     });
     if (how === 'detached') {
       session.err('read escape sequence\n');
-      return 0;
+      return 1;
     }
   } finally {
     unfollow?.();

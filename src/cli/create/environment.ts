@@ -37,7 +37,7 @@ function pairsOfFile(file: string, lookUp: (name: string) => string | undefined)
   return pairs;
 }
 
-/** Variables of files first, then of flags, as `NAME=value`; a bare name takes the value of `env` or is left out. */
+/** Variables of files first, then of flags, as `NAME=value`; a bare name takes the value of `env`. */
 export function readEnvironment(
   files: readonly string[],
   given: readonly string[],
@@ -49,7 +49,8 @@ export function readEnvironment(
       throw new CommandFailure(`invalid argument ${JSON.stringify(one)} for "-e, --env" flag: invalid environment variable: ${one}`, 125);
     if (one.includes('=')) return [one];
     const value = env[one];
-    return value === undefined ? [] : [`${one}=${value}`];
+    // A bare name that has no value here takes the variable away from the image's own.
+    return [value === undefined ? one : `${one}=${value}`];
   });
   return [...fromFiles, ...fromFlags];
 }

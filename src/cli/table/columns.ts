@@ -10,7 +10,20 @@ export interface ColumnOptions {
   readonly paint?: (cell: string, row: number, column: number, header: string) => string;
 }
 
-/** No column is shortened below this; ids and names stay readable. */
+/** Columns that may lose text to fit a terminal. Ids, names and times are copied and compared, so they stay whole. */
+const SHORTENED = new Set([
+  'IMAGE',
+  'COMMAND',
+  'PORTS',
+  'MOUNTS',
+  'LABELS',
+  'NETWORKS',
+  'CREATED BY',
+  'COMMENT',
+  'DESCRIPTION',
+  'DIGEST',
+  'DOCKER ENDPOINT',
+]);
 const LEAST_SHORTENED = 12;
 
 const width = (text: string) => (/^[\x20-\x7e]*$/.test(text) ? text.length : [...text].length);
@@ -48,7 +61,7 @@ function shorten(lines: string[][], limit: number, padding: number): string[][] 
   const count = Math.max(...lines.map((cells) => cells.length));
   const widest = Array.from({ length: count }, (_, column) => Math.max(0, ...lines.map((cells) => width(cells[column] ?? ''))));
   const titles = lines[0] ?? [];
-  const floor = widest.map((own, column) => Math.min(own, Math.max(LEAST_SHORTENED, width(titles[column] ?? ''))));
+  const floor = widest.map((own, column) => (SHORTENED.has(titles[column] ?? '') ? Math.min(own, LEAST_SHORTENED) : own));
   const total = () => widest.reduce((sum, own, i) => sum + own + (i < count - 1 ? padding : 0), 0);
   for (let excess = total() - limit; excess > 0; excess -= 1) {
     const room = widest.map((own, i) => own - (floor[i] ?? own));

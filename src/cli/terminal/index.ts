@@ -3,4 +3,4 @@ export { type ProgressMessage, ProgressView, progressBar, showProgress } from '.
 export { confirm, readLine } from './prompt.ts';
 export { detachKeys, type PumpOptions, pump, requireTerminal } from './pump.ts';
 export { forwardSignals, signalNumber } from './signals.ts';
-export { followSize, terminalSize } from './size.ts';
+export { followSize, redraw, terminalSize } from './size.ts';

@@ -23,6 +23,15 @@ export function requireTerminal(session: Session, code: number): void {
   throw new CommandFailure('the input device is not a TTY', code);
 }
 
+/**
+ * Node's raw mode still turns each newline of the output into CR LF, which draws full-screen programs wrongly.
+ * `stty` turns that off; without that program the session works, with this one flaw.
+ */
+function enterRaw(session: Session, stdin: NodeJS.ReadStream): void {
+  stdin.setRawMode(true);
+  session.runProgram('stty', ['-F', `/proc/${process.pid}/fd/0`, '-opost'], '').catch(() => {});
+}
+
 /** Sends standard input until it ends or the detach keys come; then `detached` runs, or the socket is half-closed. */
 function sendInput(session: Session, socket: Duplex, options: PumpOptions, detached: () => void): () => void {
   const stdin = session.stdin();
@@ -40,7 +49,7 @@ function sendInput(session: Session, socket: Duplex, options: PumpOptions, detac
   const onEnd = () => socket.end();
   stdin.on('data', onData);
   stdin.on('end', onEnd);
-  if (raw) stdin.setRawMode(true);
+  if (raw) enterRaw(session, stdin);
   stdin.resume();
   return () => {
     stdin.off('data', onData);
