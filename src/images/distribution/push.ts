@@ -4,7 +4,7 @@ import type { ContentStore } from '../content/content.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ProgressEvent, TransferOptions } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
-import { repositoryOf, type Reference } from '../reference.ts';
+import { formatReference, repositoryOf, type Reference } from '../reference.ts';
 import { LayerPush } from './layer-push.ts';
 import { type Descriptor, MEDIA, parseManifest, sha256Digest } from './manifest.ts';
 import type { Repository } from './repository.ts';
@@ -55,7 +55,7 @@ export class ImagePush {
     const digest = sha256Digest(manifest.data);
     await withRetries(clock, ATTEMPTS, signal, () => target.putManifest(reference.tag, manifest, digest, signal));
     const names = [`${repositoryOf(reference)}@${digest}`];
-    await catalog.put({ config, names, lease, manifest, event: { action: 'push', reference: `${reference.path}:${reference.tag}` } });
+    await catalog.put({ config, names, lease, manifest, event: { action: 'push', reference: formatReference(reference) } });
     for (const event of lastLines(reference.tag, digest, manifest.data.length)) progress(event);
     return { digest, size: manifest.data.length };
   }
