@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { GantryError } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
-import { readHostNetwork } from './bridge/uplink.ts';
+import { Allocator, formatSubnet } from './addresses/index.ts';
 import { ensureBridge } from './bridge/bridge.ts';
 import { describeBridge, planAddress } from './bridge/plan.ts';
-import { Allocator, formatSubnet } from './addresses/index.ts';
+import { readHostNetwork } from './bridge/uplink.ts';
 import { Firewall, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
@@ -28,19 +28,27 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     ids: options.ids,
     log: options.log,
     nameSources: options.nameSources ?? HOST_NAMES,
-    ports: new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6') }),
+    ports: new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock }),
     prepare: (attachments, undo) => prepare(options, records, attachments, undo),
   });
 }
 
 /** Makes bridge and pools, and says by which parts of the kernel they are kept. */
-async function prepare(options: NetworkOptions, records: Awaited<ReturnType<typeof loadRecords>>, attachments: readonly Attachment[], undo: AsyncDisposableStack) {
+async function prepare(
+  options: NetworkOptions,
+  records: Awaited<ReturnType<typeof loadRecords>>,
+  attachments: readonly Attachment[],
+  undo: AsyncDisposableStack,
+) {
   const { clock, ids, log, store } = options;
   const names = deriveNames(options.dataRoot, options.execRoot);
   const socket = undo.use(new netlink.NetlinkSocket(netlink.NETLINK_ROUTE));
   const host = await readHostNetwork(socket, names.bridge);
   const inUse = attachments.some((attachment) => attachment.endpoints.some((endpoint) => endpoint.ipv4Address !== ''));
-  const wishes = { ...(options.bip === undefined ? {} : { bip: options.bip }), ...(options.defaultAddressPools?.length ? { pools: options.defaultAddressPools } : {}) };
+  const wishes = {
+    ...(options.bip === undefined ? {} : { bip: options.bip }),
+    ...(options.defaultAddressPools?.length ? { pools: options.defaultAddressPools } : {}),
+  };
   const address = planAddress(wishes, records.bridge.subnets, host.taken, inUse);
   const mtu = options.mtu ?? host.uplinkMtu;
   // The intent is written before the kernel has it.

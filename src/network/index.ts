@@ -1,4 +1,4 @@
-export { createNetwork } from './create.ts';
 export type { AddressPool } from './addresses/index.ts';
+export { createNetwork } from './create.ts';
 export type * from './network.ts';
 export type { NetworkOptions } from './settings.ts';

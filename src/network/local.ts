@@ -1,15 +1,16 @@
-import { GantryError, notFound, type Clock, type Ids, type Log } from '../base/index.ts';
+import { type Clock, describe, GantryError, type Ids, type Log, notFound } from '../base/index.ts';
+import { netlink } from '../host/index.ts';
 import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, PublishedPort } from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
 import type { Firewall, Forwarding } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
-import { hostsText, resolverText, type NameSources } from './names/index.ts';
+import { hostsText, type NameSources, resolverText } from './names/index.ts';
 import type { Attachment, AttachRequest, HostEntry, Network } from './network.ts';
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
-import { forwardingsOf, requestedPorts, type PortBook, type Publication } from './ports/index.ts';
-import { resolveNetwork, type Records } from './records.ts';
+import { forwardingsOf, type PortBook, type Publication, requestedPorts } from './ports/index.ts';
+import { type Records, resolveNetwork } from './records.ts';
 
 /** What is there once the kernel has been prepared. */
 interface Prepared {
@@ -82,7 +83,12 @@ export class LocalNetwork implements Network {
     if (present) return present.attachment;
     const place = this.#placeOf(request.spec);
     if (typeof place === 'object') return this.#join(request.containerId, place.container);
-    const held = place === 'host' ? this.#onHost(request) : place === 'none' ? await this.#alone(request, signal) : await this.#onBridge(request, signal);
+    const held =
+      place === 'host'
+        ? this.#onHost(request)
+        : place === 'none'
+          ? await this.#alone(request, signal)
+          : await this.#onBridge(request, signal);
     this.#held.set(request.containerId, held);
     return held.attachment;
   }
@@ -106,14 +112,18 @@ export class LocalNetwork implements Network {
 
   hostsFile(spec: ContainerSpec, attachment: Attachment | undefined, hostname: string, others: readonly HostEntry[]): Promise<string> {
     const hostGateway = this.#parts.records.bridge.subnets[0]?.gateway ?? '';
-    return hostsText(spec, attachment, hostname, others, { hostMode: this.#placeOf(spec) === 'host', hostGateway, sources: this.#parts.nameSources });
+    return hostsText(spec, attachment, hostname, others, {
+      hostMode: this.#placeOf(spec) === 'host',
+      hostGateway,
+      sources: this.#parts.nameSources,
+    });
   }
 
   /** Watchers and sockets of the daemon go; what containers have stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await using undo = this.#undo.move();
-    for (const { publication } of this.#held.values()) if (publication) undo.use(publication);
+    await Promise.all([...this.#held.values()].map(({ publication }) => publication?.[Symbol.asyncDispose]()));
+    await this.#undo.disposeAsync();
   }
 
   #ready(): Prepared {
@@ -136,12 +146,19 @@ export class LocalNetwork implements Network {
   }
 
   #onHost({ containerId }: AttachRequest): Held {
-    return { attachment: { containerId, namespace: '', endpoints: [this.#emptyEndpoint(this.#parts.records.host)], publishedPorts: [] }, forwardings: [] };
+    return {
+      attachment: { containerId, namespace: '', endpoints: [this.#emptyEndpoint(this.#parts.records.host)], publishedPorts: [] },
+      forwardings: [],
+    };
   }
 
   async #alone({ containerId }: AttachRequest, signal?: AbortSignal): Promise<Held> {
     const member = await this.#ready().namespaces.takeLoopbackOnly(signal);
-    return { attachment: { containerId, namespace: member.file, endpoints: [this.#emptyEndpoint(this.#parts.records.none)], publishedPorts: [] }, member, forwardings: [] };
+    return {
+      attachment: { containerId, namespace: member.file, endpoints: [this.#emptyEndpoint(this.#parts.records.none)], publishedPorts: [] },
+      member,
+      forwardings: [],
+    };
   }
 
   async #onBridge(request: AttachRequest, signal?: AbortSignal): Promise<Held> {
@@ -151,14 +168,23 @@ export class LocalNetwork implements Network {
     undo.defer(() => namespaces.discard(member));
     const endpoint = this.#endpointOf(member);
     const requests = requestedPorts(request.spec);
-    const held: Held = { attachment: { containerId: request.containerId, namespace: member.file, endpoints: [endpoint], publishedPorts: [] }, member, forwardings: [] };
+    const held: Held = {
+      attachment: { containerId: request.containerId, namespace: member.file, endpoints: [endpoint], publishedPorts: [] },
+      member,
+      forwardings: [],
+    };
     if (requests.length > 0) {
-      const owner = { containerId: request.containerId, name: request.name ?? request.containerId.slice(0, 12), endpointId: endpoint.endpointId };
+      const owner = {
+        containerId: request.containerId,
+        name: request.name ?? request.containerId.slice(0, 12),
+        endpointId: endpoint.endpointId,
+      };
       const publication = undo.use(await this.#parts.ports.publish(owner, endpoint.ipv4Address, requests));
       held.publication = publication;
       held.forwardings = forwardingsOf(endpoint.ipv4Address, publication.ports);
       await firewall.publish(held.forwardings);
       undo.defer(() => firewall.unpublish(held.forwardings));
+      await this.#forgetOldFlows(publication.ports);
       held.attachment.publishedPorts = publication.ports;
       signal?.throwIfAborted();
     }
@@ -166,8 +192,24 @@ export class LocalNetwork implements Network {
     return held;
   }
 
+  /** UDP has no connections that end: clients of the port's last owner would stay with it. */
+  async #forgetOldFlows(ports: readonly PublishedPort[]): Promise<void> {
+    const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort));
+    if (udp.size === 0) return;
+    try {
+      using socket = new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER);
+      for (const port of udp) await netlink.forgetUdpFlows(socket, port);
+    } catch (error) {
+      this.#parts.log.warn('Clients that used these UDP ports a moment ago may not reach the new container yet', {
+        ports: [...udp].join(','),
+        error: describe(error),
+      });
+    }
+  }
+
   #wishesOf(spec: ContainerSpec): { address?: string; macAddress?: string } {
-    const request: EndpointRequest | undefined = spec.endpoints['bridge'] ?? spec.endpoints['default'] ?? spec.endpoints[this.#parts.records.bridge.id];
+    const request: EndpointRequest | undefined =
+      spec.endpoints['bridge'] ?? spec.endpoints['default'] ?? spec.endpoints[this.#parts.records.bridge.id];
     return {
       ...(request?.ipv4Address ? { address: request.ipv4Address } : {}),
       ...(request?.macAddress ? { macAddress: request.macAddress.toLowerCase() } : {}),
@@ -221,7 +263,8 @@ export class LocalNetwork implements Network {
     held.forwardings = forwardingsOf(endpoint.ipv4Address, attachment.publishedPorts);
     const publication = await ports.adopt(containerId, endpoint.ipv4Address, attachment.publishedPorts);
     held.publication = publication;
-    for (const port of publication.missing) log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
+    for (const port of publication.missing)
+      log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
   }
 }
 

@@ -1,4 +1,4 @@
-import { conflict, notFound, type Clock, type Ids } from '../base/index.ts';
+import { type Clock, conflict, type Ids, notFound } from '../base/index.ts';
 import type { NetworkRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { sha256, type Clock, type Ids, type Log } from '../base/index.ts';
+import { type Clock, type Ids, type Log, sha256 } from '../base/index.ts';
 import type { Store } from '../store/index.ts';
 import type { AddressPool } from './addresses/index.ts';
 import type { NameSources } from './names/index.ts';

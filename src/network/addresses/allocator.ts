@@ -1,6 +1,6 @@
 import { conflict, invalid } from '../../base/index.ts';
-import { contains, formatAddress, formatSubnet, parseAddress, sizeOf, type Subnet } from './ipv4.ts';
 import type { BridgeAddress } from './choose.ts';
+import { contains, formatAddress, formatSubnet, parseAddress, type Subnet, sizeOf } from './ipv4.ts';
 
 /**
  * Addresses of one subnet. Goes round: a released address comes back only after all others were given out, so that
@@ -52,9 +52,11 @@ export class Allocator {
   #checked(text: string): number {
     const address = parseAddress(text);
     if (address === undefined) throw invalid(`invalid IPv4 address: "${text}"`);
-    if (!contains(this.subnet, address)) throw invalid(`no configured subnet contains IP address ${text}: the bridge has ${formatSubnet(this.subnet)}`);
+    if (!contains(this.subnet, address))
+      throw invalid(`no configured subnet contains IP address ${text}: the bridge has ${formatSubnet(this.subnet)}`);
     const host = address - this.subnet.base;
-    if (host === 0 || host === sizeOf(this.subnet) - 1) throw invalid(`${text} is the network or broadcast address of ${formatSubnet(this.subnet)}`);
+    if (host === 0 || host === sizeOf(this.subnet) - 1)
+      throw invalid(`${text} is the network or broadcast address of ${formatSubnet(this.subnet)}`);
     if (address === this.gateway) throw conflict(`Address already in use: ${formatAddress(address)} is the gateway`);
     return address;
   }

@@ -1,5 +1,5 @@
 import { conflict, invalid } from '../../base/index.ts';
-import { formatAddress, formatSubnet, overlaps, requireCidr, sizeOf, type Subnet } from './ipv4.ts';
+import { formatAddress, formatSubnet, overlaps, requireCidr, type Subnet, sizeOf } from './ipv4.ts';
 
 /** A block of addresses, cut into subnets of `size` (a prefix length). */
 export interface AddressPool {
@@ -30,7 +30,9 @@ export function chooseSubnet(pools: readonly AddressPool[], taken: readonly Subn
   for (const pool of pools) {
     const block = requireCidr(pool.base, '--default-address-pool base');
     if (!Number.isInteger(pool.size) || pool.size < block.prefixLength || pool.size > 30) {
-      throw invalid(`--default-address-pool size: ${pool.size} does not lie between ${block.prefixLength}, the prefix length of ${pool.base}, and 30`);
+      throw invalid(
+        `--default-address-pool size: ${pool.size} does not lie between ${block.prefixLength}, the prefix length of ${pool.base}, and 30`,
+      );
     }
     const step = 2 ** (32 - pool.size);
     for (let base = block.base; base < block.base + sizeOf(block); base += step) {
@@ -50,7 +52,9 @@ export function parseBridgeAddress(bip: string): BridgeAddress {
   const subnet = { base, prefixLength };
   if (prefixLength > 30) throw invalid(`--bip: ${bip} leaves no address for containers; the prefix length may be 30 at most`);
   if (address === base || address === base + sizeOf(subnet) - 1) {
-    throw invalid(`--bip: ${formatAddress(address)} is the network or broadcast address of ${formatSubnet(subnet)}, so a bridge cannot have it`);
+    throw invalid(
+      `--bip: ${formatAddress(address)} is the network or broadcast address of ${formatSubnet(subnet)}, so a bridge cannot have it`,
+    );
   }
   return { subnet, gateway: address };
 }

@@ -54,7 +54,7 @@ export function sizeOf(subnet: Subnet): number {
 }
 
 export function contains(subnet: Subnet, address: number): boolean {
-  return ((address & mask(subnet.prefixLength)) >>> 0) === subnet.base;
+  return (address & mask(subnet.prefixLength)) >>> 0 === subnet.base;
 }
 
 export function overlaps(a: Subnet, b: Subnet): boolean {

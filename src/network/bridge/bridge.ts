@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
-import { addressBytes, broadcastOf, formatAddress, type BridgeAddress } from '../addresses/index.ts';
+import { addressBytes, type BridgeAddress, broadcastOf, formatAddress } from '../addresses/index.ts';
 
 export interface Bridge {
   name: string;
@@ -11,7 +11,13 @@ export interface Bridge {
 }
 
 /** Makes the bridge, or makes the one that is there equal to what it should be. Idempotent. */
-export async function ensureBridge(socket: netlink.NetlinkSocket, name: string, address: BridgeAddress, mtu: number, log: Log): Promise<Bridge> {
+export async function ensureBridge(
+  socket: netlink.NetlinkSocket,
+  name: string,
+  address: BridgeAddress,
+  mtu: number,
+  log: Log,
+): Promise<Bridge> {
   const find = async () => (await socket.dump(netlink.listLinks())).map(netlink.readLink).find((link) => link.name === name);
   let link = await find();
   if (!link) {
@@ -30,10 +36,12 @@ export async function ensureBridge(socket: netlink.NetlinkSocket, name: string, 
 
 async function setAddress(socket: netlink.NetlinkSocket, name: string, index: number, { subnet, gateway }: BridgeAddress): Promise<void> {
   const present = (await socket.dump(netlink.listAddresses())).map(netlink.readAddress).filter((address) => address.index === index);
-  const isWanted = (address: netlink.AddressFacts) => address.address.readUInt32BE(0) === gateway && address.prefixLength === subnet.prefixLength;
+  const isWanted = (address: netlink.AddressFacts) =>
+    address.address.readUInt32BE(0) === gateway && address.prefixLength === subnet.prefixLength;
   const stale = present.filter((address) => !isWanted(address));
   const messages = stale.map((address) => netlink.deleteAddress(index, address.address, address.prefixLength));
-  if (!present.some(isWanted)) messages.push(netlink.addAddress(index, addressBytes(gateway), subnet.prefixLength, addressBytes(broadcastOf(subnet))));
+  if (!present.some(isWanted))
+    messages.push(netlink.addAddress(index, addressBytes(gateway), subnet.prefixLength, addressBytes(broadcastOf(subnet))));
   await socket.require(messages, () => `Giving the bridge ${name} the address ${formatAddress(gateway)}`);
 }
 

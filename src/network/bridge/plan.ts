@@ -1,5 +1,17 @@
-import { chooseSubnet, DEFAULT_POOLS, formatAddress, formatSubnet, overlaps, parseBridgeAddress, parseAddress, parseCidr, type AddressPool, type BridgeAddress, type Subnet } from '../addresses/index.ts';
 import type { NetworkRecord, NetworkSubnet } from '../../model/index.ts';
+import {
+  type AddressPool,
+  type BridgeAddress,
+  chooseSubnet,
+  DEFAULT_POOLS,
+  formatAddress,
+  formatSubnet,
+  overlaps,
+  parseAddress,
+  parseBridgeAddress,
+  parseCidr,
+  type Subnet,
+} from '../addresses/index.ts';
 
 export interface AddressWishes {
   bip?: string;
@@ -10,7 +22,12 @@ export interface AddressWishes {
  * The bridge's address: what `--bip` says; else the one it had, unless a route of the host covers it by now and no
  * container lives in it; else the first free subnet of the pools.
  */
-export function planAddress(wishes: AddressWishes, kept: readonly NetworkSubnet[], taken: readonly Subnet[], inUse: boolean): BridgeAddress {
+export function planAddress(
+  wishes: AddressWishes,
+  kept: readonly NetworkSubnet[],
+  taken: readonly Subnet[],
+  inUse: boolean,
+): BridgeAddress {
   if (wishes.bip !== undefined) return parseBridgeAddress(wishes.bip);
   const before = kept[0] ? readKept(kept[0]) : undefined;
   if (before && (inUse || !taken.some((subnet) => overlaps(subnet, before.subnet)))) return before;

@@ -19,7 +19,9 @@ export async function readHostNetwork(socket: netlink.NetlinkSocket, except: str
   const links = (await socket.dump(netlink.listLinks())).map(netlink.readLink);
   const own = links.find((link) => link.name === except)?.index;
   const addresses = (await socket.dump(netlink.listAddresses())).map(netlink.readAddress).filter((address) => address.index !== own);
-  const routes = (await socket.dump(netlink.listRoutes())).map(netlink.readRoute).filter((route) => route.table !== LOCAL_TABLE && route.device !== own);
+  const routes = (await socket.dump(netlink.listRoutes()))
+    .map(netlink.readRoute)
+    .filter((route) => route.table !== LOCAL_TABLE && route.device !== own);
   const uplink = routes.find((route) => route.prefixLength === 0 && route.table === MAIN_TABLE && route.device !== 0);
   return {
     links,

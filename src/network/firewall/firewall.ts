@@ -1,8 +1,8 @@
 import { describe, GantryError, type Log } from '../../base/index.ts';
-import { isIntact } from './intact.ts';
-import { keyOf, renderChange, renderTable, type Forwarding, type RuleSettings } from './rules.ts';
 import { acceptWhereForwardingIsDropped } from './foreign.ts';
+import { isIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
+import { type Forwarding, keyOf, type RuleSettings, renderChange, renderTable } from './rules.ts';
 
 interface Change {
   remove: Forwarding[];

@@ -30,6 +30,8 @@ const commentOf = (bridge: string) => `gantry: ${bridge}`;
 /** Chains that drop what no rule of theirs accepts, where packets of IPv4 are forwarded. */
 export function droppingChains(objects: readonly unknown[]): Chain[] {
   return (objects as readonly { chain?: Chain }[]).flatMap(({ chain }) =>
-    chain !== undefined && (chain.family === 'ip' || chain.family === 'inet') && chain.hook === 'forward' && chain.policy === 'drop' ? [chain] : [],
+    chain !== undefined && (chain.family === 'ip' || chain.family === 'inet') && chain.hook === 'forward' && chain.policy === 'drop'
+      ? [chain]
+      : [],
   );
 }

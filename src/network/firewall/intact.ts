@@ -1,4 +1,4 @@
-import { keyOf, type Forwarding } from './rules.ts';
+import { type Forwarding, keyOf } from './rules.ts';
 
 /** How many rules each chain of ours has; see `renderTable`. */
 const RULES: Readonly<Record<string, number>> = { guard: 1, translate: 2, incoming: 1, outgoing: 1, leaving: 3, forward: 5 };
@@ -26,6 +26,7 @@ function elementsOf(map: Record<string, unknown>): string[] {
 
 function concatenation(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
-  const parts = 'concat' in value ? (value.concat as unknown[]) : 'elem' in value ? [concatenation((value.elem as { val: unknown }).val)] : [];
+  const parts =
+    'concat' in value ? (value.concat as unknown[]) : 'elem' in value ? [concatenation((value.elem as { val: unknown }).val)] : [];
   return parts.map(String).join(' . ');
 }

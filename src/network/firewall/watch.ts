@@ -1,4 +1,4 @@
-import { describe, type Clock, type Log } from '../../base/index.ts';
+import { type Clock, describe, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 
 /** A look costs two microseconds, so a flush is seen soon without a process that watches. */
@@ -31,10 +31,14 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
     });
   };
   again();
-  signal.addEventListener('abort', () => {
-    cancel();
-    events[Symbol.dispose]();
-  }, { once: true });
+  signal.addEventListener(
+    'abort',
+    () => {
+      cancel();
+      events[Symbol.dispose]();
+    },
+    { once: true },
+  );
 }
 
 /** A chain that someone adds may drop our traffic; removals matter in our own table only. */

@@ -24,7 +24,8 @@ export async function resolverText(spec: ContainerSpec, hostMode: boolean, sourc
   const hasWishes = spec.dnsServers.length + spec.dnsSearch.length + spec.dnsOptions.length > 0;
   if (hostMode && !hasWishes) return own;
   let config = parseResolver(own);
-  if (hostMode) return renderResolver(mergeResolver(config, { ...spec, dnsServers: spec.dnsServers.length > 0 ? spec.dnsServers : config.servers }));
+  if (hostMode)
+    return renderResolver(mergeResolver(config, { ...spec, dnsServers: spec.dnsServers.length > 0 ? spec.dnsServers : config.servers }));
   if (config.servers.length > 0 && !config.servers.some(isReachable)) {
     const behind = await readIfThere(sources.resolverBehindStub);
     if (behind !== '') config = parseResolver(behind);

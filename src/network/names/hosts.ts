@@ -37,5 +37,8 @@ export function renderHosts(entries: readonly HostEntry[], base: string = lines(
 }
 
 function lines(entries: readonly HostEntry[]): string {
-  return entries.filter((entry) => entry.names.length > 0).map((entry) => `${entry.address}\t${entry.names.join(' ')}\n`).join('');
+  return entries
+    .filter((entry) => entry.names.length > 0)
+    .map((entry) => `${entry.address}\t${entry.names.join(' ')}\n`)
+    .join('');
 }

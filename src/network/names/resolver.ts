@@ -14,7 +14,10 @@ const PUBLIC_SERVERS: readonly string[] = ['8.8.8.8', '8.8.4.4'];
 export function parseResolver(text: string): ResolverConfig {
   const config: ResolverConfig = { servers: [], search: [], options: [] };
   for (const line of text.split('\n')) {
-    const [word, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/);
+    const [word, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
     if (word === 'nameserver' && values[0] !== undefined) config.servers.push(values[0]);
     // The last of `search` and `domain` wins, resolv.conf(5).
     else if (word === 'search' || word === 'domain') config.search = values;
@@ -29,7 +32,10 @@ export function isReachable(server: string): boolean {
 }
 
 /** What the container asked for wins over what the host has; each of the three by itself. */
-export function mergeResolver(host: ResolverConfig, asked: { dnsServers: readonly string[]; dnsSearch: readonly string[]; dnsOptions: readonly string[] }): ResolverConfig {
+export function mergeResolver(
+  host: ResolverConfig,
+  asked: { dnsServers: readonly string[]; dnsSearch: readonly string[]; dnsOptions: readonly string[] },
+): ResolverConfig {
   for (const server of asked.dnsServers) if (isIP(server) === 0) throw invalid(`dns: "${server}" is not an IP address`);
   const reachable = host.servers.filter(isReachable);
   const servers = asked.dnsServers.length > 0 ? asked.dnsServers : reachable.length > 0 ? reachable : PUBLIC_SERVERS;

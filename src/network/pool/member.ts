@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf, type Ids, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
-import { addressBytes, broadcastOf, formatAddress, macAddressOf, type Allocator } from '../addresses/index.ts';
+import { type Allocator, addressBytes, broadcastOf, formatAddress, macAddressOf } from '../addresses/index.ts';
 import type { Bridge } from '../bridge/bridge.ts';
 import type { KernelNames } from '../settings.ts';
 
@@ -62,7 +62,12 @@ export async function makeOnBridge(maker: Maker, bridge: Bridge, addresses: Allo
     await nextTurn();
   }
   await joinBridge(maker, bridge, drafts);
-  undo.defer(() => removeLinks(maker.socket, drafts.map((draft) => draft.onBridge.link)));
+  undo.defer(() =>
+    removeLinks(
+      maker.socket,
+      drafts.map((draft) => draft.onBridge.link),
+    ),
+  );
   await Promise.all(drafts.map((draft) => configure(draft.inside, bridge, draft.onBridge.address)));
   return finish(drafts, undo);
 }
@@ -75,7 +80,9 @@ export async function makeLoopbackOnly(maker: Maker, count: number): Promise<Mem
     drafts.push(makeDraft(maker, undo));
     await nextTurn();
   }
-  await Promise.all(drafts.map(({ inside }) => inside.require([netlink.setLink(LOOPBACK_INDEX, { up: true })], () => 'Bringing up loopback')));
+  await Promise.all(
+    drafts.map(({ inside }) => inside.require([netlink.setLink(LOOPBACK_INDEX, { up: true })], () => 'Bringing up loopback')),
+  );
   return finish(drafts, undo);
 }
 
@@ -100,7 +107,11 @@ function writeSysctl(key: string, value: string): void {
   }
 }
 
-async function joinBridge({ socket }: Maker, bridge: Bridge, drafts: readonly (Member & Required<Pick<Member, 'onBridge'>>)[]): Promise<void> {
+async function joinBridge(
+  { socket }: Maker,
+  bridge: Bridge,
+  drafts: readonly (Member & Required<Pick<Member, 'onBridge'>>)[],
+): Promise<void> {
   const descriptors: number[] = [];
   try {
     const messages = drafts.map(({ file, onBridge }) => {
@@ -113,11 +124,19 @@ async function joinBridge({ socket }: Maker, bridge: Bridge, drafts: readonly (M
       );
     });
     // Two messages for each: the pair, then its port on the bridge.
-    const answers = await socket.transact(messages.flatMap((message, index) => [message, netlink.allowHairpin(drafts[index]?.onBridge.link ?? '')]));
+    const answers = await socket.transact(
+      messages.flatMap((message, index) => [message, netlink.allowHairpin(drafts[index]?.onBridge.link ?? '')]),
+    );
     const failed = answers.findIndex((answer) => answer.error !== 0);
     if (failed < 0) return;
-    await removeLinks(socket, drafts.filter((_, index) => answers[index * 2]?.error === 0).map((draft) => draft.onBridge.link));
-    throw netlink.netlinkError(`Joining ${drafts[failed >> 1]?.onBridge.link} to the bridge ${bridge.name}`, answers[failed] ?? { error: 0, text: '' });
+    await removeLinks(
+      socket,
+      drafts.filter((_, index) => answers[index * 2]?.error === 0).map((draft) => draft.onBridge.link),
+    );
+    throw netlink.netlinkError(
+      `Joining ${drafts[failed >> 1]?.onBridge.link} to the bridge ${bridge.name}`,
+      answers[failed] ?? { error: 0, text: '' },
+    );
   } finally {
     descriptors.forEach(closeSync);
   }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { errnoOf, type Clock, type Log } from '../../base/index.ts';
+import { type Clock, errnoOf, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
-import { formatAddress, parseAddress, type Allocator } from '../addresses/index.ts';
+import { type Allocator, formatAddress, parseAddress } from '../addresses/index.ts';
 import type { Bridge } from '../bridge/bridge.ts';
-import { adjust, makeLoopbackOnly, makeOnBridge, removeLinks, type Maker, type Member } from './member.ts';
+import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, removeLinks } from './member.ts';
 import { Pool } from './pool.ts';
 import { Removal } from './removal.ts';
 
@@ -50,7 +50,10 @@ export class Namespaces implements AsyncDisposable {
   async takeOnBridge(wanted: { address?: string; macAddress?: string }, signal?: AbortSignal): Promise<Member> {
     if (wanted.address === undefined && wanted.macAddress === undefined) return this.#onBridge.take(signal);
     const { addresses, bridge } = this.#options;
-    const idle = wanted.address === undefined ? undefined : this.#onBridge.takeWhere(({ onBridge }) => onBridge?.address === parseAddress(wanted.address ?? ''));
+    const idle =
+      wanted.address === undefined
+        ? undefined
+        : this.#onBridge.takeWhere(({ onBridge }) => onBridge?.address === parseAddress(wanted.address ?? ''));
     const address = idle || wanted.address === undefined ? undefined : addresses.reserve(wanted.address);
     await using undo = new AsyncDisposableStack();
     if (address !== undefined) undo.defer(() => addresses.release(address));
@@ -58,7 +61,10 @@ export class Namespaces implements AsyncDisposable {
     const before = member.onBridge?.address;
     undo.defer(() => this.discard(member));
     if (address !== undefined || wanted.macAddress !== undefined) {
-      await adjust(member, bridge, { ...(address === undefined ? {} : { address }), ...(wanted.macAddress === undefined ? {} : { macAddress: wanted.macAddress }) });
+      await adjust(member, bridge, {
+        ...(address === undefined ? {} : { address }),
+        ...(wanted.macAddress === undefined ? {} : { macAddress: wanted.macAddress }),
+      });
     }
     undo.move();
     if (before !== undefined && before !== member.onBridge?.address) addresses.release(before);
@@ -88,7 +94,10 @@ export class Namespaces implements AsyncDisposable {
     const known = new Set(members.map(({ onBridge }) => onBridge?.link));
     const files = new Set(members.map(({ id }) => id));
     const strangers = namespaceFiles(maker.names.namespaces).filter((id) => !files.has(id));
-    await removeLinks(maker.socket, ours.filter(({ name }) => !known.has(name)).map(({ name }) => name));
+    await removeLinks(
+      maker.socket,
+      ours.filter(({ name }) => !known.has(name)).map(({ name }) => name),
+    );
     for (const id of strangers) netlink.dropNamespace(path.join(maker.names.namespaces, id));
     const astray = ours.filter(({ name, master, up }) => known.has(name) && (master !== bridge.index || !up));
     await maker.socket.require(
@@ -97,7 +106,10 @@ export class Namespaces implements AsyncDisposable {
     );
     for (const { onBridge } of members) {
       if (onBridge && !ours.some(({ name }) => name === onBridge.link)) {
-        log.warn('A running container has lost its link to the bridge: restart it', { link: onBridge.link, address: formatAddress(onBridge.address) });
+        log.warn('A running container has lost its link to the bridge: restart it', {
+          link: onBridge.link,
+          address: formatAddress(onBridge.address),
+        });
       }
     }
   }

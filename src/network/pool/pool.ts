@@ -1,4 +1,4 @@
-import { describe, type Clock, type Log } from '../../base/index.ts';
+import { type Clock, describe, type Log } from '../../base/index.ts';
 import type { Member } from './member.ts';
 
 export interface PoolOptions {

@@ -1,7 +1,7 @@
-import { describe, type Clock, type Log } from '../../base/index.ts';
+import { type Clock, describe, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { Allocator } from '../addresses/index.ts';
-import { removeLinks, type Member } from './member.ts';
+import { type Member, removeLinks } from './member.ts';
 
 /** Long enough to gather the namespaces of containers that end together, short enough to go unnoticed. */
 const GATHER_MILLISECONDS = 15;
@@ -42,7 +42,10 @@ export class Removal {
 
   async #removeAll(doomed: readonly { member: Member; addresses: Allocator | undefined }[]): Promise<void> {
     try {
-      await removeLinks(this.#socket, doomed.flatMap(({ member }) => (member.onBridge ? [member.onBridge.link] : [])));
+      await removeLinks(
+        this.#socket,
+        doomed.flatMap(({ member }) => (member.onBridge ? [member.onBridge.link] : [])),
+      );
       for (const { member, addresses } of doomed) {
         if (member.onBridge) addresses?.release(member.onBridge.address);
       }

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { conflict, errnoOf, GantryError, invalid } from '../../base/index.ts';
+import { type Clock, conflict, errnoOf, GantryError, invalid } from '../../base/index.ts';
 import type { PortRequest, Protocol, PublishedPort } from '../../model/index.ts';
 import { holdPort, type Target } from './holder.ts';
 
@@ -27,6 +27,7 @@ const EVERY = { ipv4: '0.0.0.0', ipv6: '::' };
 export interface BookOptions {
   /** Whether the host speaks IPv6 and the daemon relays it. */
   ipv6: boolean;
+  clock: Clock;
 }
 
 /**
@@ -56,13 +57,25 @@ export class PortBook {
   }
 
   /** Takes ports as they were before, after a restart of the daemon. `missing` are those that someone else has by now: the rules still carry them. */
-  async adopt(containerId: string, containerAddress: string, ports: readonly PublishedPort[]): Promise<Publication & { missing: PublishedPort[] }> {
+  async adopt(
+    containerId: string,
+    containerAddress: string,
+    ports: readonly PublishedPort[],
+  ): Promise<Publication & { missing: PublishedPort[] }> {
     const held = new AsyncDisposableStack();
     const missing: PublishedPort[] = [];
     for (const port of ports) {
       held.defer(this.#enter({ port, containerId }));
       try {
-        held.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, { address: containerAddress, port: port.containerPort }));
+        held.use(
+          await holdPort(
+            port.protocol,
+            port.hostAddress,
+            port.hostPort,
+            { address: containerAddress, port: port.containerPort },
+            this.#options.clock,
+          ),
+        );
       } catch {
         missing.push(port);
       }
@@ -75,7 +88,12 @@ export class PortBook {
     const target = { address: containerAddress, port: request.containerPort };
     let lastFailure: unknown;
     for (const hostPort of this.#candidates(request.hostPorts)) {
-      const wanted = addresses.map((hostAddress) => ({ containerPort: request.containerPort, protocol: request.protocol, hostAddress, hostPort }));
+      const wanted = addresses.map((hostAddress) => ({
+        containerPort: request.containerPort,
+        protocol: request.protocol,
+        hostAddress,
+        hostPort,
+      }));
       try {
         undo.use(await this.#hold(owner, wanted, target));
         return wanted;
@@ -95,13 +113,15 @@ export class PortBook {
     for (const port of ports) {
       const holder = this.#holderOf(port);
       if (holder) {
-        throw conflict(`${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${port.hostPort} failed: port is already allocated (by container ${holder.containerId.slice(0, 12)})`);
+        throw conflict(
+          `${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${port.hostPort} failed: port is already allocated (by container ${holder.containerId.slice(0, 12)})`,
+        );
       }
       undo.defer(this.#enter({ port, containerId: owner.containerId }));
     }
     for (const port of ports) {
       try {
-        undo.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, target));
+        undo.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
       } catch (error) {
         throw bindFailure(owner, port, error);
       }
@@ -113,7 +133,8 @@ export class PortBook {
     if (hostAddress === '') return this.#options.ipv6 ? [EVERY.ipv4, EVERY.ipv6] : [EVERY.ipv4];
     if (isIPv4(hostAddress)) return [hostAddress];
     if (!isIPv6(hostAddress)) throw invalid(`invalid IP address in a published port: "${hostAddress}"`);
-    if (!this.#options.ipv6) throw invalid(`cannot publish a port on ${hostAddress}: this host has no IPv6, or the relay for it is switched off`);
+    if (!this.#options.ipv6)
+      throw invalid(`cannot publish a port on ${hostAddress}: this host has no IPv6, or the relay for it is switched off`);
     return [hostAddress];
   }
 
@@ -172,5 +193,8 @@ function bindFailure(owner: Owner, port: PublishedPort, error: unknown): GantryE
   const reason = SOCKET_WORDS[code] ?? code;
   const family = `${port.protocol as Protocol}${isIPv6(port.hostAddress) ? 6 : 4}`;
   const message = `${refusal(owner)}listen ${family} ${showAddress(port.hostAddress)}:${port.hostPort}: bind: ${reason}`;
-  return new GantryError(code === 'EADDRINUSE' ? 'conflict' : 'invalid', message, { cause: error, ...(code === 'EADDRINUSE' ? { hint: 'Another program of this host has the port' } : {}) });
+  return new GantryError(code === 'EADDRINUSE' ? 'conflict' : 'invalid', message, {
+    cause: error,
+    ...(code === 'EADDRINUSE' ? { hint: 'Another program of this host has the port' } : {}),
+  });
 }

@@ -1,8 +1,9 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
+import type { Clock } from '../../base/index.ts';
 import type { Protocol } from '../../model/index.ts';
-import { relayConnections } from './relay.ts';
+import { relayConnections, relayDatagrams } from './relay.ts';
 
 /** Where traffic of a port goes. */
 export interface Target {
@@ -15,9 +16,9 @@ export interface Target {
  * carry the traffic past it. What still arrives here is relayed: connections to IPv6 addresses, and those of the
  * moment between a flush of the rules and their repair. Node's error (EADDRINUSE, EADDRNOTAVAIL, EACCES) when it is taken.
  */
-export async function holdPort(protocol: Protocol, address: string, port: number, target: Target): Promise<AsyncDisposable> {
+export async function holdPort(protocol: Protocol, address: string, port: number, target: Target, clock: Clock): Promise<AsyncDisposable> {
   if (protocol === 'tcp') return holdStream(address, port, target);
-  if (protocol === 'udp') return holdDatagrams(address, port);
+  if (protocol === 'udp') return holdDatagrams(address, port, target, clock);
   // Node has no sockets of SCTP: the map alone must do.
   return { [Symbol.asyncDispose]: () => Promise.resolve() };
 }
@@ -37,13 +38,15 @@ async function holdStream(address: string, port: number, target: Target): Promis
   };
 }
 
-async function holdDatagrams(address: string, port: number): Promise<AsyncDisposable> {
+async function holdDatagrams(address: string, port: number, target: Target, clock: Clock): Promise<AsyncDisposable> {
   const socket = net.isIPv6(address) ? dgram.createSocket({ type: 'udp6', ipv6Only: true }) : dgram.createSocket('udp4');
   socket.bind({ address, port, exclusive: true });
   await once(socket, 'listening');
   socket.unref();
+  const flows = relayDatagrams(socket, target, clock);
   return {
     async [Symbol.asyncDispose]() {
+      flows.destroy();
       await new Promise<void>((resolve) => socket.close(() => resolve()));
     },
   };

@@ -1,5 +1,5 @@
-import type { ContainerSpec, PortRequest, PublishedPort } from '../../model/index.ts';
 import { isIPv4 } from 'node:net';
+import type { ContainerSpec, PortRequest, PublishedPort } from '../../model/index.ts';
 import type { Forwarding } from '../firewall/index.ts';
 
 /** Every port that a container wants published: those it named, and with publish-all the exposed ones that it did not. */

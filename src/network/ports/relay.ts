@@ -1,4 +1,6 @@
+import dgram from 'node:dgram';
 import net from 'node:net';
+import type { Clock } from '../../base/index.ts';
 import type { Target } from './holder.ts';
 
 /** Passes each connection of `server` on to the target, both ways, each half closed by itself. */
@@ -26,4 +28,49 @@ function join(from: net.Socket, to: net.Socket, open: Set<net.Socket>): void {
     open.delete(from);
     if (!from.readableEnded) to.destroy();
   });
+}
+
+/** A client that was silent for so long is forgotten, as conntrack does with UDP. */
+const SILENCE_MILLISECONDS = 60_000;
+/** Clients of one port at a time; the oldest makes room. */
+const MOST_FLOWS = 1000;
+
+interface Flow {
+  socket: dgram.Socket;
+  cancel(): void;
+}
+
+/** Passes datagrams of each client on to the target through a socket of its own, and the answers back. */
+export function relayDatagrams(server: dgram.Socket, target: Target, clock: Clock): { destroy(): void } {
+  const flows = new Map<string, Flow>();
+  const forget = (client: string) => {
+    const flow = flows.get(client);
+    if (!flow) return;
+    flows.delete(client);
+    flow.cancel();
+    flow.socket.close();
+  };
+  const begin = (client: string, from: dgram.RemoteInfo): Flow => {
+    const [oldest] = flows.keys();
+    if (flows.size >= MOST_FLOWS && oldest !== undefined) forget(oldest);
+    const socket = dgram.createSocket('udp4');
+    socket.unref();
+    socket.on('message', (answer) => server.send(answer, from.port, from.address));
+    // Nobody listens in the container: the client finds out by silence.
+    socket.on('error', () => forget(client));
+    return { socket, cancel: () => {} };
+  };
+  server.on('message', (data, from) => {
+    const client = `${from.address} ${from.port}`;
+    const flow = flows.get(client) ?? begin(client, from);
+    flow.cancel();
+    flow.cancel = clock.later(SILENCE_MILLISECONDS, () => forget(client));
+    flows.set(client, flow);
+    flow.socket.send(data, target.port, target.address);
+  });
+  return {
+    destroy() {
+      for (const client of [...flows.keys()]) forget(client);
+    },
+  };
 }
