@@ -43,10 +43,33 @@ function checkContentType(header: string | undefined): void {
   if (type !== 'application/json') throw invalid(`unsupported Content-Type header (${header}): must be 'application/json'`);
 }
 
+/** Deeper than any document of a client; far below what would exhaust the stack of whoever writes it again. */
+const MAXIMUM_DEPTH = 100;
+
 function parseJson(body: Buffer): unknown {
+  if (depthOf(body) > MAXIMUM_DEPTH) throw invalid(`invalid JSON: it is nested deeper than ${MAXIMUM_DEPTH} levels`);
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw invalid(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+
+/** The deepest nesting of brackets outside of strings. */
+function depthOf(body: Buffer): number {
+  let depth = 0;
+  let deepest = 0;
+  let quoted = false;
+  for (let index = 0; index < body.length; index += 1) {
+    const byte = body[index];
+    if (quoted) {
+      if (byte === BACKSLASH) index += 1;
+      else if (byte === QUOTE) quoted = false;
+    } else if (byte === QUOTE) quoted = true;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+  }
+  return deepest;
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\{}[]');

@@ -80,6 +80,8 @@ export class HttpServer implements AsyncDisposable {
       keepAliveTimeout: KEEP_ALIVE_MS,
       // Uploads of images take as long as they take.
       requestTimeout: 0,
+      // Filters with many labels and credentials for many registries travel in the head.
+      maxHeaderSize: 256 * 1024,
       headersTimeout: 30_000,
       shouldUpgradeCallback: (request: IncomingMessage) => UPGRADES.test(request.headers.upgrade ?? ''),
     };

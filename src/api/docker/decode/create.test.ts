@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { GantryError } from '../../../base/index.ts';
 import { FAKE_HOST } from '../fake-engine.ts';
 import { decodeCreate } from './create.ts';
-import { decodeUpdate } from './update.ts';
+import { checkAgainst, decodeUpdate } from './update.ts';
 
 type Document = Record<string, unknown>;
 
@@ -135,6 +135,12 @@ describe('decodeCreate() honours', () => {
   test('field names whatever their case, and fields it does not know', () => {
     assert.equal(decode({}, { hostname: 'h', Unknown: { a: 1 } }).hostname, 'h');
   });
+});
+
+test('checkAgainst() wants new memory to fit the swap that stays', () => {
+  assert.throws(() => checkAgainst({ memory: 64, memorySwap: 128 }, { memory: 256 }), /smaller than already set memoryswap limit/);
+  checkAgainst({ memory: 64, memorySwap: 128 }, { memory: 256, memorySwap: 512 });
+  checkAgainst({ memory: 64, memorySwap: -1 }, { memory: 256 });
 });
 
 test('decodeUpdate() leaves alone what it does not name', () => {

@@ -62,7 +62,7 @@ export function decodeCreate(document: Record<string, unknown> | undefined, cont
     ...(healthCheck ? { healthCheck } : {}),
   };
   checkConflicts(spec);
-  return { ...(context.name === undefined ? {} : { name: context.name }), spec, request: keep(config, host) };
+  return { ...(context.name === undefined ? {} : { name: context.name }), spec, request: keep(config) };
 }
 
 function decodeProcess(config: Fields) {
@@ -163,10 +163,10 @@ function checkSignal(name: string): string {
   return name;
 }
 
-function keep(config: Fields, host: Fields): KeptRequest {
+function keep(config: Fields): KeptRequest {
   const hostConfig = (config.raw('HostConfig') ?? {}) as Record<string, unknown>;
   return {
-    HostConfig: Object.fromEntries(Object.entries(hostConfig).filter(([name, value]) => value !== null && host.raw(name) !== undefined)),
+    HostConfig: Object.fromEntries(Object.entries(hostConfig).filter(([, value]) => value !== null)),
     Volumes: (config.raw('Volumes') ?? {}) as Record<string, unknown>,
     Endpoints: (config.object('NetworkingConfig')?.raw('EndpointsConfig') ?? {}) as Record<string, unknown>,
   };

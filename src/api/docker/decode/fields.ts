@@ -40,7 +40,7 @@ export class Fields {
   }
 
   optionalInteger(name: string): number | undefined {
-    return this.#typed(name, 'a whole number', (v) => Number.isInteger(v));
+    return this.#typed(name, 'a whole number', (v) => Number.isInteger(v) && Math.abs(v as number) <= 2 ** 63);
   }
 
   strings(name: string): string[] | undefined {
@@ -55,7 +55,9 @@ export class Fields {
   }
 
   stringMap(name: string): Record<string, string> {
-    return this.#typed(name, 'an object of strings', (v) => isObject(v) && Object.values(v).every((inner) => typeof inner === 'string' || inner === null)) ?? {};
+    const map = this.#typed<Record<string, string | null>>(name, 'an object of strings', (v) => isObject(v) && Object.values(v).every((inner) => typeof inner === 'string' || inner === null));
+    // A value of null is the empty string, as in Go.
+    return Object.fromEntries(Object.entries(map ?? {}).map(([key, value]) => [key, value ?? '']));
   }
 
   object(name: string): Fields | undefined {

@@ -4,7 +4,7 @@ import { type ContainerRecord, isAlive } from '../../../model/index.ts';
 import { JSON_LIMIT } from '../../http/index.ts';
 import { type AddRoute, type Call, flag, integer, parameter, type Parts, size, text } from '../call.ts';
 import { decodeCreate } from '../decode/create.ts';
-import { decodeUpdate } from '../decode/update.ts';
+import { checkAgainst, decodeUpdate } from '../decode/update.ts';
 import { createWarnings } from '../decode/warnings.ts';
 import type { ContainerCache } from '../encode/container-cache.ts';
 import { CONTAINER_FILTERS, containerFilter, impliesAll } from '../filters/containers.ts';
@@ -61,7 +61,10 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
   });
   add('POST', '/containers/:id/update', async (call) => {
     const host = await parts.host();
-    const { warnings } = await containers.update(parameter(call, 'id'), decodeUpdate(await call.exchange.json(), host.processors));
+    const { id, spec } = containers.get(parameter(call, 'id'));
+    const change = decodeUpdate(await call.exchange.json(), host.processors);
+    checkAgainst(spec.resources, change.resources);
+    const { warnings } = await containers.update(id, change);
     call.exchange.sendJson(200, { Warnings: warnings.length > 0 ? warnings : null });
   });
   add('DELETE', '/containers/:id', async (call) => {
