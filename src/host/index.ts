@@ -1,11 +1,9 @@
 /** The only room that touches Linux: processes, mounts, cgroups, links, firewall, namespaces, /proc, sockets. */
 export * from './cgroups/index.ts';
 export * from './files.ts';
-export * from './firewall.ts';
+export * from './counters.ts';
 export * from './kernel.ts';
-export * from './links.ts';
 export * from './mounts.ts';
-export * from './namespaces.ts';
 export * from './proc.ts';
 export * from './processes.ts';
 export * from './rooted.ts';

@@ -167,26 +167,6 @@ export function openat2InRoot(rootFd: number, path: string, flags: number, mode:
   return Number(check(call(SYS.openat2, rootFd, path, how, how.length), 'openat2', path));
 }
 
-/** Orphans below us become our children, so that their end can be seen. */
-export function becomeSubreaper(): void {
-  check(native('prctl', 'int', 'int', 'ulong', 'ulong', 'ulong', 'ulong')(36, 1, 0, 0, 0), 'prctl');
-}
-
-/** TIOCSWINSZ. `fd` may be the master or the slave side of a terminal. */
-export function setWindowSize(fd: number, size: { rows: number; columns: number }): void {
-  const data = Buffer.alloc(8);
-  data.writeUInt16LE(size.rows, 0);
-  data.writeUInt16LE(size.columns, 2);
-  check(native('ioctl', 'int', 'int', 'ulong', 'const void *')(fd, 0x5414, data), 'ioctl TIOCSWINSZ');
-}
-
-/** Both ends close on exec. */
-export function createPipe(): { readEnd: number; writeEnd: number } {
-  const ends = Buffer.alloc(8);
-  check(native('pipe2', 'int', 'void *', 'int')(ends, O_CLOEXEC), 'pipe2');
-  return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) };
-}
-
 /** Takes the exclusive flock(2) of an open file; false when another open file has it. */
 export function tryLock(fd: number): boolean {
   if (native('flock', 'int', 'int', 'int')(fd, 2 | 4) === 0) return true;
@@ -253,13 +233,4 @@ function undefinedWhenAgain(syscall: string): undefined {
 /** shutdown(2) of the writing side: the peer reads end of file. */
 export function shutdownWriting(fd: number): void {
   check(native('shutdown', 'int', 'int', 'int')(fd, 1), 'shutdown');
-}
-
-/** SO_PEERCRED of a connected Unix socket. */
-export function readPeerCredentials(fd: number): { pid: number; uid: number; gid: number } {
-  const data = Buffer.alloc(12);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(data.length, 0);
-  check(native('getsockopt', 'int', 'int', 'int', 'int', 'void *', 'void *')(fd, 1, 17, data, length), 'getsockopt SO_PEERCRED');
-  return { pid: data.readInt32LE(0), uid: data.readUInt32LE(4), gid: data.readUInt32LE(8) };
 }

@@ -1,9 +1,10 @@
 import { spawn as nodeSpawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { errnoOf, GantryError } from '../base/index.ts';
+import { openPidfd, signalPidfd } from './kernel.ts';
 
 export interface RunOptions {
   /** Written to the standard input, which is then closed. Without it, standard input is /dev/null. */
@@ -221,5 +222,20 @@ function statFields(pid: number): string[] | undefined {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;
     throw error;
+  }
+}
+
+/**
+ * Sends a signal only when `pid` is still the process that started at `startTime` (see processStartTime).
+ * False when it has ended. A pidfd is held between the check and the signal, so that a reused pid is never hit.
+ */
+export function signalIfSame(pid: number, startTime: bigint, signal: NodeJS.Signals | number): boolean {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined) return false;
+  try {
+    if (processStartTime(pid) !== startTime) return false;
+    return signalPidfd(pidfd, typeof signal === 'number' ? signal : constants.signals[signal]);
+  } finally {
+    closeSync(pidfd);
   }
 }
