@@ -1,8 +1,9 @@
-import { renameSync, rmdirSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { type Clock, conflict, formatNanoseconds, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
-import { copyTree, diskUsage, isMountPoint, removeTree, run, unmount } from '../host/index.ts';
+import { diskUsage, isMountPoint, removeTree, run, statInRoot, unmount } from '../host/index.ts';
 import type { VolumeRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
+import { copyDirectory } from './copy-directory.ts';
 import { VolumeDirectories } from './directories.ts';
 import { parseDriverOptions } from './driver-options.ts';
 import { checkName } from './names.ts';
@@ -113,13 +114,15 @@ class LocalVolumes implements Volumes {
   fill(name: string, root: string, source: string): Promise<void> {
     return this.#queue.run(name, async () => {
       this.get(name);
-      if (!this.#directories.isEmpty(name)) return;
+      // An image may name a volume where it has nothing.
+      if (!this.#directories.isEmpty(name) || !statInRoot(root, source)?.isDirectory()) return;
       const [data, filling] = [this.#directories.data(name), this.#directories.filling(name)];
       // On a mounted device the copy cannot be renamed into place; then it goes in directly.
-      if (isMountPoint(data)) return copyTree(root, source, data);
+      if (isMountPoint(data)) return copyDirectory(root, source, data);
       await removeTree(this.#directories.root, filling);
       try {
-        await copyTree(root, source, filling);
+        mkdirSync(filling, { mode: 0o700 });
+        await copyDirectory(root, source, filling);
         rmdirSync(data);
         renameSync(filling, data);
       } catch (error) {
