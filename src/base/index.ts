@@ -4,3 +4,4 @@ export * from './ids.ts';
 export * from './log.ts';
 export * from './queue.ts';
 export * from './teardown.ts';
+export * from './tar/index.ts';
