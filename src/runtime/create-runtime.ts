@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import type { Clock, Log } from '../base/index.ts';
 import { GantryError } from '../base/index.ts';
 import { type Cgroups, favorFastMigration, openCgroups, which } from '../host/index.ts';
@@ -7,6 +8,7 @@ import { readHostFacts } from './host-facts.ts';
 import { takeControllersOffUnified } from './hybrid.ts';
 import { OciRuntimes, type RuntimeConfiguration } from './oci-runtimes.ts';
 import { RuntimePaths } from './paths.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface RuntimeOptions {
@@ -33,10 +35,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   for (const directory of [paths.containers, paths.exits, paths.oci]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const cgroups = options.cgroups ?? openCgroups(log);
   if (cgroups.version === 'v1') takeControllersOffUnified(log);
-  if (cgroups.managed) favorFastMigration(options.execRoot, log);
+  if (cgroups.managed) {
+    favorFastMigration(options.execRoot, log);
+    cgroups.create(posix.join('/', options.cgroupParent, 'monitors'), {}, []);
+  }
   const runtimes = new OciRuntimes(options.runtimes, options.defaultRuntime, (name) => paths.ociRoot(name), cgroups.managed);
   const initPath = INIT_PROGRAMS.map((name) => which(name)).find((path) => path !== undefined);
-  return new ContainerRuntime({ paths, cgroups, runtimes, facts: readHostFacts(), conmon: findMonitor, initPath, cgroupParent: options.cgroupParent }, clock, log);
+  return new ContainerRuntime({ paths, cgroups, runtimes, facts: readHostFacts(), conmon: findMonitor, initPath, seccomp: new SeccompCache(join(options.execRoot, 'seccomp')), cgroupParent: options.cgroupParent }, clock, log);
 }
 
 function findMonitor(): string {

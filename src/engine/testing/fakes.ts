@@ -52,7 +52,7 @@ export class ManualClock implements Clock {
 
 /** Lets everything run that waits for nothing but its turn (file writes included). */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 4));
 }
 
 /** Processes that exist only in memory. */
