@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -128,6 +129,22 @@ async function ask(host: string, port: number): Promise<string> {
   return heard.trim();
 }
 
+/** The same by UDP, from a port of the client's own choice, tried for two seconds. */
+async function askByDatagram(host: string, port: number, from: number): Promise<string> {
+  const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4').bind(from);
+  let heard = '';
+  socket.on('message', (data) => {
+    heard += data.toString();
+  });
+  socket.on('error', () => {});
+  for (let tries = 0; tries < 20 && heard === ''; tries += 1) {
+    socket.send('x', port, host);
+    await clock.sleep(100);
+  }
+  socket.close();
+  return heard.trim();
+}
+
 /** Waits until `holds`, at most two seconds. */
 async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {
   for (let tries = 0; tries < 40; tries += 1) {
@@ -200,23 +217,16 @@ function tests(): void {
     await using here = await place();
     await here.network.start([]);
     const udp: PortRequest = { containerPort: 53, protocol: 'udp', hostAddress: '', hostPorts: { from: 5353, to: 5353 } };
-    const say = async (to: string, sourcePort: number) => {
-      const { stdout } = await run('socat', ['-T0.3', '-t0.3', '-', `${to}:5353,sourceport=${sourcePort}`], {
-        input: 'x\n',
-        allowFailure: true,
-      });
-      return stdout.trim();
-    };
     const first = await here.network.attach({ containerId: 'first', spec: spec({ ports: [udp] }) });
     {
       await using _server = await greeter(first.namespace, 'UDP-RECVFROM:53,fork');
-      assert.match(await say('UDP4:127.0.0.1', 7001), /^hello/);
-      assert.match(await say('UDP6:[::1]', 7002), /^hello/);
+      assert.match(await askByDatagram('127.0.0.1', 5353, 7001), /^hello/);
+      assert.match(await askByDatagram('::1', 5353, 7002), /^hello/);
     }
     await here.network.detach('first');
     const second = await here.network.attach({ containerId: 'second', spec: spec({ ports: [udp] }) });
     await using _server = await greeter(second.namespace, 'UDP-RECVFROM:53,fork');
-    assert.match(await say('UDP4:127.0.0.1', 7001), /^hello/, 'the same client as before');
+    assert.match(await askByDatagram('127.0.0.1', 5353, 7001), /^hello/, 'the same client as before');
   });
 
   test('attach() refuses a port that a container or another program has, says by whom, and leaves nothing behind', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
-import { addressBytes, type BridgeAddress, broadcastOf, formatAddress } from '../addresses/index.ts';
+import { addressBytes, type BridgeAddress, broadcastOf, formatAddress, macAddressOf } from '../addresses/index.ts';
 
 export interface Bridge {
   name: string;
@@ -20,11 +20,13 @@ export async function ensureBridge(
 ): Promise<Bridge> {
   const find = async () => (await socket.dump(netlink.listLinks())).map(netlink.readLink).find((link) => link.name === name);
   let link = await find();
+  // A bridge without an address of its own takes the lowest of its ports', and changes it under the containers' feet.
+  const macAddress = macAddressOf(address.gateway);
   if (!link) {
-    await socket.require([netlink.addBridge({ name, mtu, up: true })], () => `Making the bridge ${name}`);
+    await socket.require([netlink.addBridge({ name, mtu, macAddress, up: true })], () => `Making the bridge ${name}`);
     link = await find();
-  } else if (!link.up || link.mtu !== mtu) {
-    await socket.require([netlink.setLink(link.index, { mtu, up: true })], () => `Setting up the bridge ${name}`);
+  } else if (!link.up || link.mtu !== mtu || link.macAddress !== macAddress) {
+    await socket.require([netlink.setLink(link.index, { mtu, macAddress, up: true })], () => `Setting up the bridge ${name}`);
   }
   const index = link?.index ?? 0;
   await setAddress(socket, name, index, address);

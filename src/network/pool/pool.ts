@@ -93,6 +93,8 @@ export class Pool {
   }
 
   async #makeAll(): Promise<void> {
+    // So that it never ends before its promise is kept, even with nothing to do.
+    await Promise.resolve();
     for (let wanted = this.#wanted(); wanted > 0; wanted = this.#wanted()) await this.#makeSome(wanted);
     this.#making = undefined;
   }
