@@ -4,6 +4,7 @@ import type { GrowingFile } from './growing-file.ts';
 import type { Repository } from './repository.ts';
 import { backOff, isPassing } from './retry.ts';
 
+// docker-registry 2.8 forgets an upload whose request broke off; others keep what they have.
 const ATTEMPTS = 6;
 const GOOD_STRETCH = 256 * 1024;
 
