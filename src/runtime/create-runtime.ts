@@ -6,6 +6,7 @@ import { type Cgroups, favorFastMigration, openCgroups, which } from '../host/in
 import { ContainerRuntime } from './container-runtime.ts';
 import { readHostFacts } from './host-facts.ts';
 import { takeControllersOffUnified } from './hybrid.ts';
+import { monitorsCgroup, type Workshop } from './launch.ts';
 import { OciRuntimes, type RuntimeConfiguration } from './oci-runtimes.ts';
 import { RuntimePaths } from './paths.ts';
 import { SeccompCache } from './seccomp-cache.ts';
@@ -41,7 +42,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   const runtimes = new OciRuntimes(options.runtimes, options.defaultRuntime, (name) => paths.ociRoot(name), cgroups.managed);
   const initPath = INIT_PROGRAMS.map((name) => which(name)).find((path) => path !== undefined);
-  return new ContainerRuntime({ paths, cgroups, runtimes, facts: readHostFacts(), conmon: findMonitor, initPath, seccomp: new SeccompCache(join(options.execRoot, 'seccomp')), cgroupParent: options.cgroupParent }, clock, log);
+  const workshop: Workshop = { paths, cgroups, runtimes, facts: readHostFacts(), conmon: findMonitor, initPath, seccomp: new SeccompCache(join(options.execRoot, 'seccomp')), cgroupParent: options.cgroupParent };
+  if (cgroups.managed) cgroups.create(monitorsCgroup(workshop), {}, []);
+  return new ContainerRuntime(workshop, clock, log);
 }
 
 function findMonitor(): string {

@@ -12,6 +12,7 @@ import type { RuntimePaths } from './paths.ts';
 import { Run } from './run.ts';
 import { type RunRecord, writeRunRecord } from './run-record.ts';
 import type { CreateRequest, ProcessHandle } from './runtime.ts';
+import type { SeccompCache } from './seccomp-cache.ts';
 import { buildOciSpec, buildResources, deviceNumbers, hostDevices, type OciSpec, resolveDevices, usesInit } from './spec/index.ts';
 
 /** What the parts of the room share. */
@@ -24,6 +25,7 @@ export interface Workshop {
   conmon(): string;
   /** Absolute path of a small init, if the host has one. */
   initPath: string | undefined;
+  seccomp: SeccompCache;
   cgroupParent: string;
 }
 
@@ -79,9 +81,11 @@ export async function launch(workshop: Workshop, plan: LaunchPlan): Promise<Proc
   writeRunRecord(directory, run.record);
   if (run.record.log.enabled) mkdirSync(paths.logDirectory(id), { recursive: true, mode: 0o710 });
   ensureWorkingDirectory(request.rootfs, plan.spec.process.cwd);
-  writeFileSync(join(directory, 'config.json'), JSON.stringify(plan.spec), { mode: 0o600 });
+  const { spec, learn } = oci.takesFilter ? workshop.seccomp.apply(plan.spec) : { spec: plan.spec, learn: () => {} };
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
   if (cgroups.managed) cgroups.create(run.record.cgroup, request.spec.resources, plan.rules);
   const pid = await runMonitor(workshop, plan, directory);
+  learn(join(paths.ociRoot(oci.name), id));
   const process = { pid, startTime: startTimeOf(pid) };
   run.record = { ...run.record, process };
   writeRunRecord(directory, run.record);
@@ -116,13 +120,14 @@ async function runMonitor(workshop: Workshop, plan: LaunchPlan, directory: strin
     const said = report?.message || (await monitor.ended).complaint || 'the monitor ended without a report';
     throw startFailure('create', said, run.record.command);
   }
+  monitor.letGo();
   // From here on limits and statistics count only the container.
   if (cgroups.managed && !oci.managesCgroup) cgroups.add(monitorsCgroup(workshop), monitor.pid);
   return report.data;
 }
 
 /** Where monitors live: beside the containers, out of their limits. */
-export function monitorsCgroup(workshop: Workshop): string {
+export function monitorsCgroup(workshop: Pick<Workshop, 'cgroupParent'>): string {
   return posix.join('/', workshop.cgroupParent, 'monitors');
 }
 

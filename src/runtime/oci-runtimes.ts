@@ -17,6 +17,8 @@ export interface OciRuntime {
   managesCgroup: boolean;
   /** Removing its state directory is all that its `delete` would do once the process and the cgroup are gone. */
   plainState: boolean;
+  /** It takes a compiled seccomp filter. */
+  takesFilter: boolean;
 }
 
 /** The OCI runtimes by name. One that is missing is an error only when it is used. */
@@ -54,6 +56,7 @@ export class OciRuntimes {
       arguments: [`--root=${this.#stateRoot(chosen)}`, ...(own ? ['--cgroup-manager=disabled'] : []), ...(configured.args ?? [])],
       managesCgroup: !own,
       plainState: own,
+      takesFilter: isCrun,
     };
   }
 

@@ -19,6 +19,8 @@ export interface Monitor {
   /** Resolves when conmon has ended; its own complaints on the standard error. */
   readonly ended: Promise<{ complaint: string }>;
   kill(): void;
+  /** Nothing more is to be told: closes the pipes, and no longer keeps the daemon from ending. */
+  letGo(): void;
 }
 
 /**
@@ -40,8 +42,7 @@ export async function startMonitor(program: string, command: MonitorCommand): Pr
       ...(attach ? { _OCI_ATTACHPIPE: String(ATTACH) } : {}),
     },
   });
-  child.unref();
-  const [, , errors, sync, start, attachPipe] = child.stdio as (Readable & Writable & { unref?(): void })[];
+  const [, , errors, sync, start, attachPipe] = child.stdio as (Readable & Writable)[];
   if (!errors || !sync || !start) throw new GantryError('internal', 'conmon was started without its pipes');
   let complaint = '';
   errors.on('data', (chunk: Buffer) => {
@@ -49,7 +50,6 @@ export async function startMonitor(program: string, command: MonitorCommand): Pr
   });
   for (const pipe of [errors, sync, start, attachPipe]) {
     pipe?.on('error', () => {});
-    pipe?.unref?.();
   }
   return {
     pid: child.pid,
@@ -58,5 +58,9 @@ export async function startMonitor(program: string, command: MonitorCommand): Pr
     release: (last) => (last ? start.end('s') : start.write('s')),
     ended: child.exit.then(() => ({ complaint: complaint.trim() })),
     kill: () => child.kill('SIGKILL'),
+    letGo: () => {
+      child.unref();
+      for (const pipe of [errors, sync, start, attachPipe]) pipe?.destroy();
+    },
   };
 }

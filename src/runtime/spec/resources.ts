@@ -33,7 +33,7 @@ export function buildResources(limits: ResourceLimits, rules: readonly DeviceRul
     ...list('throttleWriteIOPSDevice', throttles(limits.blkioDeviceWriteIops)),
   };
   return {
-    devices: [{ allow: false, access: 'rwm' }, ...rules.map(toOciRule)],
+    devices: rules.map(toOciRule),
     ...(Object.keys(memory).length ? { memory } : {}),
     ...(Object.keys(cpu).length ? { cpu } : {}),
     ...(limits.pidsLimit ? { pids: { limit: limits.pidsLimit } } : {}),
