@@ -16,6 +16,8 @@ export interface DaemonOptions {
   /** Images to load before the first test. */
   images?: readonly TestImage[];
   env?: Record<string, string>;
+  /** A host to share with another daemon; the caller ends it. */
+  host?: TestHost;
 }
 
 /** A daemon with roots, cgroups and a network of its own. Leaving its scope removes its containers and all that it made. */
@@ -50,7 +52,7 @@ export interface TestDaemon extends AsyncDisposable {
 const PEER = process.env.GANTRY_TEST_PEER;
 
 export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
-  const host = await startTestHost();
+  const host = options.host ?? (await startTestHost());
   const daemon = new Daemon(host, options);
   try {
     await daemon.start();
@@ -157,7 +159,7 @@ class Daemon implements TestDaemon {
     await killCgroup(this.cgroupParent);
     await unmountBelow(this.root);
     await removeCgroups(this.cgroupParent);
-    await this.host[Symbol.asyncDispose]();
+    if (!this.#options.host) await this.host[Symbol.asyncDispose]();
     await rm(this.root, { recursive: true, force: true });
   }
 
