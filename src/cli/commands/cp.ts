@@ -4,14 +4,13 @@ import { Readable } from 'node:stream';
 import { contentOnly, type Place, planCopy, renamer } from '../archive/copyplan.ts';
 import { packPath } from '../archive/pack.ts';
 import { unpack } from '../archive/unpack.ts';
-import type { EngineClient } from '../client/index.ts';
+import { type EngineClient, EngineRefusal } from '../client/index.ts';
 import type { Command } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
 import { bool, type Flags } from '../flags/index.ts';
 import { decimalSize } from '../format/index.ts';
 import type { Session } from '../session.ts';
 import { containerPath } from './each.ts';
-import { isNotFound } from './inspecting.ts';
 
 /** `CONTAINER:PATH` in two parts; a local path when there is no name before the colon. */
 function splitSide(side: string): { container: string; path: string } {
@@ -38,7 +37,8 @@ async function statInside(client: EngineClient, container: string, file: string)
     reply.resume();
     return decodeStat(reply.headers['x-docker-container-path-stat']);
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    // The reply to HEAD has no words; what is wrong is told by the request that follows.
+    if (error instanceof EngineRefusal) return undefined;
     throw error;
   }
 }
@@ -91,8 +91,8 @@ async function copyOut(
 function localSource(given: string, follow: boolean): { file: string; stats: Stats } {
   const absolute = path.resolve(given);
   try {
-    const stats = lstatSync(given.endsWith('/') ? `${absolute}/` : absolute);
-    if (!follow || !stats.isSymbolicLink()) return { file: absolute, stats };
+    const stats = lstatSync(absolute);
+    if (!stats.isSymbolicLink() || !(follow || given.endsWith('/'))) return { file: absolute, stats };
     return { file: realpathSync(absolute), stats: statSync(absolute) };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
