@@ -15,11 +15,11 @@ export function splitVersion(path: string): { minor: number; path: string } {
   if (path.charCodeAt(1) !== 118 || !(path.charCodeAt(2) >= 48 && path.charCodeAt(2) <= 57)) return { minor: MAXIMUM_MINOR, path };
   const end = path.indexOf('/', 2);
   if (end === -1) return { minor: MAXIMUM_MINOR, path };
-  const match = /^(\d{1,4})\.(\d{1,4})$/.exec(path.slice(2, end));
+  const match = /^(\d{1,4})(?:\.(\d{1,4}))?$/.exec(path.slice(2, end));
   if (!match) return { minor: MAXIMUM_MINOR, path };
   const major = Number(match[1]);
-  const minor = Number(match[2]);
-  const asked = `${major}.${minor}`;
+  const minor = Number(match[2] ?? 0);
+  const asked = match[0];
   if (major > 1 || (major === 1 && minor > MAXIMUM_MINOR)) throw invalid(`client version ${asked} is too new. Maximum supported API version is ${MAXIMUM_VERSION}`);
   if (major < 1 || minor < MINIMUM_MINOR) {
     throw invalid(`client version ${asked} is too old. Minimum supported API version is ${MINIMUM_VERSION}, please upgrade your client to a newer version`);

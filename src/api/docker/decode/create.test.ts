@@ -50,6 +50,7 @@ describe('decodeCreate() refuses by name', () => {
     ['an unknown ulimit', { Ulimits: [{ Name: 'files', Soft: 1, Hard: 1 }] }, {}, /invalid ulimit type: files/],
     ['ports with another container\'s network', { NetworkMode: 'container:a', PortBindings: { '80/tcp': [{}] } }, {}, /conflicting options: port publishing and the container type network mode/],
     ['a hostname with the host\'s UTS', { UTSMode: 'host' }, { Hostname: 'h' }, /conflicting options: hostname and the UTS mode/],
+    ['an unknown signal', {}, { StopSignal: 'SIGFOO' }, /invalid signal: SIGFOO/],
     ['a relative working directory', {}, { WorkingDir: 'tmp' }, /needs to be an absolute path/],
     ['a variable without a name', {}, { Env: ['=x'] }, /invalid environment variable: =x/],
     ['a hasty health check', {}, { Healthcheck: { Test: ['CMD', 'true'], Interval: 5 } }, /cannot be less than one millisecond/],

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { invalid, unsupported } from '../../../base/index.ts';
 import type { CreateContainer, HostDescription } from '../../../engine/index.ts';
 import { checkConflicts } from './conflicts.ts';
@@ -158,9 +159,12 @@ function checkWorkingDirectory(path: string): string {
   return path;
 }
 
-function checkSignal(name: string): string {
-  if (name !== '' && !/^(SIG)?[A-Z][A-Z0-9]{1,6}([+-]\d{1,2})?$|^\d{1,3}$/i.test(name)) throw invalid(`Invalid signal: ${name}`);
-  return name;
+/** A name with or without SIG, a number, or a real-time signal such as RTMIN+3. */
+function checkSignal(text: string): string {
+  const name = text.toUpperCase().replace(/^SIG/, '');
+  const known = text === '' || Object.hasOwn(constants.signals, `SIG${name}`) || /^RT(MIN|MAX)([+-]\d{1,2})?$/.test(name) || (/^\d{1,2}$/.test(name) && Number(name) >= 1 && Number(name) <= 64);
+  if (!known) throw invalid(`invalid signal: ${text}`);
+  return text;
 }
 
 function keep(config: Fields): KeptRequest {

@@ -1,4 +1,4 @@
-import { GantryError, invalid, notFound } from '../../../base/index.ts';
+import { describe, GantryError, invalid, isKind, notFound } from '../../../base/index.ts';
 import type { CreateContainer } from '../../../engine/index.ts';
 import { type ContainerRecord, isAlive } from '../../../model/index.ts';
 import { JSON_LIMIT } from '../../http/index.ts';
@@ -107,10 +107,17 @@ async function create(call: Call, parts: Parts, defaults: CreateDefaults): Promi
   const { spec } = request;
   if (spec.cgroupParent === '') spec.cgroupParent = defaults.cgroupParent;
   if (spec.log.driver !== 'none') spec.log = { ...spec.log, options: { ...defaults.logOptions, ...spec.log.options } };
-  pinReferences(parts, spec);
-  const ahead = [...createWarnings(spec, host), ...checkPlatform(parts, request)];
-  const { id, warnings } = await parts.engine.containers.create(request, call.exchange.signal);
-  call.exchange.sendJson(201, { Id: id, Warnings: [...ahead, ...warnings] });
+  checkImage(parts, request);
+  const { id, warnings } = await makeContainer(parts, request, call.exchange.signal).catch((error: unknown) => {
+    // 404 means to clients that the image is missing, and they pull it. It is there: something else is not.
+    throw isKind(error, 'notFound') ? new GantryError('invalid', describe(error), { cause: error }) : error;
+  });
+  call.exchange.sendJson(201, { Id: id, Warnings: [...createWarnings(spec, host), ...warnings] });
+}
+
+async function makeContainer(parts: Parts, request: CreateContainer, signal: AbortSignal): Promise<{ id: string; warnings: string[] }> {
+  pinReferences(parts, request.spec);
+  return await parts.engine.containers.create(request, signal);
 }
 
 /** Names of other containers become their ids, so that a later rename does not lead elsewhere. */
@@ -121,13 +128,13 @@ function pinReferences(parts: Parts, spec: CreateContainer['spec']): void {
 }
 
 /** Another platform than the one asked for is as good as no image: 404, upon which clients pull the right one. */
-function checkPlatform(parts: Parts, { spec }: CreateContainer): string[] {
-  if (spec.platform === '') return [];
+function checkImage(parts: Parts, { spec }: CreateContainer): void {
+  const image = parts.engine.images.get(spec.image);
+  if (spec.platform === '') return;
   const [os = '', architecture = '', variant] = spec.platform.toLowerCase().split('/');
   if (architecture === '' && os !== 'linux') throw invalid(`invalid platform '${spec.platform}': expected os/architecture[/variant]`);
-  const image = parts.engine.images.get(spec.image);
   const fits = image.os === os && (architecture === '' || image.architecture === architecture) && (variant === undefined || image.variant === undefined || image.variant === variant);
-  if (fits) return [];
+  if (fits) return;
   const found = `${image.os}/${image.architecture}${image.variant ? `/${image.variant}` : ''}`;
   throw notFound(`image with reference ${spec.image} was found but does not match the specified platform: wanted ${spec.platform}, actual: ${found}`);
 }
