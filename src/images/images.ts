@@ -16,6 +16,11 @@ export interface Images {
   /** Pulls, verified and resumable. Platform is `os/arch[/variant]`. */
   pull(reference: string, options: PullOptions): Promise<ImageRecord>;
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
+  /**
+   * For `docker login`: fails with `denied` when the registry does not accept them. Resolves with a token to keep instead of the
+   * password, if the registry gives one. `serverAddress` is a host, a URL, or empty for Docker Hub.
+   */
+  checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }>;
   /** A docker-archive or an OCI layout, plain or compressed (gzip, zstd), several images in one. Resolves to what was loaded: references, or ids of untagged ones. */
   load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]>;
   /** Writes one archive that both Docker and OCI tools read. */

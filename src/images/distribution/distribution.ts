@@ -94,14 +94,19 @@ export class Distribution {
   async #withEndpoint<T>(reference: Reference, actions: string, options: { credentials?: Credentials; signal: AbortSignal }, work: (repository: Repository) => Promise<T>): Promise<T> {
     const endpoints = await endpointsOf(reference.domain, this.#parts, actions === 'pull');
     let failure: unknown;
+    let ofMirror = true;
+    // What a registry itself says counts more than what its mirrors say, and its first address more than its second.
+    const keep = (error: unknown, endpoint: Endpoint) => {
+      if (ofMirror) failure = error;
+      ofMirror &&= endpoint.mirror;
+    };
     for (const endpoint of endpoints) {
       const repository = this.#repository(reference, endpoint, actions, options.credentials);
       try {
         await repository.ping(options.signal);
       } catch (error) {
         options.signal.throwIfAborted();
-        // For a plain registry the failure of HTTP tells more than the one of HTTPS, if both fail.
-        failure = error;
+        keep(error, endpoint);
         this.#parts.log.debug('registry endpoint does not answer', { endpoint: endpoint.origin, error: describe(error) });
         continue;
       }
@@ -110,7 +115,7 @@ export class Distribution {
       } catch (error) {
         options.signal.throwIfAborted();
         if (!endpoint.mirror) throw error;
-        failure = error;
+        keep(error, endpoint);
         this.#parts.log.info('mirror could not serve; going on to the next', { mirror: endpoint.origin, repository: reference.path, error: describe(error) });
       }
     }

@@ -28,7 +28,7 @@ export function registryHost(domain: string): string {
 
 /**
  * Where to look for a repository of `domain`, best first: mirrors (Docker Hub only), HTTPS, and for insecure
- * registries HTTPS with any certificate and then HTTP. Loopback counts as insecure, as it does for Docker.
+ * registries HTTPS with any certificate and then HTTP (on loopback the other way round; it counts as insecure, as for Docker).
  */
 export async function endpointsOf(domain: string, options: RegistryOptions, wantMirrors: boolean): Promise<Endpoint[]> {
   const host = registryHost(domain);
@@ -40,10 +40,15 @@ export async function endpointsOf(domain: string, options: RegistryOptions, want
     }
   }
   const insecure = await isInsecure(host, options.insecureRegistries);
-  endpoints.push({ origin: `https://${host}`, insecure, mirror: false });
-  if (insecure) endpoints.push({ origin: `http://${host}`, insecure, mirror: false });
+  const origins = insecure ? [`https://${host}`, `http://${host}`] : [`https://${host}`];
+  // On loopback nobody listens in, and nearly all registries there are plain; TLS would cost memory for nothing.
+  if (isLoopback(nameOf(host))) origins.reverse();
+  endpoints.push(...origins.map((origin) => ({ origin, insecure, mirror: false })));
   return endpoints;
 }
+
+/** Without the port, and an IPv6 address without its brackets. */
+const nameOf = (host: string) => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
 function parseMirror(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -53,7 +58,7 @@ function parseMirror(text: string): URL {
 
 /** `host` may carry a port. A CIDR in the list makes the name be looked up; a name that cannot be resolved is secure. */
 export async function isInsecure(host: string, insecureRegistries: readonly string[]): Promise<boolean> {
-  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  const name = nameOf(host);
   if (isLoopback(name) || insecureRegistries.some((entry) => entry === host || entry === name)) return true;
   const ranges = insecureRegistries.filter((entry) => entry.includes('/'));
   if (ranges.length === 0) return false;

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, Limiter } from '../../base/index.ts';
+import { type Clock, errnoOf, Limiter } from '../../base/index.ts';
 import type { ProgressEvent } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { downloadBlob, WrongBytes } from './download.ts';
@@ -103,6 +103,8 @@ export class LayerPull {
       stop.abort(error);
       // Nothing may go on in the layer store when the caller is told.
       await unpacked.catch(() => {});
+      // On a full disk the room counts more than the work that it would save.
+      if (errnoOf(stop.signal.reason) === 'ENOSPC') await rm(path, { force: true });
       throw signal.aborted ? signal.reason : stop.signal.reason;
     }
     report({ status: 'Extracting', current: blob.size, total: blob.size });

@@ -26,7 +26,12 @@ export async function checkLogin(serverAddress: string, credentials: Credentials
       response = await parts.transport.request({ method: 'GET', url, insecure: endpoint.insecure, signal });
     } catch (error) {
       signal.throwIfAborted();
-      failure = error;
+      failure ??= error;
+      continue;
+    }
+    if (response.status === 400 && url.protocol === 'http:') {
+      response.body.resume();
+      failure ??= new GantryError('unavailable', `${url.host} does not speak plain HTTP`);
       continue;
     }
     return answer(response, url, credentials, endpoint, parts, signal);

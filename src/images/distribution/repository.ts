@@ -7,7 +7,7 @@ import { registryFailure } from './failures.ts';
 import { ACCEPTED_MANIFESTS, isDigest, sha256Digest } from './manifest.ts';
 import { withRetries } from './retry.ts';
 import { basicHeader, type TokenCache } from './tokens.ts';
-import { describeRequest, readBody, type RegistryRequest, type RegistryResponse, type Transport } from './transport.ts';
+import { ConnectionError, describeRequest, readBody, type RegistryRequest, type RegistryResponse, type Transport } from './transport.ts';
 
 /** Docker's limit for manifests. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -53,8 +53,10 @@ export class Repository {
   async ping(signal: AbortSignal): Promise<void> {
     const url = new URL('/v2/', this.endpoint.origin);
     const response = await this.#parts.transport.request({ method: 'GET', url, insecure: this.endpoint.insecure, signal });
-    if (response.status === 401) this.#challenge = this.#choose(response);
     response.body.resume();
+    // What servers of HTTPS answer to plain HTTP.
+    if (response.status === 400 && url.protocol === 'http:') throw new ConnectionError(`${describeRequest({ method: 'GET', url })}: the server does not speak plain HTTP`, false, undefined);
+    if (response.status === 401) this.#challenge = this.#choose(response);
   }
 
   /** Manifest or index by tag or digest; its digest is verified. */

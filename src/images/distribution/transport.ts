@@ -95,7 +95,11 @@ export class Transport {
       const headers: Record<string, string> = { 'user-agent': this.#options.userAgent, ...request.headers };
       if (body instanceof Uint8Array) headers['content-length'] = String(body.length);
       const outgoing = start(url, { method: request.method, agent, headers, signal });
-      const fail = (error: unknown) => reject(signal.aborted ? signal.reason : connectionError(request, error));
+      const fail = (error: unknown) => {
+        // Certificates are read anew for the next request: whoever has just put one there need not restart the daemon.
+        if (url.protocol === 'https:') this.#agents.delete(agentKey(url, request.insecure));
+        reject(signal.aborted ? signal.reason : connectionError(request, error));
+      };
       outgoing.setTimeout(this.#options.stallTimeout, () => outgoing.destroy(Object.assign(new Error(`no answer within ${this.#options.stallTimeout / 1000} seconds`), { code: 'ETIMEDOUT' })));
       outgoing.once('error', fail);
       outgoing.once('response', (response) => {
@@ -113,7 +117,7 @@ export class Transport {
   }
 
   async #agent(url: URL, insecure: boolean): Promise<http.Agent> {
-    const key = `${url.origin} ${insecure}`;
+    const key = agentKey(url, insecure);
     const known = this.#agents.get(key);
     if (known) return known;
     const shared = { keepAlive: true, maxSockets: CONNECTIONS_PER_HOST, timeout: KEEP_IDLE, ...(isLoopback(url.hostname) ? {} : { proxyEnv: process.env }) };
@@ -125,15 +129,17 @@ export class Transport {
   async #secureAgent(url: URL, insecure: boolean, shared: http.AgentOptions): Promise<http.Agent> {
     const [https, tls] = await Promise.all([import('node:https'), import('node:tls')]);
     const own = readCertificates(url.host, this.#options.certificateFolders);
-    const system = tls.getCACertificates('system');
+    const system = insecure ? [] : tls.getCACertificates('system');
     return new https.Agent({
       ...shared,
       rejectUnauthorized: !insecure,
-      ca: [...(system.length > 0 ? system : tls.getCACertificates('bundled')), ...(own.ca ?? [])],
+      ...(insecure ? {} : { ca: [...(system.length > 0 ? system : tls.getCACertificates('bundled')), ...(own.ca ?? [])] }),
       ...(own.pairs.length > 0 ? { cert: own.pairs.map((pair) => pair.cert), key: own.pairs.map((pair) => pair.key) } : {}),
     });
   }
 }
+
+const agentKey = (url: URL, insecure: boolean) => `${url.origin} ${insecure}`;
 
 /** Reads a whole body of at most `limit` bytes. */
 export async function readBody(response: RegistryResponse, limit: number): Promise<Buffer> {
