@@ -9,7 +9,7 @@ import { StreamHub } from './conmon/hub.ts';
 import { startExec } from './exec.ts';
 import { watchExitFiles } from './exits.ts';
 import { startFailure } from './failure.ts';
-import { closesInput, launch, planLaunch, startTimeOf, type Workshop } from './launch.ts';
+import { closesInput, isRunning, launch, planLaunch, type Workshop } from './launch.ts';
 import { LogKeeper, logBytes, readLog, removeLog } from './logs/index.ts';
 import type { Run } from './run.ts';
 import { RunTable } from './run-table.ts';
@@ -188,7 +188,7 @@ export class ContainerRuntime implements Runtime {
         acceptsInput: record.openStdin,
         closesInput: closesInput(record),
         lingers: closesInput(record),
-        alive: () => record.process === undefined || startTimeOf(record.process.pid) === record.process.startTime,
+        alive: () => record.process === undefined || isRunning(record.process),
         later: (ms, work) => this.#clock.later(ms, work),
         onGone: () => {
           run.hub = undefined;

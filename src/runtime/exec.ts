@@ -8,7 +8,7 @@ import { StreamHub } from './conmon/hub.ts';
 import { type Monitor, startMonitor } from './conmon/monitor.ts';
 import { startFailure } from './failure.ts';
 import { lookUpUser } from './host-facts.ts';
-import { monitorsCgroup, startTimeOf, type Workshop } from './launch.ts';
+import { isRunning, monitorsCgroup, startTimeOf, type Workshop } from './launch.ts';
 import type { Run } from './run.ts';
 import type { ExecHandle, ExecRequest, StreamSession } from './runtime.ts';
 import { buildExecProcess } from './spec/index.ts';
@@ -81,7 +81,7 @@ interface Lifetime {
 }
 
 function isAlive({ process }: Lifetime): boolean {
-  return process === undefined || (process.startTime !== 0 && startTimeOf(process.pid) === process.startTime);
+  return process === undefined || isRunning(process);
 }
 
 async function attachFirst(request: ExecRequest, monitor: Monitor, directory: string, lifetime: Lifetime, clock: Clock): Promise<StreamSession> {

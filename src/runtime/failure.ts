@@ -25,9 +25,10 @@ export function startFailure(step: keyof typeof CONTEXT, said: string, command: 
   const reason = strip(said);
   const quoted = JSON.stringify(command);
   const explain = (exitCode: 125 | 126 | 127, why: string) => new StartError(exitCode, `${CONTEXT[step]}: ${why}`);
-  if (/executable file .*not found in \$PATH/i.test(reason)) return explain(127, `exec: ${quoted}: executable file not found in $PATH`);
-  const aboutCommand = /\bexec\b|\bstat\b|open executable|executable/i.test(reason) && reason.includes(command);
-  if (aboutCommand && /no such file or directory/i.test(reason)) return explain(127, `exec: ${quoted}: stat ${command}: no such file or directory`);
+  const missing = command.includes('/') ? `exec: ${quoted}: stat ${command}: no such file or directory` : `exec: ${quoted}: executable file not found in $PATH`;
+  if (/executable file .*not found in \$PATH/i.test(reason)) return explain(127, missing);
+  const aboutCommand = /open executable/i.test(reason) || (/\bexec\b|\bstat\b|executable/i.test(reason) && reason.includes(command));
+  if (aboutCommand && /no such file or directory/i.test(reason)) return explain(127, missing);
   if (aboutCommand && /is a directory/i.test(reason)) return explain(126, `exec: ${quoted}: is a directory`);
   if (aboutCommand && /permission denied/i.test(reason)) return explain(126, `exec: ${quoted}: permission denied`);
   if (aboutCommand && /exec format error/i.test(reason)) return explain(126, `exec: ${quoted}: exec format error`);

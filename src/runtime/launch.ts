@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { conflict, GantryError } from '../base/index.ts';
-import { ALL_DEVICES, type Cgroups, DEFAULT_DEVICE_RULES, mkdirAllInRoot, processStartTime, statInRoot } from '../host/index.ts';
+import { ALL_DEVICES, type Cgroups, DEFAULT_DEVICE_RULES, mkdirAllInRoot, processExists, processStartTime, statInRoot } from '../host/index.ts';
 import type { DeviceRule } from '../model/index.ts';
 import { startMonitor } from './conmon/monitor.ts';
 import { startFailure } from './failure.ts';
@@ -138,6 +138,11 @@ export function closesInput(record: Pick<RunRecord, 'openStdin' | 'stdinOnce' | 
 
 export function startTimeOf(pid: number): number {
   return Number(processStartTime(pid) ?? 0n);
+}
+
+/** True while this very process runs; one that has ended but was not waited for yet does not. */
+export function isRunning(process: ProcessHandle): boolean {
+  return process.startTime !== 0 && startTimeOf(process.pid) === process.startTime && processExists(process.pid);
 }
 
 /** Docker makes a working directory that the image lacks. */
