@@ -33,7 +33,10 @@ export interface Images {
    * Resolves to what was untagged and deleted, in Docker's order.
    */
   remove(reference: string, options: { force: boolean; prune: boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<RemovedImage[]>;
-  prune(options: { filter: (image: ImageRecord) => boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
+  prune(options: {
+    filter: (image: ImageRecord) => boolean;
+    usedBy: (imageId: string) => ImageUse[];
+  }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
   /** Bytes on disk of all layers, and by image of those it shares with others. */
   usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }>;
   /** Listener for pull, tag, untag, delete, load, import, save, push. */

@@ -64,14 +64,24 @@ export class ChangeLog {
       this.#listeners.add(listener);
       signal.addEventListener('abort', stop, { once: true });
     }
-    return deliver<T>(queue, signal, (call) => (wake = call), () => {
-      signal.removeEventListener('abort', stop);
-      stop();
-    });
+    return deliver<T>(
+      queue,
+      signal,
+      (call) => (wake = call),
+      () => {
+        signal.removeEventListener('abort', stop);
+        stop();
+      },
+    );
   }
 }
 
-async function* deliver<T>(queue: KeptChange[], signal: AbortSignal, onWake: (call: () => void) => void, end: () => void): AsyncGenerator<Change<T>> {
+async function* deliver<T>(
+  queue: KeptChange[],
+  signal: AbortSignal,
+  onWake: (call: () => void) => void,
+  end: () => void,
+): AsyncGenerator<Change<T>> {
   try {
     while (!signal.aborted) {
       const change = queue.shift();

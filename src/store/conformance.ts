@@ -63,7 +63,10 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
       for (const id of ['b', 'a', 'é', 'B']) await store.create('container', id, id);
       const newest = await store.create('image', 'x', 1);
       const { rows, damaged, revision } = await store.list<string>('container');
-      assert.deepEqual(rows.map((row) => row.value), ['B', 'a', 'b', 'é']);
+      assert.deepEqual(
+        rows.map((row) => row.value),
+        ['B', 'a', 'b', 'é'],
+      );
       assert.deepEqual(damaged, []);
       assert.equal(revision, newest);
     });
@@ -96,7 +99,14 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
       await store.delete('container', 'a');
       await store.create('container', 'b', 3);
       await watching;
-      assert.deepEqual(seen.map((change) => [change.type, change.id, change.type === 'put' ? change.value : undefined]), [['put', 'a', 2], ['delete', 'a', undefined], ['put', 'b', 3]]);
+      assert.deepEqual(
+        seen.map((change) => [change.type, change.id, change.type === 'put' ? change.value : undefined]),
+        [
+          ['put', 'a', 2],
+          ['delete', 'a', undefined],
+          ['put', 'b', 3],
+        ],
+      );
       assert.ok(seen.every((change, i) => i === 0 || change.revision > (seen[i - 1]?.revision ?? 0)));
     });
 
@@ -111,7 +121,10 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
     test('watch() from a revision that is no longer kept is refused', async () => {
       const first = await store.create('container', 'a', 0);
       for (let i = 0; i < 1100; i++) await store.update('container', 'a', i);
-      assert.throws(() => store.watch('container', first, new AbortController().signal), (error) => isKind(error, 'unavailable'));
+      assert.throws(
+        () => store.watch('container', first, new AbortController().signal),
+        (error) => isKind(error, 'unavailable'),
+      );
     });
   });
 }

@@ -4,7 +4,8 @@ import type { Row } from './store.ts';
 /** What all stores say and check alike. */
 export function encode(kind: string, id: string, value: unknown): string {
   const json = JSON.stringify(value);
-  if (json === undefined) throw new GantryError('internal', `The row ${kind}/${id} cannot be written: its value is ${typeof value}, not JSON data`);
+  if (json === undefined)
+    throw new GantryError('internal', `The row ${kind}/${id} cannot be written: its value is ${typeof value}, not JSON data`);
   return json;
 }
 
@@ -12,7 +13,9 @@ export const alreadyExists = (kind: string, id: string) => conflict(`The row ${k
 
 /** `found` is undefined when the row is gone. */
 export const staleRevision = (kind: string, id: string, expected: number, found: number | undefined) =>
-  conflict(`The row ${kind}/${id} has changed: expected revision ${expected}, found ${found === undefined ? 'no such row' : `revision ${found}`}`);
+  conflict(
+    `The row ${kind}/${id} has changed: expected revision ${expected}, found ${found === undefined ? 'no such row' : `revision ${found}`}`,
+  );
 
 export const unreadable = (kind: string, id: string, reason: string) =>
   new GantryError('internal', `The row ${kind}/${id} cannot be read: ${reason}`, {

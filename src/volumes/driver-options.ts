@@ -27,12 +27,18 @@ export function parseDriverOptions(options: Record<string, string>): VolumeMount
   const bind = type === 'bind' || o.split(',').some((word) => word === 'bind' || word === 'rbind');
   if (bind && !device.startsWith('/')) throw invalid(`invalid device ${JSON.stringify(device)}: a bind needs an absolute path`);
   if (!bind && !canMount(type)) throw unsupported(`the volume option type=${type} is not supported: this host has no such file system`);
-  return { type: bind ? 'none' : type, device, options: type === 'bind' && !/(^|,)r?bind(,|$)/.test(o) ? ['bind', o].filter(Boolean).join(',') : o };
+  return {
+    type: bind ? 'none' : type,
+    device,
+    options: type === 'bind' && !/(^|,)r?bind(,|$)/.test(o) ? ['bind', o].filter(Boolean).join(',') : o,
+  };
 }
 
 function canMount(type: string): boolean {
   if (!/^[a-z0-9][a-z0-9._-]*$/i.test(type)) return false;
   if (which(`mount.${type}`) !== undefined) return true;
   // Lines are `nodev<tab>tmpfs` or `<tab>ext4`.
-  return readFileSync('/proc/filesystems', 'utf8').split('\n').some((line) => line.split('\t')[1] === type);
+  return readFileSync('/proc/filesystems', 'utf8')
+    .split('\n')
+    .some((line) => line.split('\t')[1] === type);
 }

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
@@ -53,9 +64,15 @@ suite('volumes', { timeout: 20_000 }, () => {
     const { volumes, directory } = await open();
     const { mountpoint } = await volumes.create({ name: 'data' });
     writeFileSync(join(mountpoint, 'file'), 'x');
-    await assert.rejects(volumes.remove('data', { force: true, usedBy: ['c1', 'c2'] }), (error) => isKind(error, 'conflict') && /remove data: volume is in use - \[c1, c2\]/.test(String(error)));
+    await assert.rejects(
+      volumes.remove('data', { force: true, usedBy: ['c1', 'c2'] }),
+      (error) => isKind(error, 'conflict') && /remove data: volume is in use - \[c1, c2\]/.test(String(error)),
+    );
     await volumes.remove('data', { force: false, usedBy: [] });
-    await assert.rejects(volumes.remove('data', { force: false, usedBy: [] }), (error) => isKind(error, 'notFound') && /get data: no such volume/.test(String(error)));
+    await assert.rejects(
+      volumes.remove('data', { force: false, usedBy: [] }),
+      (error) => isKind(error, 'notFound') && /get data: no such volume/.test(String(error)),
+    );
     await volumes.remove('data', { force: true, usedBy: [] });
     assert.deepEqual(readdirSync((await volumes.create({ name: 'data' })).mountpoint), []);
     assert.deepEqual(readdirSync(directory), ['data']);
@@ -115,7 +132,10 @@ suite('volumes', { timeout: 20_000 }, () => {
     mkdirSync(join(directory, 'orphan/_data'), { recursive: true });
     writeFileSync(join(directory, 'orphan/_data/file'), 'precious');
     const again = await restart();
-    assert.deepEqual(again.list().map((volume) => volume.name), ['filling', 'kept', 'orphan']);
+    assert.deepEqual(
+      again.list().map((volume) => volume.name),
+      ['filling', 'kept', 'orphan'],
+    );
     assert.deepEqual(again.get('kept').labels, { a: 'b' });
     assert.deepEqual(readdirSync(join(directory, 'filling')), ['_data']);
     assert.equal(readFileSync(join(again.get('orphan').mountpoint, 'file'), 'utf8'), 'precious');

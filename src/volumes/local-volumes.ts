@@ -56,7 +56,14 @@ class LocalVolumes implements Volumes {
       } catch (error) {
         throw error instanceof GantryError ? new GantryError(error.kind, `create ${name}: ${error.message}`) : error;
       }
-      const kept: KeptVolume = { name, driver: 'local', createdAt: this.#parts.clock.timestamp(), labels: { ...request.labels }, options: { ...options }, anonymous: request.anonymous ?? !request.name };
+      const kept: KeptVolume = {
+        name,
+        driver: 'local',
+        createdAt: this.#parts.clock.timestamp(),
+        labels: { ...request.labels },
+        options: { ...options },
+        anonymous: request.anonymous ?? !request.name,
+      };
       await this.#parts.store.update(KIND, name, kept);
       // Left by a removal that was cut short after the name had been freed.
       await this.#discard(name);
@@ -88,7 +95,9 @@ class LocalVolumes implements Volumes {
       this.#records.delete(name);
       await this.#parts.store.delete(KIND, name);
       // The name is free now; the files go while nobody waits, and at the next start if that is cut short.
-      void this.#queue.run(name, () => this.#discard(name)).catch((error) => this.#parts.log.warn('could not delete the files of a removed volume', { volume: name, error: String(error) }));
+      void this.#queue
+        .run(name, () => this.#discard(name))
+        .catch((error) => this.#parts.log.warn('could not delete the files of a removed volume', { volume: name, error: String(error) }));
     });
   }
 
@@ -99,9 +108,15 @@ class LocalVolumes implements Volumes {
       const wanted = parseDriverOptions(options);
       if (!wanted || isMountPoint(target)) return target;
       try {
-        await run('mount', ['-t', wanted.type, ...(wanted.options ? ['-o', wanted.options] : []), '--', wanted.device, target], { timeout: MOUNT_TIMEOUT });
+        await run('mount', ['-t', wanted.type, ...(wanted.options ? ['-o', wanted.options] : []), '--', wanted.device, target], {
+          timeout: MOUNT_TIMEOUT,
+        });
       } catch (error) {
-        throw new GantryError('invalid', `failed to mount local volume ${name}: mount ${wanted.device} (type ${wanted.type}${wanted.options ? `, ${wanted.options}` : ''})`, { cause: error });
+        throw new GantryError(
+          'invalid',
+          `failed to mount local volume ${name}: mount ${wanted.device} (type ${wanted.type}${wanted.options ? `, ${wanted.options}` : ''})`,
+          { cause: error },
+        );
       }
       return target;
     });
@@ -148,14 +163,19 @@ class LocalVolumes implements Volumes {
         await store.delete(KIND, value.name);
         continue;
       }
-      if (!present.volumes.includes(value.name)) log.warn('the directory of a volume was missing; made an empty one', { volume: value.name });
+      if (!present.volumes.includes(value.name))
+        log.warn('the directory of a volume was missing; made an empty one', { volume: value.name });
       this.#directories.make(value.name);
       this.#remember(value);
     }
-    for (const { id, reason } of damaged) log.error('the row of a volume cannot be read; its labels and options are lost, its files are kept', { volume: id, reason });
+    for (const { id, reason } of damaged)
+      log.error('the row of a volume cannot be read; its labels and options are lost, its files are kept', { volume: id, reason });
     for (const name of present.volumes) if (!this.#records.has(name)) await this.#adopt(name, !damaged.some((row) => row.id === name));
     for (const name of this.#records.keys()) await removeTree(this.#directories.root, this.#directories.filling(name));
-    for (const name of present.removing) void this.#queue.run(name, () => this.#discard(name)).catch((error) => log.warn('could not delete the files of a removed volume', { volume: name, error: String(error) }));
+    for (const name of present.removing)
+      void this.#queue
+        .run(name, () => this.#discard(name))
+        .catch((error) => log.warn('could not delete the files of a removed volume', { volume: name, error: String(error) }));
   }
 
   /** A directory without a row becomes a volume again, as when the state was restored from an older backup. */

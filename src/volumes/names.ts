@@ -11,5 +11,6 @@ export function checkName(name: string): void {
         'If you intended to pass a host directory, use absolute path',
     );
   }
-  if (name.length > LONGEST_NAME) throw invalid(`create ${name.slice(0, 40)}…: volume name is too long, ${name.length} characters of at most ${LONGEST_NAME}`);
+  if (name.length > LONGEST_NAME)
+    throw invalid(`create ${name.slice(0, 40)}…: volume name is too long, ${name.length} characters of at most ${LONGEST_NAME}`);
 }

@@ -3,7 +3,13 @@ import type { VolumeRecord } from '../model/index.ts';
 /** Named directories that outlive containers: `<data-root>/volumes/<name>/_data`. */
 export interface Volumes {
   /** Docker's rule: creating one that exists, with the same driver, resolves to it. Names match [a-zA-Z0-9][a-zA-Z0-9_.-]+. */
-  create(request: { name?: string; driver?: string; labels?: Record<string, string>; options?: Record<string, string>; anonymous?: boolean }): Promise<VolumeRecord>;
+  create(request: {
+    name?: string;
+    driver?: string;
+    labels?: Record<string, string>;
+    options?: Record<string, string>;
+    anonymous?: boolean;
+  }): Promise<VolumeRecord>;
   list(): VolumeRecord[];
   /** Fails with `notFound` ("get NAME: no such volume"). */
   get(name: string): VolumeRecord;

@@ -12,7 +12,10 @@ const anna = { username: 'anna', password: 'pass:word ü' };
 const annaBasic = `Basic ${Buffer.from('anna:pass:word ü').toString('base64')}`;
 
 /** Lets in who has a token of `tokens`; the realm is at the registry itself. */
-function demandTokens(registry: TestRegistry, issue: (request: IncomingMessage, scopes: string[]) => object | undefined): { tokens: Set<string>; asked: string[] } {
+function demandTokens(
+  registry: TestRegistry,
+  issue: (request: IncomingMessage, scopes: string[]) => object | undefined,
+): { tokens: Set<string>; asked: string[] } {
   const tokens = new Set<string>();
   const asked: string[] = [];
   registry.intercept = (request, response) => {
@@ -26,7 +29,9 @@ function demandTokens(registry: TestRegistry, issue: (request: IncomingMessage, 
       return true;
     }
     if (tokens.has(request.headers.authorization?.replace('Bearer ', '') ?? '')) return false;
-    return sendError(response, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': `Bearer realm="http://${registry.host}/token",service="test registry"` });
+    return sendError(response, 401, 'UNAUTHORIZED', 'authentication required', {
+      'www-authenticate': `Bearer realm="http://${registry.host}/token",service="test registry"`,
+    });
   };
   return { tokens, asked };
 }
@@ -36,13 +41,17 @@ test('parseChallenges() understands several schemes, quoted values and commas in
     { scheme: 'bearer', parameters: { realm: 'https://auth.example/token', service: 'a, "b"', scope: 'x' } },
     { scheme: 'basic', parameters: { realm: 'r' } },
   ]);
-  assert.deepEqual(parseChallenges('Negotiate, Basic realm=x'), [{ scheme: 'negotiate', parameters: {} }, { scheme: 'basic', parameters: { realm: 'x' } }]);
+  assert.deepEqual(parseChallenges('Negotiate, Basic realm=x'), [
+    { scheme: 'negotiate', parameters: {} },
+    { scheme: 'basic', parameters: { realm: 'x' } },
+  ]);
   for (const odd of [undefined, '', ',,,', '="', 'Bearer realm="never closed']) assert.ok(parseChallenges(odd).length <= 1);
 });
 
 test('isInsecure() holds for loopback, for listed hosts and for addresses in a listed range', async () => {
   for (const host of ['localhost:5000', '127.0.0.1', '127.3.2.1:80', '[::1]:5000']) assert.equal(await isInsecure(host, []), true, host);
-  for (const host of ['registry.example', '10.0.0.1:5000', '127.0.0.1.example:80']) assert.equal(await isInsecure(host, ['registry.example:5000']), false, host);
+  for (const host of ['registry.example', '10.0.0.1:5000', '127.0.0.1.example:80'])
+    assert.equal(await isInsecure(host, ['registry.example:5000']), false, host);
   assert.equal(await isInsecure('registry.example:5000', ['registry.example:5000']), true);
   assert.equal(await isInsecure('10.1.2.3:5000', ['10.0.0.0/8']), true);
   assert.equal(await isInsecure('11.1.2.3:5000', ['10.0.0.0/8']), false);
@@ -64,13 +73,18 @@ suite('authorization', { timeout: 30_000 }, () => {
     using engine = new TestEngine();
     registry.add('app', 'latest', makeImage([Buffer.from('one')]));
     let issued = 0;
-    const { tokens, asked } = demandTokens(registry, (request) => (request.headers.authorization === annaBasic ? { token: `t${(issued += 1)}`, expires_in: 300 } : undefined));
+    const { tokens, asked } = demandTokens(registry, (request) =>
+      request.headers.authorization === annaBasic ? { token: `t${(issued += 1)}`, expires_in: 300 } : undefined,
+    );
     await engine.pull(`${registry.host}/app`, { credentials: anna });
     tokens.clear();
     await engine.pull(`${registry.host}/app`, { credentials: anna });
     assert.equal(issued, 2);
     assert.match(asked[0] ?? '', /account=anna/);
-    await assert.rejects(engine.pull(`${registry.host}/app`, { credentials: { username: 'anna', password: 'wrong' } }), (error) => isKind(error, 'denied') && /unauthorized: incorrect username or password/.test(String(error)));
+    await assert.rejects(
+      engine.pull(`${registry.host}/app`, { credentials: { username: 'anna', password: 'wrong' } }),
+      (error) => isKind(error, 'denied') && /unauthorized: incorrect username or password/.test(String(error)),
+    );
   });
 
   test('a token that does not open the repository means that access is denied', async () => {
@@ -78,9 +92,18 @@ suite('authorization', { timeout: 30_000 }, () => {
     using engine = new TestEngine();
     registry.intercept = (request, response) => {
       if (request.url?.startsWith('/token')) return Boolean(response.end('{"token":"weak"}'));
-      return sendError(response, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': `Bearer realm="http://${registry.host}/token",service="s"${request.headers.authorization ? ',error="insufficient_scope"' : ''}` });
+      return sendError(response, 401, 'UNAUTHORIZED', 'authentication required', {
+        'www-authenticate': `Bearer realm="http://${registry.host}/token",service="s"${request.headers.authorization ? ',error="insufficient_scope"' : ''}`,
+      });
     };
-    await assert.rejects(engine.pull(`${registry.host}/private/app`), (error) => isKind(error, 'notFound') && /pull access denied for .*private\/app, repository does not exist or may require 'docker login': denied: requested access/.test(String(error)));
+    await assert.rejects(
+      engine.pull(`${registry.host}/private/app`),
+      (error) =>
+        isKind(error, 'notFound') &&
+        /pull access denied for .*private\/app, repository does not exist or may require 'docker login': denied: requested access/.test(
+          String(error),
+        ),
+    );
   });
 
   test('an identity token is exchanged by POST, never sent as a password', async () => {
@@ -90,11 +113,16 @@ suite('authorization', { timeout: 30_000 }, () => {
     let form = '';
     registry.intercept = (request, response) => {
       if (request.url === '/token' && request.method === 'POST') {
-        request.setEncoding('utf8').on('data', (text: string) => (form += text)).on('end', () => response.end('{"access_token":"fresh"}'));
+        request
+          .setEncoding('utf8')
+          .on('data', (text: string) => (form += text))
+          .on('end', () => response.end('{"access_token":"fresh"}'));
         return true;
       }
       if (request.headers.authorization === 'Bearer fresh') return false;
-      return sendError(response, 401, 'UNAUTHORIZED', 'x', { 'www-authenticate': `Bearer realm="http://${registry.host}/token",service="s"` });
+      return sendError(response, 401, 'UNAUTHORIZED', 'x', {
+        'www-authenticate': `Bearer realm="http://${registry.host}/token",service="s"`,
+      });
     };
     await engine.pull(`${registry.host}/app`, { credentials: { identityToken: 'long lived' } });
     assert.equal(new URLSearchParams(form).get('refresh_token'), 'long lived');
@@ -105,26 +133,38 @@ suite('authorization', { timeout: 30_000 }, () => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
     registry.add('app', 'latest', makeImage([Buffer.from('one')]));
-    registry.intercept = (request, response) => request.headers.authorization !== annaBasic && sendError(response, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': 'Basic realm="x"' });
+    registry.intercept = (request, response) =>
+      request.headers.authorization !== annaBasic &&
+      sendError(response, 401, 'UNAUTHORIZED', 'authentication required', { 'www-authenticate': 'Basic realm="x"' });
     await engine.pull(`${registry.host}/app`, { credentials: anna });
-    await assert.rejects(engine.pull(`${registry.host}/app`), (error) => isKind(error, 'denied') && /no basic auth credentials/.test(String(error)));
+    await assert.rejects(
+      engine.pull(`${registry.host}/app`),
+      (error) => isKind(error, 'denied') && /no basic auth credentials/.test(String(error)),
+    );
   });
 
   test('checkCredentials() tells right from wrong ones', async () => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
     const signal = new AbortController().signal;
-    registry.intercept = (request, response) => request.headers.authorization !== annaBasic && sendError(response, 401, 'UNAUTHORIZED', 'x', { 'www-authenticate': 'Basic realm="x"' });
+    registry.intercept = (request, response) =>
+      request.headers.authorization !== annaBasic &&
+      sendError(response, 401, 'UNAUTHORIZED', 'x', { 'www-authenticate': 'Basic realm="x"' });
     assert.deepEqual(await engine.distribution.checkCredentials(registry.host, anna, signal), {});
-    await assert.rejects(engine.distribution.checkCredentials(`http://${registry.host}/v2/`, { ...anna, password: 'no' }, signal), (error) => isKind(error, 'denied') && /login attempt to http:.*\/v2\/ failed with status: 401 Unauthorized/.test(String(error)));
-    demandTokens(registry, (request) => (request.headers.authorization === annaBasic ? { token: 't', refresh_token: 'keep me' } : undefined));
+    await assert.rejects(
+      engine.distribution.checkCredentials(`http://${registry.host}/v2/`, { ...anna, password: 'no' }, signal),
+      (error) => isKind(error, 'denied') && /login attempt to http:.*\/v2\/ failed with status: 401 Unauthorized/.test(String(error)),
+    );
+    demandTokens(registry, (request) =>
+      request.headers.authorization === annaBasic ? { token: 't', refresh_token: 'keep me' } : undefined,
+    );
     assert.deepEqual(await engine.distribution.checkCredentials(registry.host, anna, signal), { identityToken: 'keep me' });
     await assert.rejects(engine.distribution.checkCredentials('not a host', anna, signal), (error) => isKind(error, 'invalid'));
   });
 });
 
 suite('redirects and mirrors', { timeout: 30_000 }, () => {
-  const redirectBlobs = (registry: TestRegistry, to: () => string) => (request: IncomingMessage, response: ServerResponse) => {
+  const redirectBlobs = (_registry: TestRegistry, to: () => string) => (request: IncomingMessage, response: ServerResponse) => {
     if (!request.url?.includes('/blobs/')) return false;
     response.writeHead(307, { location: to() + request.url }).end();
     return true;
@@ -138,7 +178,10 @@ suite('redirects and mirrors', { timeout: 30_000 }, () => {
     registry.add('app', 'latest', image);
     storage.add('app', 'latest', image);
     const redirect = redirectBlobs(registry, () => `http://${storage.host}`);
-    registry.intercept = (request, response) => (request.headers.authorization === annaBasic ? redirect(request, response) : sendError(response, 401, 'UNAUTHORIZED', 'x', { 'www-authenticate': 'Basic realm="x"' }));
+    registry.intercept = (request, response) =>
+      request.headers.authorization === annaBasic
+        ? redirect(request, response)
+        : sendError(response, 401, 'UNAUTHORIZED', 'x', { 'www-authenticate': 'Basic realm="x"' });
     const seen: (string | undefined)[] = [];
     storage.intercept = (request) => void seen.push(request.headers.authorization);
     await engine.pull(`${registry.host}/app`, { credentials: anna });

@@ -17,8 +17,35 @@ suite('TLS', { timeout: 30_000 }, () => {
   let host: string;
 
   before(async () => {
-    await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', file('key'), '-out', file('cert')]);
-    server = createServer({ key: readFileSync(file('key')), cert: readFileSync(file('cert')), ca: readFileSync(file('cert')), requestCert: true, rejectUnauthorized: false }, (request, response) => response.end(String((request.socket as TLSSocket).authorized)));
+    await run('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=127.0.0.1',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      file('key'),
+      '-out',
+      file('cert'),
+    ]);
+    server = createServer(
+      {
+        key: readFileSync(file('key')),
+        cert: readFileSync(file('cert')),
+        ca: readFileSync(file('cert')),
+        requestCert: true,
+        rejectUnauthorized: false,
+      },
+      (request, response) => response.end(String((request.socket as TLSSocket).authorized)),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
@@ -31,7 +58,12 @@ suite('TLS', { timeout: 30_000 }, () => {
   async function ask(options: { insecure: boolean; folders?: string[] }): Promise<string> {
     const transport = new Transport({ certificateFolders: options.folders ?? [], userAgent: 'test', stallTimeout: 2000 });
     try {
-      const { body } = await transport.request({ method: 'GET', url: new URL(`https://${host}/v2/`), insecure: options.insecure, signal: new AbortController().signal });
+      const { body } = await transport.request({
+        method: 'GET',
+        url: new URL(`https://${host}/v2/`),
+        insecure: options.insecure,
+        signal: new AbortController().signal,
+      });
       return (await body.setEncoding('utf8').toArray()).join('');
     } finally {
       transport.close();

@@ -1,4 +1,4 @@
-import { type Clock, describe, errnoOf, GantryError, invalid, type Log } from '../../base/index.ts';
+import { describe, errnoOf, GantryError, invalid, type Log } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { Credentials, PullOptions, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, type Reference, withDefaultTag } from '../reference.ts';
@@ -32,7 +32,11 @@ export class Distribution {
 
   constructor(parts: DistributionParts) {
     this.#parts = parts;
-    this.#transport = new Transport({ certificateFolders: parts.certificateFolders ?? CERTIFICATE_FOLDERS, userAgent: 'gantry', stallTimeout: parts.stallTimeout ?? STALL_TIMEOUT });
+    this.#transport = new Transport({
+      certificateFolders: parts.certificateFolders ?? CERTIFICATE_FOLDERS,
+      userAgent: 'gantry',
+      stallTimeout: parts.stallTimeout ?? STALL_TIMEOUT,
+    });
     this.#tokens = new TokenCache(this.#transport, parts.clock);
     this.#pull = new ImagePull(parts);
     this.#push = new ImagePush(parts);
@@ -40,12 +44,15 @@ export class Distribution {
 
   /** Pulls what `reference` says (`latest` when it has no tag), or every tag of it. Resolves to the (last) image. */
   async pull(reference: Reference, options: PullOptions): Promise<ImageRecord> {
-    if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined)) throw invalid("tag can't be used with --all-tags/-a");
+    if (options.allTags && (reference.tag !== undefined || reference.digest !== undefined))
+      throw invalid("tag can't be used with --all-tags/-a");
     const wanted = options.allTags ? reference : withDefaultTag(reference);
     const shown = formatReference(wanted);
     try {
       return await this.#withEndpoint(wanted, 'pull', options, async (repository) => {
-        const { image, changed } = options.allTags ? await this.#pullAllTags(repository, wanted, options) : await this.#pull.pull(repository, wanted, options);
+        const { image, changed } = options.allTags
+          ? await this.#pullAllTags(repository, wanted, options)
+          : await this.#pull.pull(repository, wanted, options);
         options.progress(statusLine(shown, changed));
         return image;
       });
@@ -61,7 +68,9 @@ export class Distribution {
     if (tag === undefined || digest !== undefined) throw invalid('cannot push a digest reference');
     options.progress({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
     try {
-      return await this.#withEndpoint(reference, 'pull,push', options, (repository) => this.#push.push(repository, { ...reference, tag }, options));
+      return await this.#withEndpoint(reference, 'pull,push', options, (repository) =>
+        this.#push.push(repository, { ...reference, tag }, options),
+      );
     } catch (error) {
       options.signal.throwIfAborted();
       throw asGantryError(pushFailure(error), `push of ${formatReference({ ...reference, tag })}`);
@@ -77,7 +86,11 @@ export class Distribution {
     this.#transport.close();
   }
 
-  async #pullAllTags(repository: Repository, reference: Reference, options: PullOptions): Promise<{ image: ImageRecord; changed: boolean }> {
+  async #pullAllTags(
+    repository: Repository,
+    reference: Reference,
+    options: PullOptions,
+  ): Promise<{ image: ImageRecord; changed: boolean }> {
     const tags = await repository.listTags(options.signal);
     let last: ImageRecord | undefined;
     let changed = false;
@@ -91,7 +104,12 @@ export class Distribution {
   }
 
   /** Tries the endpoints in turn. A registry's own "no" ends the search, except that of a mirror. */
-  async #withEndpoint<T>(reference: Reference, actions: string, options: { credentials?: Credentials; signal: AbortSignal }, work: (repository: Repository) => Promise<T>): Promise<T> {
+  async #withEndpoint<T>(
+    reference: Reference,
+    actions: string,
+    options: { credentials?: Credentials; signal: AbortSignal },
+    work: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
     const endpoints = await endpointsOf(reference.domain, this.#parts, actions === 'pull');
     let failure: unknown;
     let ofMirror = true;
@@ -116,7 +134,11 @@ export class Distribution {
         options.signal.throwIfAborted();
         if (!endpoint.mirror) throw error;
         keep(error, endpoint);
-        this.#parts.log.info('mirror could not serve; going on to the next', { mirror: endpoint.origin, repository: reference.path, error: describe(error) });
+        this.#parts.log.info('mirror could not serve; going on to the next', {
+          mirror: endpoint.origin,
+          repository: reference.path,
+          error: describe(error),
+        });
       }
     }
     throw failure;
@@ -124,7 +146,15 @@ export class Distribution {
 
   /** A mirror is another party: it never gets the user's credentials. */
   #repository(reference: Reference, endpoint: Endpoint, actions: string, credentials: Credentials | undefined): Repository {
-    return new Repository({ transport: this.#transport, tokens: this.#tokens, clock: this.#parts.clock, endpoint, path: reference.path, actions, credentials: endpoint.mirror ? undefined : credentials });
+    return new Repository({
+      transport: this.#transport,
+      tokens: this.#tokens,
+      clock: this.#parts.clock,
+      endpoint,
+      path: reference.path,
+      actions,
+      credentials: endpoint.mirror ? undefined : credentials,
+    });
   }
 }
 
@@ -132,7 +162,9 @@ export class Distribution {
 function asGantryError(error: unknown, what: string): unknown {
   if (error instanceof RegistryError || error instanceof GantryError) return error;
   const code = errnoOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new GantryError('unavailable', `${what} failed: no space left on device`, { cause: error });
-  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT') return new GantryError('unavailable', `${what} failed: the registry's connection broke off`, { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new GantryError('unavailable', `${what} failed: no space left on device`, { cause: error });
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT')
+    return new GantryError('unavailable', `${what} failed: the registry's connection broke off`, { cause: error });
   return error;
 }

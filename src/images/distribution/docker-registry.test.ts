@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { createServer, request as forward } from 'node:http';
 import { readdirSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { isKind } from '../../base/index.ts';
@@ -46,7 +46,13 @@ suite('Debian’s docker-registry', { timeout: 60_000 }, () => {
     await give(engine, name, [5000]);
     const layer = [...engine.stores.tars.keys()][0]?.slice(7, 19);
     const { digest, size } = await engine.push(name);
-    assert.deepEqual(engine.lines(), [`The push refers to repository [${registry.host}/app]`, `${layer}: Preparing`, `${layer}: Pushing`, `${layer}: Pushed`, `v1: digest: ${digest} size: ${size}`]);
+    assert.deepEqual(engine.lines(), [
+      `The push refers to repository [${registry.host}/app]`,
+      `${layer}: Preparing`,
+      `${layer}: Pushing`,
+      `${layer}: Pushed`,
+      `v1: digest: ${digest} size: ${size}`,
+    ]);
     assert.deepEqual(engine.events.at(-1)?.aux, { Tag: 'v1', Digest: digest, Size: size });
     engine.events.length = 0;
     assert.equal((await engine.push(name)).digest, digest);
@@ -73,10 +79,13 @@ suite('Debian’s docker-registry', { timeout: 60_000 }, () => {
     const patches: number[] = [];
     const proxy = createServer((request, response) => {
       const [host, port] = registry.host.split(':');
-      const onward = forward({ host, port, method: request.method, path: request.url, headers: { ...request.headers, host: request.headers.host } }, (answer) => {
-        response.writeHead(answer.statusCode ?? 500, answer.headers);
-        answer.pipe(response);
-      });
+      const onward = forward(
+        { host, port, method: request.method, path: request.url, headers: { ...request.headers, host: request.headers.host } },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(response);
+        },
+      );
       onward.on('error', () => response.destroy());
       if (request.method !== 'PATCH') return void request.pipe(onward);
       let bytes = 0;
@@ -115,7 +124,10 @@ suite('Debian’s docker-registry', { timeout: 60_000 }, () => {
 
   test('a repository that is not there is told as such', async () => {
     using engine = new TestEngine();
-    await assert.rejects(engine.pull(`${registry.host}/no/such`), (error) => isKind(error, 'notFound') && /manifest for .*no\/such:latest not found: manifest unknown/.test(String(error)));
+    await assert.rejects(
+      engine.pull(`${registry.host}/no/such`),
+      (error) => isKind(error, 'notFound') && /manifest for .*no\/such:latest not found: manifest unknown/.test(String(error)),
+    );
     await assert.rejects(engine.push(`${registry.host}/no/image:v1`), /No such image/);
   });
 
@@ -143,6 +155,9 @@ suite('docker-registry with a password', { timeout: 60_000 }, () => {
     assert.deepEqual(await engine.distribution.checkCredentials(registry.host, anna, signal), {});
     await assert.rejects(engine.distribution.checkCredentials(registry.host, { ...anna, password: 'guess' }, signal), /401 Unauthorized/);
     await assert.rejects(engine.pull(name), /no basic auth credentials/);
-    await assert.rejects(engine.push(name, { credentials: { ...anna, password: 'guess' } }), (error) => isKind(error, 'denied') && /authentication required/.test(String(error)));
+    await assert.rejects(
+      engine.push(name, { credentials: { ...anna, password: 'guess' } }),
+      (error) => isKind(error, 'denied') && /authentication required/.test(String(error)),
+    );
   });
 });

@@ -24,7 +24,14 @@ export class WrongBytes extends GantryError {
  * Fetches a blob into `file` and verifies size and SHA-256. Broken connections are taken up where they broke, and so is what
  * an earlier try left in the file. When it fails or is cancelled the file stays for the next try, except when its bytes are wrong.
  */
-export async function downloadBlob(repository: Repository, blob: Descriptor, file: GrowingFile, onProgress: (bytes: number) => void, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function downloadBlob(
+  repository: Repository,
+  blob: Descriptor,
+  file: GrowingFile,
+  onProgress: (bytes: number) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   const hash = createHash('sha256');
   if (file.size > blob.size) await file.clear();
   const earlier = file.size;
@@ -49,10 +56,20 @@ export async function downloadBlob(repository: Repository, blob: Descriptor, fil
   const digest = `sha256:${hash.digest('hex')}`;
   if (digest === blob.digest) return;
   await file.clear();
-  throw new WrongBytes(earlier > 0, `filesystem layer verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`);
+  throw new WrongBytes(
+    earlier > 0,
+    `filesystem layer verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`,
+  );
 }
 
-async function fetchRest(repository: Repository, blob: Descriptor, file: GrowingFile, add: (chunk: Buffer) => Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {
+async function fetchRest(
+  repository: Repository,
+  blob: Descriptor,
+  file: GrowingFile,
+  add: (chunk: Buffer) => Promise<void>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   let attempt = 0;
   while (file.size < blob.size) {
     const before = file.size;
@@ -67,12 +84,21 @@ async function fetchRest(repository: Repository, blob: Descriptor, file: Growing
   }
 }
 
-async function fetchOnce(repository: Repository, blob: Descriptor, file: GrowingFile, add: (chunk: Buffer) => Promise<void>, signal: AbortSignal): Promise<void> {
+async function fetchOnce(
+  repository: Repository,
+  blob: Descriptor,
+  file: GrowingFile,
+  add: (chunk: Buffer) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const offset = file.size;
   const response = await repository.openBlob(blob.digest, offset, signal);
   try {
     if (response.status === 206 && !String(response.headers['content-range']).startsWith(`bytes ${offset}-`)) {
-      throw new GantryError('unavailable', `${response.url.host} sent another part of ${blob.digest} than was asked for: ${response.headers['content-range']}`);
+      throw new GantryError(
+        'unavailable',
+        `${response.url.host} sent another part of ${blob.digest} than was asked for: ${response.headers['content-range']}`,
+      );
     }
     // A registry that cannot resume sends everything again.
     let skip = response.status === 206 ? 0 : offset;
@@ -85,6 +111,8 @@ async function fetchOnce(repository: Repository, blob: Descriptor, file: Growing
     response.body.destroy();
   }
   if (file.size < blob.size) {
-    throw Object.assign(new GantryError('unavailable', `the registry ended ${blob.digest} after ${file.size} of ${blob.size} bytes`), { code: 'ABORTED_BODY' });
+    throw Object.assign(new GantryError('unavailable', `the registry ended ${blob.digest} after ${file.size} of ${blob.size} bytes`), {
+      code: 'ABORTED_BODY',
+    });
   }
 }

@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
 import { lookup } from 'node:dns/promises';
+import { BlockList, isIP } from 'node:net';
 import { invalid } from '../../base/index.ts';
 
 export interface RegistryOptions {
@@ -52,7 +52,8 @@ const nameOf = (host: string) => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '
 
 function parseMirror(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.pathname !== '/') throw invalid(`invalid mirror: ${JSON.stringify(text)} is not a URL such as https://mirror.example`);
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.pathname !== '/')
+    throw invalid(`invalid mirror: ${JSON.stringify(text)} is not a URL such as https://mirror.example`);
   return url;
 }
 

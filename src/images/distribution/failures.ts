@@ -1,6 +1,6 @@
 import { GantryError } from '../../base/index.ts';
 import { parseChallenges } from './challenge.ts';
-import { describeRequest, readBody, type RegistryResponse } from './transport.ts';
+import { describeRequest, type RegistryResponse, readBody } from './transport.ts';
 
 /** An answer of a registry other than success, with its code (distribution-spec, "Error Codes"). */
 export class RegistryError extends GantryError {
@@ -29,12 +29,22 @@ const MOST_CHARACTERS = 500;
 /** Reads a failing answer to its end and makes the error of it. */
 export async function registryFailure(response: RegistryResponse, request: { method: string; url: URL }): Promise<RegistryError> {
   const { status, headers } = response;
-  const text = await readBody(response, MOST_ERROR_BYTES).then((body) => body.toString('utf8'), () => '');
+  const text = await readBody(response, MOST_ERROR_BYTES).then(
+    (body) => body.toString('utf8'),
+    () => '',
+  );
   let { code, said } = parseErrors(text) ?? bare(status);
-  const insufficient = parseChallenges(headers['www-authenticate']).some((challenge) => challenge.parameters['error'] === 'insufficient_scope');
+  const insufficient = parseChallenges(headers['www-authenticate']).some(
+    (challenge) => challenge.parameters['error'] === 'insufficient_scope',
+  );
   // A token was given, and it does not open this: that is a refusal, not a request to log in.
   if (status === 401 && insufficient) [code, said] = ['DENIED', 'denied: requested access to the resource is denied'];
-  return new RegistryError(describeRequest(request), { status, code, said: printable(said), retryAfter: retryAfter(headers['retry-after'], headers.date) });
+  return new RegistryError(describeRequest(request), {
+    status,
+    code,
+    said: printable(said),
+    retryAfter: retryAfter(headers['retry-after'], headers.date),
+  });
 }
 
 function parseErrors(text: string): { code: string; said: string } | undefined {
@@ -43,7 +53,10 @@ function parseErrors(text: string): { code: string; said: string } | undefined {
     const first: unknown = Array.isArray(value.errors) ? value.errors[0] : undefined;
     if (typeof first === 'object' && first !== null && 'code' in first && typeof first.code === 'string') {
       const message = 'message' in first && typeof first.message === 'string' ? first.message : '';
-      return { code: first.code.toUpperCase(), said: `${first.code.toLowerCase().replaceAll('_', ' ')}: ${message || first.code.toLowerCase().replaceAll('_', ' ')}` };
+      return {
+        code: first.code.toUpperCase(),
+        said: `${first.code.toLowerCase().replaceAll('_', ' ')}: ${message || first.code.toLowerCase().replaceAll('_', ' ')}`,
+      };
     }
     const message = [value.details, value.message].find((part) => typeof part === 'string' && part !== '');
     if (typeof message === 'string') return { code: '', said: message };
@@ -63,7 +76,6 @@ function bare(status: number): { code: string; said: string } {
 
 /** A registry's text ends up on terminals: no control characters. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, MOST_CHARACTERS);
 }
 
@@ -79,16 +91,21 @@ function retryAfter(value: string | undefined, date: string | undefined): number
 export function pullFailure(error: unknown, reference: { name: string; full: string }): unknown {
   if (!(error instanceof RegistryError)) return error;
   const told = (message: string) => new GantryError('notFound', `${message}: ${error.said}`, { cause: error });
-  if (error.code === 'DENIED' || (error.status === 403 && error.code === '')) return told(`pull access denied for ${reference.name}, repository does not exist or may require 'docker login'`);
+  if (error.code === 'DENIED' || (error.status === 403 && error.code === ''))
+    return told(`pull access denied for ${reference.name}, repository does not exist or may require 'docker login'`);
   if (error.code === 'MANIFEST_UNKNOWN' || error.code === 'NOT_FOUND') return told(`manifest for ${reference.full} not found`);
   if (error.code === 'NAME_UNKNOWN') return told(`repository ${reference.name} not found`);
-  if (error.status === 404 && error.code === '') return new GantryError('notFound', `manifest for ${reference.full} not found: manifest unknown: the registry has no such manifest`, { cause: error });
+  if (error.status === 404 && error.code === '')
+    return new GantryError('notFound', `manifest for ${reference.full} not found: manifest unknown: the registry has no such manifest`, {
+      cause: error,
+    });
   return error;
 }
 
 /** The words that Docker has for a push that the registry refused. */
 export function pushFailure(error: unknown): unknown {
   if (!(error instanceof RegistryError)) return error;
-  if (error.code === 'DENIED' || error.code === 'UNAUTHORIZED' || error.status === 403) return new GantryError('denied', error.said, { cause: error });
+  if (error.code === 'DENIED' || error.code === 'UNAUTHORIZED' || error.status === 403)
+    return new GantryError('denied', error.said, { cause: error });
   return error;
 }

@@ -26,7 +26,8 @@ export class GrowingFile implements AsyncDisposable {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    for (let done = 0; done < chunk.length; ) done += (await this.#file.write(chunk, done, chunk.length - done, this.size + done)).bytesWritten;
+    for (let done = 0; done < chunk.length; )
+      done += (await this.#file.write(chunk, done, chunk.length - done, this.size + done)).bytesWritten;
     this.size += chunk.length;
     this.#wake();
   }
@@ -54,7 +55,12 @@ export class GrowingFile implements AsyncDisposable {
     for (;;) {
       if (this.#ended && 'error' in this.#ended) throw this.#ended.error;
       if (position < this.size) {
-        const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(Math.min(READ_SIZE, this.size - position)), 0, null, position);
+        const { buffer, bytesRead } = await this.#file.read(
+          Buffer.allocUnsafe(Math.min(READ_SIZE, this.size - position)),
+          0,
+          null,
+          position,
+        );
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
       } else if (this.#ended) return;

@@ -1,2 +1,2 @@
 export { Distribution, type DistributionParts } from './distribution.ts';
-export { formatPlatform, hostPlatform, matchPlatform, parsePlatform, type Platform } from './platform.ts';
+export { formatPlatform, hostPlatform, matchPlatform, type Platform, parsePlatform } from './platform.ts';

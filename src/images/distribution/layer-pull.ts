@@ -58,7 +58,12 @@ export class LayerPull {
         const report = (step: Step) => progress({ id: shortId(layer.blob.digest), ...step });
         try {
           await limiter.run(() => this.#shared.join(layer.diffId, (all, ended) => this.#pullAnew(source, layer, all, ended), report, both));
-          await this.#layers.noteBlob(layer.diffId, { digest: layer.blob.digest, size: layer.blob.size, mediaType: layer.blob.mediaType, repositories: [repository] });
+          await this.#layers.noteBlob(layer.diffId, {
+            digest: layer.blob.digest,
+            size: layer.blob.size,
+            mediaType: layer.blob.mediaType,
+            repositories: [repository],
+          });
         } catch (error) {
           failed.abort(error);
         }

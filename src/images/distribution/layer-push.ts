@@ -75,7 +75,13 @@ export class LayerPush {
   }
 
   /** A blob of the layer that the registry has: in this repository, or in another one to mount it from. */
-  async #reuse(target: Repository, diffId: string, { domain, path }: LayerPushOptions, report: Report, signal: AbortSignal): Promise<Descriptor | undefined> {
+  async #reuse(
+    target: Repository,
+    diffId: string,
+    { domain, path }: LayerPushOptions,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<Descriptor | undefined> {
     const known = this.#layers.blobs(diffId).filter((blob) => blob.repositories.some((place) => place.startsWith(`${domain}/`)));
     for (const blob of known) {
       if (await withRetries(this.#clock, ATTEMPTS, signal, () => hasBlob(target, blob.digest, signal))) {
@@ -83,7 +89,9 @@ export class LayerPush {
         return descriptorOf(blob);
       }
     }
-    const places = known.flatMap((blob) => blob.repositories.filter((place) => place.startsWith(`${domain}/`)).map((place) => ({ blob, from: place.slice(domain.length + 1) })));
+    const places = known.flatMap((blob) =>
+      blob.repositories.filter((place) => place.startsWith(`${domain}/`)).map((place) => ({ blob, from: place.slice(domain.length + 1) })),
+    );
     for (const { blob, from } of places.filter((place) => place.from !== path).slice(0, MOST_MOUNTS)) {
       // A registry that refuses a mount (rights, or none known) still takes an upload.
       const mounted = await mountBlob(target, blob.digest, from, signal).catch(() => false);

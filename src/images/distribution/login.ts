@@ -16,7 +16,12 @@ export interface LoginParts {
 const HUB_INDEX = /^(https?:\/\/)?index\.docker\.io\/v1\/?$/;
 
 /** Fails with `denied` when the registry does not accept `credentials`. */
-export async function checkLogin(serverAddress: string, credentials: Credentials, parts: LoginParts, signal: AbortSignal): Promise<{ identityToken?: string }> {
+export async function checkLogin(
+  serverAddress: string,
+  credentials: Credentials,
+  parts: LoginParts,
+  signal: AbortSignal,
+): Promise<{ identityToken?: string }> {
   const host = hostOf(serverAddress);
   let failure: unknown;
   for (const endpoint of await endpointsOf(host, parts.registries, false)) {
@@ -39,7 +44,14 @@ export async function checkLogin(serverAddress: string, credentials: Credentials
   throw failure;
 }
 
-async function answer(response: RegistryResponse, url: URL, credentials: Credentials, endpoint: Endpoint, parts: LoginParts, signal: AbortSignal): Promise<{ identityToken?: string }> {
+async function answer(
+  response: RegistryResponse,
+  url: URL,
+  credentials: Credentials,
+  endpoint: Endpoint,
+  parts: LoginParts,
+  signal: AbortSignal,
+): Promise<{ identityToken?: string }> {
   if (response.status === 200) {
     response.body.resume();
     return {};
@@ -48,18 +60,26 @@ async function answer(response: RegistryResponse, url: URL, credentials: Credent
   response.body.resume();
   const offered = parseChallenges(response.headers['www-authenticate']);
   const bearer = offered.find((challenge) => challenge.scheme === 'bearer');
-  if (!bearer && !offered.some((challenge) => challenge.scheme === 'basic')) throw new GantryError('unsupported', `${url.host} asks for a login that is neither basic nor bearer`);
-  const granted = bearer ? await parts.tokens.fetch({ challenge: bearer, scope: '', credentials, insecure: endpoint.insecure, signal }) : undefined;
+  if (!bearer && !offered.some((challenge) => challenge.scheme === 'basic'))
+    throw new GantryError('unsupported', `${url.host} asks for a login that is neither basic nor bearer`);
+  const granted = bearer
+    ? await parts.tokens.fetch({ challenge: bearer, scope: '', credentials, insecure: endpoint.insecure, signal })
+    : undefined;
   const headers = granted ? { authorization: `Bearer ${granted.token}` } : basicHeader(credentials);
   const second = await parts.transport.request({ method: 'GET', url, headers, insecure: endpoint.insecure, signal });
   second.body.resume();
-  if (second.status !== 200) throw new GantryError('denied', `login attempt to ${url.href} failed with status: ${second.status} ${second.body.statusMessage ?? ''}`.trimEnd());
+  if (second.status !== 200)
+    throw new GantryError(
+      'denied',
+      `login attempt to ${url.href} failed with status: ${second.status} ${second.body.statusMessage ?? ''}`.trimEnd(),
+    );
   return granted?.identityToken ? { identityToken: granted.identityToken } : {};
 }
 
 function hostOf(serverAddress: string): string {
   if (serverAddress === '' || HUB_INDEX.test(serverAddress)) return 'docker.io';
   const host = serverAddress.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-  if (!/^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(host)) throw invalid(`${JSON.stringify(serverAddress)} is not the address of a registry`);
+  if (!/^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(host))
+    throw invalid(`${JSON.stringify(serverAddress)} is not the address of a registry`);
   return host;
 }

@@ -36,7 +36,8 @@ export interface ManifestIndex {
 
 const MOST_LAYERS = 1000;
 const MOST_MANIFESTS = 5000;
-const LAYER_TYPE = /^application\/vnd\.(docker\.image\.rootfs\.(foreign\.)?diff\.tar|oci\.image\.layer\.(nondistributable\.)?v1\.tar)([.+](gzip|zstd))?$/;
+const LAYER_TYPE =
+  /^application\/vnd\.(docker\.image\.rootfs\.(foreign\.)?diff\.tar|oci\.image\.layer\.(nondistributable\.)?v1\.tar)([.+](gzip|zstd))?$/;
 const CONFIG_TYPES: readonly string[] = [MEDIA.dockerConfig, MEDIA.ociConfig, 'application/octet-stream', ''];
 
 export function sha256Digest(bytes: Uint8Array): string {
@@ -55,7 +56,10 @@ export function isDigest(text: unknown): text is string {
 export function parseManifest(name: string, body: Uint8Array, contentType: string): ImageManifest | ManifestIndex {
   const value = parseObject(name, body);
   if (value['schemaVersion'] === 1 || contentType.includes('manifest.v1+')) {
-    throw unsupported(`The manifest of ${name} has the outdated schema 1, which is not supported`, 'Pull and push it again with a newer tool to get schema 2 or OCI');
+    throw unsupported(
+      `The manifest of ${name} has the outdated schema 1, which is not supported`,
+      'Pull and push it again with a newer tool to get schema 2 or OCI',
+    );
   }
   if (value['schemaVersion'] !== 2) throw broken(name, 'schemaVersion is not 2');
   const type = typeof value['mediaType'] === 'string' ? value['mediaType'] : contentType.split(';', 1)[0]?.trim();
@@ -69,12 +73,14 @@ export function parseManifest(name: string, body: Uint8Array, contentType: strin
 
 function parseImage(name: string, value: Record<string, unknown>): ImageManifest {
   const config = parseDescriptor(name, 'config', value['config']);
-  if (!CONFIG_TYPES.includes(config.mediaType)) throw unsupported(`${name} is not a container image: its configuration has the media type "${config.mediaType}"`);
+  if (!CONFIG_TYPES.includes(config.mediaType))
+    throw unsupported(`${name} is not a container image: its configuration has the media type "${config.mediaType}"`);
   const list = value['layers'];
   if (!Array.isArray(list) || list.length > MOST_LAYERS) throw broken(name, `layers is not a list of at most ${MOST_LAYERS}`);
   const layers = list.map((entry, i) => parseDescriptor(name, `layers[${i}]`, entry));
   for (const layer of layers) {
-    if (layer.mediaType !== '' && !LAYER_TYPE.test(layer.mediaType)) throw unsupported(`${name} has a layer of the unknown media type "${layer.mediaType}"`);
+    if (layer.mediaType !== '' && !LAYER_TYPE.test(layer.mediaType))
+      throw unsupported(`${name} has a layer of the unknown media type "${layer.mediaType}"`);
   }
   return { kind: 'image', config, layers };
 }
@@ -90,7 +96,8 @@ function parseDescriptor(name: string, field: string, value: unknown): Descripto
   const { mediaType = '', digest, size, platform } = value;
   if (typeof mediaType !== 'string') throw broken(name, `${field}.mediaType is not text`);
   if (!isDigest(digest)) throw broken(name, `${field}.digest is not a SHA-256 digest: ${JSON.stringify(digest)}`);
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw broken(name, `${field}.size is not a number of bytes: ${JSON.stringify(size)}`);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw broken(name, `${field}.size is not a number of bytes: ${JSON.stringify(size)}`);
   return { mediaType, digest, size, ...(isObject(platform) ? { platform: parsePlatformField(platform) } : {}) };
 }
 
@@ -111,8 +118,13 @@ export function choosePlatform(name: string, index: ManifestIndex, wanted: Platf
   const only = index.manifests[0];
   if (!best && only && index.manifests.length === 1 && !only.platform) best = only;
   if (best) return best;
-  const offered = index.manifests.flatMap((entry) => (entry.platform && entry.platform.os !== 'unknown' ? [formatPlatform(entry.platform)] : []));
-  throw notFound(`no matching manifest for ${formatPlatform(wanted)} in the manifest list entries of ${name}`, `It offers ${offered.slice(0, 20).join(', ') || 'no platform at all'}`);
+  const offered = index.manifests.flatMap((entry) =>
+    entry.platform && entry.platform.os !== 'unknown' ? [formatPlatform(entry.platform)] : [],
+  );
+  throw notFound(
+    `no matching manifest for ${formatPlatform(wanted)} in the manifest list entries of ${name}`,
+    `It offers ${offered.slice(0, 20).join(', ') || 'no platform at all'}`,
+  );
 }
 
 /** The diff ids in a configuration, one for each of the manifest's layers. */

@@ -6,9 +6,23 @@ import { formatPlatform, hostPlatform, matchPlatform, parsePlatform } from './pl
 const host = { os: 'linux', architecture: 'amd64' };
 
 test('parsePlatform() knows the usual spellings', () => {
-  const cases = { 'linux/amd64': 'linux/amd64', 'linux/x86_64': 'linux/amd64', aarch64: 'linux/arm64', 'linux/arm/v6': 'linux/arm/v6', 'linux/arm/7': 'linux/arm/v7', armhf: 'linux/arm/v7', linux: 'linux/amd64', 'Linux/ARM64/V8': 'linux/arm64/v8' };
+  const cases = {
+    'linux/amd64': 'linux/amd64',
+    'linux/x86_64': 'linux/amd64',
+    aarch64: 'linux/arm64',
+    'linux/arm/v6': 'linux/arm/v6',
+    'linux/arm/7': 'linux/arm/v7',
+    armhf: 'linux/arm/v7',
+    linux: 'linux/amd64',
+    'Linux/ARM64/V8': 'linux/arm64/v8',
+  };
   for (const [text, expected] of Object.entries(cases)) assert.equal(formatPlatform(parsePlatform(text, host)), expected, text);
-  for (const text of ['', 'a/b/c/d', 'linux/', 'linux/am d64']) assert.throws(() => parsePlatform(text, host), (error) => isKind(error, 'invalid'), text);
+  for (const text of ['', 'a/b/c/d', 'linux/', 'linux/am d64'])
+    assert.throws(
+      () => parsePlatform(text, host),
+      (error) => isKind(error, 'invalid'),
+      text,
+    );
   assert.equal(hostPlatform('x64').architecture, 'amd64');
 });
 

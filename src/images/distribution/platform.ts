@@ -8,7 +8,17 @@ export interface Platform {
 }
 
 const ARCHITECTURES: Record<string, string> = {
-  x64: 'amd64', x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64', ia32: '386', i386: '386', i686: '386', armhf: 'arm', armel: 'arm', loong64: 'loong64', ppc64el: 'ppc64le',
+  x64: 'amd64',
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  ia32: '386',
+  i386: '386',
+  i686: '386',
+  armhf: 'arm',
+  armel: 'arm',
+  loong64: 'loong64',
+  ppc64el: 'ppc64le',
 };
 const DEFAULT_VARIANTS: Record<string, string> = { arm64: 'v8', arm: 'v7', amd64: 'v1' };
 
@@ -24,7 +34,8 @@ export function parsePlatform(text: string, host: Platform = hostPlatform()): Pl
     throw invalid(`"${text}" is not a platform: os/architecture[/variant] is expected, such as linux/arm64`);
   }
   const [first = '', second, third] = parts;
-  if (second === undefined) return first === 'linux' || first === 'windows' ? { ...host, os: first } : withVariant('linux', first, undefined);
+  if (second === undefined)
+    return first === 'linux' || first === 'windows' ? { ...host, os: first } : withVariant('linux', first, undefined);
   return withVariant(first, second, third);
 }
 
@@ -46,7 +57,8 @@ export function formatPlatform(platform: Platform): string {
 export function matchPlatform(wanted: Platform, offered: Platform): number {
   const architecture = (name: string) => ARCHITECTURES[name] ?? name;
   if (wanted.os !== offered.os || architecture(wanted.architecture) !== architecture(offered.architecture)) return 0;
-  const level = (platform: Platform) => Number((platform.variant ?? DEFAULT_VARIANTS[architecture(platform.architecture)] ?? 'v1').replace(/^v/, ''));
+  const level = (platform: Platform) =>
+    Number((platform.variant ?? DEFAULT_VARIANTS[architecture(platform.architecture)] ?? 'v1').replace(/^v/, ''));
   const [most, has] = [level(wanted), level(offered)];
   if (Number.isNaN(most) || Number.isNaN(has)) return wanted.variant === offered.variant ? 1 : 0;
   return has > most ? 0 : 1 + has;

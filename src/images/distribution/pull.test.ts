@@ -24,7 +24,10 @@ suite('pull', { timeout: 30_000 }, () => {
     const [one, two] = image.layers.map(short);
     const lines = engine.lines();
     assert.deepEqual(lines.slice(0, 3), ['v1: Pulling from team/app', `${one}: Pulling fs layer`, `${two}: Pulling fs layer`]);
-    assert.deepEqual(lines.filter((line) => line.startsWith(`${one}:`)).map((line) => line.slice(14)), ['Pulling fs layer', 'Downloading', 'Verifying Checksum', 'Download complete', 'Extracting', 'Pull complete']);
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith(`${one}:`)).map((line) => line.slice(14)),
+      ['Pulling fs layer', 'Downloading', 'Verifying Checksum', 'Download complete', 'Extracting', 'Pull complete'],
+    );
     assert.deepEqual(lines.slice(-2), [`Digest: ${digest}`, `Status: Downloaded newer image for ${name}`]);
     assert.deepEqual(engine.stores.tars.get(image.diffIds[1] ?? ''), Buffer.from('second layer'));
     assert.deepEqual(readdirSync(engine.downloads), []);
@@ -51,8 +54,19 @@ suite('pull', { timeout: 30_000 }, () => {
   test('pull() takes zstd layers and layers that are not compressed', async () => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
-    registry.add('zstd', 'latest', makeImage([randomBytes(5000)], { compress: (tar) => zstdCompressSync(tar), mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd' }));
-    registry.add('plain', 'latest', makeImage([randomBytes(5000)], { compress: (tar) => tar, mediaType: 'application/vnd.oci.image.layer.v1.tar' }));
+    registry.add(
+      'zstd',
+      'latest',
+      makeImage([randomBytes(5000)], {
+        compress: (tar) => zstdCompressSync(tar),
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd',
+      }),
+    );
+    registry.add(
+      'plain',
+      'latest',
+      makeImage([randomBytes(5000)], { compress: (tar) => tar, mediaType: 'application/vnd.oci.image.layer.v1.tar' }),
+    );
     await engine.pull(`${registry.host}/zstd`);
     await engine.pull(`${registry.host}/plain`);
     assert.equal(engine.stores.tars.size, 2);
@@ -61,15 +75,34 @@ suite('pull', { timeout: 30_000 }, () => {
   test('pull() chooses from an index by platform, and names what there is when none fits', async () => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
-    const images = { amd64: makeImage([Buffer.from('x86 layer')]), arm64: makeImage([Buffer.from('arm layer')], { platform: { architecture: 'arm64' } }) };
-    const entries = Object.entries(images).map(([architecture, image]) => ({ mediaType: MEDIA.dockerManifest, digest: registry.add('multi', architecture, image), size: image.manifest.length, platform: { os: 'linux', architecture } }));
-    const index = registry.addManifest('multi', 'latest', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: entries })), MEDIA.ociIndex);
+    const images = {
+      amd64: makeImage([Buffer.from('x86 layer')]),
+      arm64: makeImage([Buffer.from('arm layer')], { platform: { architecture: 'arm64' } }),
+    };
+    const entries = Object.entries(images).map(([architecture, image]) => ({
+      mediaType: MEDIA.dockerManifest,
+      digest: registry.add('multi', architecture, image),
+      size: image.manifest.length,
+      platform: { os: 'linux', architecture },
+    }));
+    const index = registry.addManifest(
+      'multi',
+      'latest',
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: entries })),
+      MEDIA.ociIndex,
+    );
     const name = `${registry.host}/multi`;
     assert.equal((await engine.pull(name, { platform: 'linux/arm64/v8' })).id, sha256Digest(images.arm64.config));
     assert.ok(engine.lines().includes(`Digest: ${index}`));
     assert.equal((await engine.pull(name, { platform: 'linux/amd64' })).id, sha256Digest(images.amd64.config));
-    await assert.rejects(engine.pull(name, { platform: 'linux/s390x' }), (error) => isKind(error, 'notFound') && /no matching manifest for linux\/s390x in the manifest list entries/.test(String(error)));
-    await assert.rejects(engine.pull(`${name}:arm64`, { platform: 'linux/amd64' }), /its platform \(linux\/arm64\) does not match the specified platform \(linux\/amd64\)/);
+    await assert.rejects(
+      engine.pull(name, { platform: 'linux/s390x' }),
+      (error) => isKind(error, 'notFound') && /no matching manifest for linux\/s390x in the manifest list entries/.test(String(error)),
+    );
+    await assert.rejects(
+      engine.pull(`${name}:arm64`, { platform: 'linux/amd64' }),
+      /its platform \(linux\/arm64\) does not match the specified platform \(linux\/amd64\)/,
+    );
   });
 
   test('pull() with allTags takes every tag', async () => {
@@ -130,7 +163,13 @@ suite('pull', { timeout: 30_000 }, () => {
     using engine = new TestEngine();
     const image = makeImage([randomBytes(10_000)]);
     registry.add('app', 'latest', image);
-    writeFileSync(join(engine.downloads, `sha256-${sha256Digest(image.layers[0] ?? Buffer.alloc(0)).slice(7)}-${image.diffIds[0]?.slice(7, 19)}.partial`), randomBytes(4000));
+    writeFileSync(
+      join(
+        engine.downloads,
+        `sha256-${sha256Digest(image.layers[0] ?? Buffer.alloc(0)).slice(7)}-${image.diffIds[0]?.slice(7, 19)}.partial`,
+      ),
+      randomBytes(4000),
+    );
     await engine.pull(`${registry.host}/app`);
     assert.equal(engine.stores.tars.size, 1);
   });
@@ -147,7 +186,10 @@ suite('pull from a registry in trouble', { timeout: 30_000 }, () => {
     registry.intercept = (request, response) => {
       if (!request.url?.includes(sha256Digest(layer)) || ranges.push(request.headers.range) > 3) return false;
       const from = Number(request.headers.range?.slice(6, -1) ?? 0);
-      response.writeHead(from ? 206 : 200, { 'content-length': layer.length - from, ...(from ? { 'content-range': `bytes ${from}-${layer.length - 1}/${layer.length}` } : {}) });
+      response.writeHead(from ? 206 : 200, {
+        'content-length': layer.length - from,
+        ...(from ? { 'content-range': `bytes ${from}-${layer.length - 1}/${layer.length}` } : {}),
+      });
       response.write(layer.subarray(from, from + 100_000), () => setTimeout(() => response.destroy(), 20));
       return true;
     };
@@ -166,7 +208,10 @@ suite('pull from a registry in trouble', { timeout: 30_000 }, () => {
       if (!request.url?.includes(sha256Digest(layer))) return false;
       tries += 1;
       if (tries > 1) response.end(layer);
-      else response.writeHead(200, { 'content-length': layer.length }).write(layer.subarray(0, 90_000), () => setTimeout(() => response.destroy(), 20));
+      else
+        response
+          .writeHead(200, { 'content-length': layer.length })
+          .write(layer.subarray(0, 90_000), () => setTimeout(() => response.destroy(), 20));
       return true;
     };
     await engine.pull(`${registry.host}/app`);
@@ -181,7 +226,9 @@ suite('pull from a registry in trouble', { timeout: 30_000 }, () => {
     registry.intercept = (request, response) => {
       if (request.url === '/v2/' || failures >= 4) return false;
       failures += 1;
-      return failures % 2 ? sendError(response, 503, 'UNAVAILABLE', 'try later') : sendError(response, 429, 'TOOMANYREQUESTS', 'slow down', { 'retry-after': '1' });
+      return failures % 2
+        ? sendError(response, 503, 'UNAVAILABLE', 'try later')
+        : sendError(response, 429, 'TOOMANYREQUESTS', 'slow down', { 'retry-after': '1' });
     };
     await engine.pull(`${registry.host}/app`);
     assert.equal(failures, 4);
@@ -238,9 +285,18 @@ suite('pull from a registry in trouble', { timeout: 30_000 }, () => {
     'that is not JSON': { body: 'hello', says: /not JSON/ },
     'that is binary': { body: randomBytes(100), says: /not JSON/ },
     'of schema 1': { body: '{"schemaVersion":1,"name":"app","signatures":[]}', says: /schema 1, which is not supported/ },
-    'with a digest that leads elsewhere': { body: '{"schemaVersion":2,"config":{"digest":"../../etc/passwd","size":1},"layers":[]}', says: /config\.digest is not a SHA-256 digest/ },
-    'with a negative size': { body: `{"schemaVersion":2,"config":{"digest":"sha256:${'0'.repeat(64)}","size":-1},"layers":[]}`, says: /config\.size is not a number/ },
-    'of a chart': { body: `{"schemaVersion":2,"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:${'0'.repeat(64)}","size":1},"layers":[]}`, says: /not a container image/ },
+    'with a digest that leads elsewhere': {
+      body: '{"schemaVersion":2,"config":{"digest":"../../etc/passwd","size":1},"layers":[]}',
+      says: /config\.digest is not a SHA-256 digest/,
+    },
+    'with a negative size': {
+      body: `{"schemaVersion":2,"config":{"digest":"sha256:${'0'.repeat(64)}","size":-1},"layers":[]}`,
+      says: /config\.size is not a number/,
+    },
+    'of a chart': {
+      body: `{"schemaVersion":2,"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:${'0'.repeat(64)}","size":1},"layers":[]}`,
+      says: /not a container image/,
+    },
     'of 5 MiB': { body: `"${'x'.repeat(5 * 1024 * 1024)}"`, says: /more than 4194304 bytes/ },
   };
   for (const [kind, { body, type, says }] of Object.entries(manifests)) {
@@ -255,9 +311,19 @@ suite('pull from a registry in trouble', { timeout: 30_000 }, () => {
   test('an unknown manifest and a denied repository fail in Docker’s words', async () => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
-    await assert.rejects(engine.pull(`${registry.host}/app:gone`), (error) => isKind(error, 'notFound') && String(error).includes(`manifest for ${registry.host}/app:gone not found: manifest unknown: manifest unknown`));
+    await assert.rejects(
+      engine.pull(`${registry.host}/app:gone`),
+      (error) =>
+        isKind(error, 'notFound') &&
+        String(error).includes(`manifest for ${registry.host}/app:gone not found: manifest unknown: manifest unknown`),
+    );
     registry.intercept = (_, response) => sendError(response, 403, 'DENIED', 'requested access to the resource is denied');
-    await assert.rejects(engine.pull(`${registry.host}/app`), new RegExp(`pull access denied for ${registry.host}/app, repository does not exist or may require 'docker login': denied: requested access`));
+    await assert.rejects(
+      engine.pull(`${registry.host}/app`),
+      new RegExp(
+        `pull access denied for ${registry.host}/app, repository does not exist or may require 'docker login': denied: requested access`,
+      ),
+    );
   });
 
   test('a registry that nobody runs, and an answer that is not HTTP, are told apart', async () => {

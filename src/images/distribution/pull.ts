@@ -8,10 +8,10 @@ import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, type Reference, repositoryOf } from '../reference.ts';
 import { LayerPull } from './layer-pull.ts';
 import { choosePlatform, type Descriptor, type ImageManifest, parseConfig, parseManifest, sha256Digest } from './manifest.ts';
-import { formatPlatform, hostPlatform, matchPlatform, parsePlatform, type Platform } from './platform.ts';
+import { formatPlatform, hostPlatform, matchPlatform, type Platform, parsePlatform } from './platform.ts';
 import type { Manifest, Repository } from './repository.ts';
-import { readBody } from './transport.ts';
 import { withRetries } from './retry.ts';
+import { readBody } from './transport.ts';
 
 const MOST_CONFIG_BYTES = 8 * 1024 * 1024;
 const CONFIG_ATTEMPTS = 5;
@@ -69,23 +69,35 @@ export class ImagePull {
     return { image, changed: before !== image.id };
   }
 
-  async #choose(repository: Repository, shown: string, top: Manifest, wanted: Platform, signal: AbortSignal): Promise<{ image: ImageManifest; manifest: Document }> {
+  async #choose(
+    repository: Repository,
+    shown: string,
+    top: Manifest,
+    wanted: Platform,
+    signal: AbortSignal,
+  ): Promise<{ image: ImageManifest; manifest: Document }> {
     const first = parseManifest(shown, top.body, top.contentType);
     if (first.kind === 'image') return { image: first, manifest: kept(top) };
     const entry = choosePlatform(shown, first, wanted);
     const inner = await repository.getManifest(entry.digest, signal);
     const image = parseManifest(shown, inner.body, inner.contentType || entry.mediaType);
-    if (image.kind === 'index') throw new GantryError('unsupported', `The index of ${shown} has an index for ${formatPlatform(wanted)}, where an image is expected`);
+    if (image.kind === 'index')
+      throw new GantryError('unsupported', `The index of ${shown} has an index for ${formatPlatform(wanted)}, where an image is expected`);
     return { image, manifest: kept(inner) };
   }
 
   /** The configuration, small enough to be read at once. */
   async #config(repository: Repository, shown: string, blob: Descriptor, signal: AbortSignal): Promise<Buffer> {
-    if (blob.size > MOST_CONFIG_BYTES) throw new GantryError('unsupported', `The configuration of ${shown} has ${blob.size} bytes, more than ${MOST_CONFIG_BYTES}`);
+    if (blob.size > MOST_CONFIG_BYTES)
+      throw new GantryError('unsupported', `The configuration of ${shown} has ${blob.size} bytes, more than ${MOST_CONFIG_BYTES}`);
     return withRetries(this.#parts.clock, CONFIG_ATTEMPTS, signal, async () => {
       const body = await readBody(await repository.openBlob(blob.digest, 0, signal), blob.size);
       const digest = sha256Digest(body);
-      if (digest !== blob.digest) throw new GantryError('unavailable', `image config verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`);
+      if (digest !== blob.digest)
+        throw new GantryError(
+          'unavailable',
+          `image config verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`,
+        );
       return body;
     });
   }
@@ -117,8 +129,11 @@ function kept({ contentType, body }: Manifest): Document {
 
 /** An image of another system cannot run here; one of another architecture only comes when it was asked for. */
 function checkPlatform(shown: string, platform: Platform, wanted: Platform | undefined): void {
-  if (platform.os && platform.os !== 'linux') throw new GantryError('unsupported', `image operating system "${platform.os}" cannot be used on this platform: ${shown}`);
+  if (platform.os && platform.os !== 'linux')
+    throw new GantryError('unsupported', `image operating system "${platform.os}" cannot be used on this platform: ${shown}`);
   if (wanted && platform.os && platform.architecture && matchPlatform(wanted, platform) === 0) {
-    throw notFound(`image with reference ${shown} was found but its platform (${formatPlatform(platform)}) does not match the specified platform (${formatPlatform(wanted)})`);
+    throw notFound(
+      `image with reference ${shown} was found but its platform (${formatPlatform(platform)}) does not match the specified platform (${formatPlatform(wanted)})`,
+    );
   }
 }

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import type { Clock } from '../../base/index.ts';
-import type { ContentStore } from '../content/content.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
+import type { ContentStore } from '../content/content.ts';
 import type { ProgressEvent, TransferOptions } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
-import { formatReference, repositoryOf, type Reference } from '../reference.ts';
+import { formatReference, type Reference, repositoryOf } from '../reference.ts';
 import { LayerPush } from './layer-push.ts';
 import { type Descriptor, MEDIA, parseManifest, sha256Digest } from './manifest.ts';
 import type { Repository } from './repository.ts';
@@ -73,7 +73,12 @@ export class ImagePush {
     const original = this.#parts.catalog.manifest(imageId);
     if (original) {
       const parsed = parseManifest(imageId, original.data, original.mediaType);
-      if (parsed.kind === 'image' && parsed.layers.length === blobs.length && parsed.layers.every((layer, i) => layer.digest === blobs[i]?.digest)) return original;
+      if (
+        parsed.kind === 'image' &&
+        parsed.layers.length === blobs.length &&
+        parsed.layers.every((layer, i) => layer.digest === blobs[i]?.digest)
+      )
+        return original;
     }
     const manifest = {
       schemaVersion: 2,

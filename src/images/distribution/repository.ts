@@ -7,7 +7,7 @@ import { registryFailure } from './failures.ts';
 import { ACCEPTED_MANIFESTS, isDigest, sha256Digest } from './manifest.ts';
 import { withRetries } from './retry.ts';
 import { basicHeader, type TokenCache } from './tokens.ts';
-import { ConnectionError, describeRequest, readBody, type RegistryRequest, type RegistryResponse, type Transport } from './transport.ts';
+import { ConnectionError, describeRequest, type RegistryRequest, type RegistryResponse, readBody, type Transport } from './transport.ts';
 
 /** Docker's limit for manifests. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -33,7 +33,11 @@ export interface Manifest {
   contentType: string;
 }
 
-type Call = Pick<RegistryRequest, 'method' | 'signal'> & { headers?: Record<string, string>; body?: Uint8Array | Readable; expect: readonly number[] };
+type Call = Pick<RegistryRequest, 'method' | 'signal'> & {
+  headers?: Record<string, string>;
+  body?: Uint8Array | Readable;
+  expect: readonly number[];
+};
 
 /** One repository at one endpoint (OCI distribution specification), logged in as the registry asks. */
 export class Repository {
@@ -55,29 +59,49 @@ export class Repository {
     const response = await this.#parts.transport.request({ method: 'GET', url, insecure: this.endpoint.insecure, signal });
     response.body.resume();
     // What servers of HTTPS answer to plain HTTP.
-    if (response.status === 400 && url.protocol === 'http:') throw new ConnectionError(`${describeRequest({ method: 'GET', url })}: the server does not speak plain HTTP`, false, undefined);
+    if (response.status === 400 && url.protocol === 'http:')
+      throw new ConnectionError(`${describeRequest({ method: 'GET', url })}: the server does not speak plain HTTP`, false, undefined);
     if (response.status === 401) this.#challenge = this.#choose(response);
   }
 
   /** Manifest or index by tag or digest; its digest is verified. */
   getManifest(reference: string, signal: AbortSignal): Promise<Manifest> {
     return withRetries(this.#parts.clock, ATTEMPTS, signal, async () => {
-      const response = await this.call(`manifests/${reference}`, { method: 'GET', headers: { accept: ACCEPTED_MANIFESTS }, expect: [200], signal });
+      const response = await this.call(`manifests/${reference}`, {
+        method: 'GET',
+        headers: { accept: ACCEPTED_MANIFESTS },
+        expect: [200],
+        signal,
+      });
       const body = await readBody(response, MOST_MANIFEST_BYTES);
       const digest = sha256Digest(body);
       const claimed = response.headers['docker-content-digest'];
       const wanted = isDigest(reference) ? reference : isDigest(claimed) ? claimed : digest;
-      if (digest !== wanted) throw new GantryError('unavailable', `manifest verification failed for digest ${wanted}: ${this.endpoint.origin} sent a manifest with the digest ${digest}`);
+      if (digest !== wanted)
+        throw new GantryError(
+          'unavailable',
+          `manifest verification failed for digest ${wanted}: ${this.endpoint.origin} sent a manifest with the digest ${digest}`,
+        );
       return { digest, body, contentType: String(response.headers['content-type'] ?? '') };
     });
   }
 
   /** Makes `tag` stand for the manifest. Fails when the registry says that it kept something else. */
   async putManifest(tag: string, manifest: { mediaType: string; data: Uint8Array }, digest: string, signal: AbortSignal): Promise<void> {
-    const response = await this.call(`manifests/${tag}`, { method: 'PUT', headers: { 'content-type': manifest.mediaType }, body: manifest.data, expect: [201, 200], signal });
+    const response = await this.call(`manifests/${tag}`, {
+      method: 'PUT',
+      headers: { 'content-type': manifest.mediaType },
+      body: manifest.data,
+      expect: [201, 200],
+      signal,
+    });
     response.body.resume();
     const kept = response.headers['docker-content-digest'];
-    if (isDigest(kept) && kept !== digest) throw new GantryError('unavailable', `${this.endpoint.origin} kept the manifest of ${this.#parts.path}:${tag} as ${kept} instead of ${digest}`);
+    if (isDigest(kept) && kept !== digest)
+      throw new GantryError(
+        'unavailable',
+        `${this.endpoint.origin} kept the manifest of ${this.#parts.path}:${tag} as ${kept} instead of ${digest}`,
+      );
   }
 
   /** All tags, page by page. */
@@ -99,7 +123,12 @@ export class Repository {
 
   /** From byte `offset` on, if the registry can do that (206), otherwise from the first (200). The caller reads or destroys the body. */
   openBlob(digest: string, offset: number, signal: AbortSignal): Promise<RegistryResponse> {
-    return this.call(`blobs/${digest}`, { method: 'GET', ...(offset > 0 ? { headers: { range: `bytes=${offset}-` } } : {}), expect: [200, 206], signal });
+    return this.call(`blobs/${digest}`, {
+      method: 'GET',
+      ...(offset > 0 ? { headers: { range: `bytes=${offset}-` } } : {}),
+      expect: [200, 206],
+      signal,
+    });
   }
 
   /** Lets tokens from here on also pull from `path`, as cross-repository mounts need. */
@@ -113,10 +142,18 @@ export class Repository {
     const { endpoint, path } = this.#parts;
     const url = /^(https?:)?\//.test(target) ? new URL(target, endpoint.origin) : new URL(`/v2/${path}/${target}`, endpoint.origin);
     const ours = url.origin === endpoint.origin;
-    if (!ours && url.protocol === 'http:' && !endpoint.insecure) throw new GantryError('unavailable', `${endpoint.origin} sends us on to plain HTTP at ${url.host}`);
+    if (!ours && url.protocol === 'http:' && !endpoint.insecure)
+      throw new GantryError('unavailable', `${endpoint.origin} sends us on to plain HTTP at ${url.host}`);
     for (let again = false; ; again = true) {
       const headers = { ...call.headers, ...(ours ? await this.#authorization(call.signal, again) : {}) };
-      const response = await this.#parts.transport.request({ method: call.method, url, headers, insecure: endpoint.insecure, signal: call.signal, ...(call.body === undefined ? {} : { body: call.body }) });
+      const response = await this.#parts.transport.request({
+        method: call.method,
+        url,
+        headers,
+        insecure: endpoint.insecure,
+        signal: call.signal,
+        ...(call.body === undefined ? {} : { body: call.body }),
+      });
       if (call.expect.includes(response.status)) return response;
       const streamed = call.body !== undefined && !(call.body instanceof Uint8Array);
       if (response.status === 401 && ours && !again && !streamed) {
@@ -137,7 +174,11 @@ export class Repository {
     const challenge = this.#challenge;
     if (!challenge) return {};
     if (challenge.scheme === 'basic') {
-      if (!credentials?.username) throw new GantryError('denied', `${describeRequest({ method: 'GET', url: new URL(`/v2/${path}/`, endpoint.origin) })}: no basic auth credentials`);
+      if (!credentials?.username)
+        throw new GantryError(
+          'denied',
+          `${describeRequest({ method: 'GET', url: new URL(`/v2/${path}/`, endpoint.origin) })}: no basic auth credentials`,
+        );
       return basicHeader(credentials);
     }
     const scope = [`repository:${path}:${actions}`, ...this.#extraScopes].join(' ');

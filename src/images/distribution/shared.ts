@@ -6,7 +6,12 @@ export class SharedWork<P> {
    * Joins the work under `key`, or starts it. `onProgress` gets the latest report at once and every later one.
    * Rejects with the signal's reason when the caller's signal aborts; the others go on.
    */
-  async join(key: string, start: (report: (progress: P) => void, signal: AbortSignal) => Promise<void>, onProgress: (progress: P) => void, signal: AbortSignal): Promise<void> {
+  async join(
+    key: string,
+    start: (report: (progress: P) => void, signal: AbortSignal) => Promise<void>,
+    onProgress: (progress: P) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     signal.throwIfAborted();
     let work = this.#running.get(key);
     if (!work || work.cancel.signal.aborted) {

@@ -2,7 +2,7 @@ import { type Clock, GantryError, sha256 } from '../../base/index.ts';
 import type { Credentials } from '../images.ts';
 import type { Challenge } from './challenge.ts';
 import { registryFailure } from './failures.ts';
-import { readBody, type RegistryResponse, type Transport } from './transport.ts';
+import { type RegistryResponse, readBody, type Transport } from './transport.ts';
 
 /** Seconds that a token lasts when the server does not say (distribution's token specification). */
 const DEFAULT_LIFE = 60;
@@ -53,14 +53,31 @@ export class TokenCache {
     if (typeof token !== 'string') throw new GantryError('unavailable', `The token server ${response.url.host} sent no token`);
     const life = Number(answer['expires_in']);
     const refresh = answer['refresh_token'];
-    return { token, life: Number.isFinite(life) && life > 0 ? Math.min(life, 86_400) : DEFAULT_LIFE, ...(typeof refresh === 'string' && refresh ? { identityToken: refresh } : {}) };
+    return {
+      token,
+      life: Number.isFinite(life) && life > 0 ? Math.min(life, 86_400) : DEFAULT_LIFE,
+      ...(typeof refresh === 'string' && refresh ? { identityToken: refresh } : {}),
+    };
   }
 
   #ask({ challenge, scope, credentials, insecure, signal }: TokenRequest, realm: URL): Promise<RegistryResponse> {
     const { service } = challenge.parameters;
     if (credentials?.identityToken) {
-      const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT_ID, refresh_token: credentials.identityToken, ...(service ? { service } : {}), ...(scope ? { scope } : {}) });
-      return this.#transport.request({ method: 'POST', url: realm, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: Buffer.from(form.toString()), insecure, signal });
+      const form = new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: CLIENT_ID,
+        refresh_token: credentials.identityToken,
+        ...(service ? { service } : {}),
+        ...(scope ? { scope } : {}),
+      });
+      return this.#transport.request({
+        method: 'POST',
+        url: realm,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: Buffer.from(form.toString()),
+        insecure,
+        signal,
+      });
     }
     if (service) realm.searchParams.set('service', service);
     for (const one of scope.split(' ').filter(Boolean)) realm.searchParams.append('scope', one);
@@ -78,9 +95,14 @@ export function basicHeader(credentials: Credentials | undefined): Record<string
 function realmOf({ challenge, insecure, credentials }: TokenRequest): URL {
   const text = challenge.parameters['realm'] ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
-  if (!realm || (realm.protocol !== 'https:' && realm.protocol !== 'http:')) throw new GantryError('unavailable', `The registry names a token server that is not a web address: ${JSON.stringify(text.slice(0, 200))}`);
+  if (!realm || (realm.protocol !== 'https:' && realm.protocol !== 'http:'))
+    throw new GantryError(
+      'unavailable',
+      `The registry names a token server that is not a web address: ${JSON.stringify(text.slice(0, 200))}`,
+    );
   const secret = credentials?.username || credentials?.identityToken;
-  if (realm.protocol === 'http:' && !insecure && secret) throw new GantryError('denied', `The registry asks to send the password in the clear to ${realm.host}; it was not sent`);
+  if (realm.protocol === 'http:' && !insecure && secret)
+    throw new GantryError('denied', `The registry asks to send the password in the clear to ${realm.host}; it was not sent`);
   return realm;
 }
 

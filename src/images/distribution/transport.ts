@@ -62,10 +62,12 @@ export class Transport {
       const body = await this.#send({ ...request, url, headers });
       const status = body.statusCode ?? 0;
       const { location } = body.headers;
-      const redirected = (request.method === 'GET' || request.method === 'HEAD') && [301, 302, 303, 307, 308].includes(status) && location !== undefined;
+      const redirected =
+        (request.method === 'GET' || request.method === 'HEAD') && [301, 302, 303, 307, 308].includes(status) && location !== undefined;
       if (!redirected) return { status, headers: body.headers, body, url };
       body.resume();
-      if (redirects === MOST_REDIRECTS) throw new GantryError('unavailable', `${describeRequest(request)}: stopped after ${MOST_REDIRECTS} redirects`);
+      if (redirects === MOST_REDIRECTS)
+        throw new GantryError('unavailable', `${describeRequest(request)}: stopped after ${MOST_REDIRECTS} redirects`);
       const next = this.#follow(request, url, location);
       if (next.origin !== url.origin) headers = withoutCredentials(headers);
       url = next;
@@ -79,8 +81,13 @@ export class Transport {
 
   #follow(request: RegistryRequest, from: URL, location: string): URL {
     const next = URL.canParse(location, from) ? new URL(location, from) : undefined;
-    if (!next || (next.protocol !== 'https:' && next.protocol !== 'http:')) throw new GantryError('unavailable', `${describeRequest(request)}: redirected to ${JSON.stringify(location.slice(0, 200))}, which is not a web address`);
-    if (from.protocol === 'https:' && next.protocol === 'http:' && !request.insecure) throw new GantryError('unavailable', `${describeRequest(request)}: redirected from HTTPS to plain HTTP at ${next.host}`);
+    if (!next || (next.protocol !== 'https:' && next.protocol !== 'http:'))
+      throw new GantryError(
+        'unavailable',
+        `${describeRequest(request)}: redirected to ${JSON.stringify(location.slice(0, 200))}, which is not a web address`,
+      );
+    if (from.protocol === 'https:' && next.protocol === 'http:' && !request.insecure)
+      throw new GantryError('unavailable', `${describeRequest(request)}: redirected from HTTPS to plain HTTP at ${next.host}`);
     next.username = next.password = '';
     return next;
   }
@@ -100,7 +107,9 @@ export class Transport {
         if (url.protocol === 'https:') this.#agents.delete(agentKey(url, request.insecure));
         reject(signal.aborted ? signal.reason : connectionError(request, error));
       };
-      outgoing.setTimeout(this.#options.stallTimeout, () => outgoing.destroy(Object.assign(new Error(`no answer within ${this.#options.stallTimeout / 1000} seconds`), { code: 'ETIMEDOUT' })));
+      outgoing.setTimeout(this.#options.stallTimeout, () =>
+        outgoing.destroy(Object.assign(new Error(`no answer within ${this.#options.stallTimeout / 1000} seconds`), { code: 'ETIMEDOUT' })),
+      );
       outgoing.once('error', fail);
       outgoing.once('response', (response) => {
         outgoing.off('error', fail);
@@ -120,7 +129,12 @@ export class Transport {
     const key = agentKey(url, insecure);
     const known = this.#agents.get(key);
     if (known) return known;
-    const shared = { keepAlive: true, maxSockets: CONNECTIONS_PER_HOST, timeout: KEEP_IDLE, ...(isLoopback(url.hostname) ? {} : { proxyEnv: process.env }) };
+    const shared = {
+      keepAlive: true,
+      maxSockets: CONNECTIONS_PER_HOST,
+      timeout: KEEP_IDLE,
+      ...(isLoopback(url.hostname) ? {} : { proxyEnv: process.env }),
+    };
     const agent = url.protocol === 'http:' ? new http.Agent(shared) : await this.#secureAgent(url, insecure, shared);
     this.#agents.set(key, agent);
     return agent;
@@ -147,7 +161,8 @@ export async function readBody(response: RegistryResponse, limit: number): Promi
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > limit) throw new GantryError('unavailable', `${response.url.host} sent more than ${limit} bytes where a short answer was expected`);
+    if (size > limit)
+      throw new GantryError('unavailable', `${response.url.host} sent more than ${limit} bytes where a short answer was expected`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -160,7 +175,9 @@ export function describeRequest(request: { method: string; url: URL }): string {
 }
 
 function withoutCredentials(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !['authorization', 'cookie', 'proxy-authorization'].includes(name.toLowerCase())));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !['authorization', 'cookie', 'proxy-authorization'].includes(name.toLowerCase())),
+  );
 }
 
 const REASONS: Record<string, string> = {
@@ -179,6 +196,14 @@ function connectionError(request: RegistryRequest, error: unknown): ConnectionEr
   const code = errnoOf(error);
   const said = error instanceof Error ? error.message : String(error);
   const certificate = code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL/.test(code);
-  const reason = code?.startsWith('HPE_') ? `the answer is not HTTP (${said})` : certificate ? `the certificate was refused: ${said}` : (REASONS[code ?? ''] ?? said);
-  return new ConnectionError(`${describeRequest(request)}: ${reason}`, !certificate && !LASTING.includes(code) && !code?.startsWith('HPE_'), error);
+  const reason = code?.startsWith('HPE_')
+    ? `the answer is not HTTP (${said})`
+    : certificate
+      ? `the certificate was refused: ${said}`
+      : (REASONS[code ?? ''] ?? said);
+  return new ConnectionError(
+    `${describeRequest(request)}: ${reason}`,
+    !certificate && !LASTING.includes(code) && !code?.startsWith('HPE_'),
+    error,
+  );
 }

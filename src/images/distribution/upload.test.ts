@@ -62,6 +62,7 @@ test('a registry that never takes an upload is given up with its words', { timeo
   await using registry = await TestRegistry.start();
   using engine = new TestEngine();
   await give(engine, `${registry.host}/app:v1`, randomBytes(2_000));
-  registry.intercept = (request, response) => request.url !== '/v2/' && sendError(response, request.method === 'HEAD' ? 404 : 507, 'TOOBIG', 'quota of the project exceeded');
+  registry.intercept = (request, response) =>
+    request.url !== '/v2/' && sendError(response, request.method === 'HEAD' ? 404 : 507, 'TOOBIG', 'quota of the project exceeded');
   await assert.rejects(engine.push(`${registry.host}/app:v1`), /quota of the project exceeded/);
 });

@@ -12,7 +12,14 @@ const GOOD_STRETCH = 256 * 1024;
  * Sends the bytes of `file` while they are made, then commits them under the digest that `digest` resolves to when all are there.
  * A broken connection is taken up at the byte that the registry has; an upload that the registry forgot begins anew.
  */
-export async function uploadBlob(repository: Repository, file: GrowingFile, digest: Promise<string>, onProgress: (bytes: number) => void, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function uploadBlob(
+  repository: Repository,
+  file: GrowingFile,
+  digest: Promise<string>,
+  onProgress: (bytes: number) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   let upload: { location: string; offset: number } | undefined;
   let best = 0;
   for (let attempt = 0; ; ) {
@@ -35,12 +42,21 @@ export async function uploadBlob(repository: Repository, file: GrowingFile, dige
 /** Asks for the blob to be taken over from another repository of the same registry; true when that is done. */
 export async function mountBlob(repository: Repository, digest: string, from: string, signal: AbortSignal): Promise<boolean> {
   const query = new URLSearchParams({ mount: digest, from });
-  const response = await repository.call(`blobs/uploads/?${query}`, { method: 'POST', headers: { 'content-length': '0' }, expect: [201, 202], signal });
+  const response = await repository.call(`blobs/uploads/?${query}`, {
+    method: 'POST',
+    headers: { 'content-length': '0' },
+    expect: [201, 202],
+    signal,
+  });
   response.body.resume();
   if (response.status === 201) return true;
   // The registry opened an upload instead, which is of no use here.
   const location = response.headers.location;
-  if (location) await repository.call(location, { method: 'DELETE', expect: [204, 200, 202, 404, 405], signal }).then((gone) => gone.body.resume(), () => undefined);
+  if (location)
+    await repository.call(location, { method: 'DELETE', expect: [204, 200, 202, 404, 405], signal }).then(
+      (gone) => gone.body.resume(),
+      () => undefined,
+    );
   return false;
 }
 
@@ -63,10 +79,19 @@ async function resume(repository: Repository, location: string, signal: AbortSig
   if (response.status === 404) return { location: await begin(repository, signal), offset: 0 };
   // `Range: 0-N`, both ends included; an empty upload says `0-0`, as one with a single byte does.
   const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(String(response.headers['range'] ?? ''))?.[1] ?? 0);
-  return { location: response.headers.location ? locationOf(response.headers.location, response.url) : location, offset: last === 0 ? 0 : last + 1 };
+  return {
+    location: response.headers.location ? locationOf(response.headers.location, response.url) : location,
+    offset: last === 0 ? 0 : last + 1,
+  };
 }
 
-async function send(repository: Repository, upload: { location: string; offset: number }, file: GrowingFile, onProgress: (bytes: number) => void, signal: AbortSignal): Promise<string> {
+async function send(
+  repository: Repository,
+  upload: { location: string; offset: number },
+  file: GrowingFile,
+  onProgress: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<string> {
   async function* bytes() {
     let sent = upload.offset;
     for await (const chunk of file.read(upload.offset)) {
@@ -76,7 +101,13 @@ async function send(repository: Repository, upload: { location: string; offset: 
     }
   }
   const headers: Record<string, string> = { 'content-type': 'application/octet-stream' };
-  const response = await repository.call(upload.location, { method: 'PATCH', headers, body: Readable.from(bytes(), { objectMode: false }), expect: [202, 204, 201], signal });
+  const response = await repository.call(upload.location, {
+    method: 'PATCH',
+    headers,
+    body: Readable.from(bytes(), { objectMode: false }),
+    expect: [202, 204, 201],
+    signal,
+  });
   response.body.resume();
   return locationOf(response.headers.location ?? upload.location, response.url);
 }
@@ -84,7 +115,12 @@ async function send(repository: Repository, upload: { location: string; offset: 
 async function commit(repository: Repository, location: string, digest: string, signal: AbortSignal): Promise<void> {
   const url = new URL(location);
   url.searchParams.set('digest', digest);
-  const response = await repository.call(url.href, { method: 'PUT', headers: { 'content-length': '0', 'content-type': 'application/octet-stream' }, expect: [201, 204], signal });
+  const response = await repository.call(url.href, {
+    method: 'PUT',
+    headers: { 'content-length': '0', 'content-type': 'application/octet-stream' },
+    expect: [201, 204],
+    signal,
+  });
   response.body.resume();
 }
 
@@ -92,11 +128,18 @@ async function commit(repository: Repository, location: string, digest: string, 
 export async function uploadBytes(repository: Repository, data: Uint8Array, digest: string, signal: AbortSignal): Promise<void> {
   const url = new URL(await begin(repository, signal));
   url.searchParams.set('digest', digest);
-  const response = await repository.call(url.href, { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body: data, expect: [201, 204], signal });
+  const response = await repository.call(url.href, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: data,
+    expect: [201, 204],
+    signal,
+  });
   response.body.resume();
 }
 
 function locationOf(location: string | undefined, from: URL): string {
-  if (!location || !URL.canParse(location, from)) throw new GantryError('unavailable', `${from.host} opened an upload without saying where`);
+  if (!location || !URL.canParse(location, from))
+    throw new GantryError('unavailable', `${from.host} opened an upload without saying where`);
   return new URL(location, from).href;
 }

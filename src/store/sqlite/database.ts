@@ -41,7 +41,10 @@ export function openDatabase(path: string): DatabaseSync {
 }
 
 function checkWhole(database: DatabaseSync): void {
-  const result = database.prepare('PRAGMA quick_check(3)').all().map((row) => String(row['quick_check']));
+  const result = database
+    .prepare('PRAGMA quick_check(3)')
+    .all()
+    .map((row) => String(row['quick_check']));
   if (result.length !== 1 || result[0] !== 'ok') throw Object.assign(new Error(result.join('; ')), { errcode: 11 });
 }
 
@@ -54,7 +57,8 @@ function tooNew(path: string, version: number): GantryError {
 /** SQLite's result codes (sqlite.org/rescode.html): 11 corrupt, 26 not a database. */
 function openFailure(path: string, cause: unknown): GantryError {
   const code = typeof cause === 'object' && cause !== null && 'errcode' in cause ? Number(cause.errcode) & 0xff : 0;
-  if (code !== 11 && code !== 26) return new GantryError('unavailable', `Could not open the state file ${path}: ${describe(cause)}`, { cause });
+  if (code !== 11 && code !== 26)
+    return new GantryError('unavailable', `Could not open the state file ${path}: ${describe(cause)}`, { cause });
   return new GantryError('unavailable', `The state file ${path} is damaged: ${describe(cause)}. It was left untouched`, {
     cause,
     hint:

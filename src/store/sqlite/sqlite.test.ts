@@ -36,8 +36,14 @@ test('a row that is not JSON is reported as damaged and the others are read', as
   database.exec(`UPDATE rows SET value = '{"name": "we' WHERE id = 'a'; INSERT INTO rows VALUES ('container', 'c', 'x', x'00ff')`);
   database.close();
   const { rows, damaged } = await store.list('container');
-  assert.deepEqual(rows.map((row) => row.id), ['b']);
-  assert.deepEqual(damaged.map((row) => row.id), ['a', 'c']);
+  assert.deepEqual(
+    rows.map((row) => row.id),
+    ['b'],
+  );
+  assert.deepEqual(
+    damaged.map((row) => row.id),
+    ['a', 'c'],
+  );
   await assert.rejects(store.get('container', 'a'), /container\/a cannot be read/);
   assert.equal(await store.delete('container', 'a'), true, 'a damaged row can be removed');
 });

@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { describe, errnoOf, GantryError } from '../../base/index.ts';
 import { ChangeLog } from '../changes.ts';
 import { alreadyExists, decode, encode, staleRevision, unreadable } from '../rows.ts';
@@ -32,7 +32,9 @@ class SqliteStore implements Store {
       get: prepare('SELECT value, revision FROM rows WHERE kind = ? AND id = ?'),
       list: prepare('SELECT id, value, revision FROM rows WHERE kind = ? ORDER BY id'),
       create: prepare('INSERT INTO rows (kind, id, revision, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING'),
-      put: prepare('INSERT INTO rows (kind, id, revision, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET revision = ?3, value = ?4'),
+      put: prepare(
+        'INSERT INTO rows (kind, id, revision, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET revision = ?3, value = ?4',
+      ),
       swap: prepare('UPDATE rows SET revision = ?3, value = ?4 WHERE kind = ?1 AND id = ?2 AND revision = ?5'),
       delete: prepare('DELETE FROM rows WHERE kind = ? AND id = ?'),
       deleteSwap: prepare('DELETE FROM rows WHERE kind = ? AND id = ? AND revision = ?'),
@@ -74,13 +76,17 @@ class SqliteStore implements Store {
     const json = encode(kind, id, value);
     const revision = this.#nextRevision();
     if (expected === undefined) this.#changed(this.#statements.put, kind, id, revision, json);
-    else if (!this.#changed(this.#statements.swap, kind, id, revision, json, expected)) throw staleRevision(kind, id, expected, this.#revisionOf(kind, id));
+    else if (!this.#changed(this.#statements.swap, kind, id, revision, json, expected))
+      throw staleRevision(kind, id, expected, this.#revisionOf(kind, id));
     return this.#publish(kind, id, revision, json);
   }
 
   async delete(kind: string, id: string, expected?: number): Promise<boolean> {
     const revision = this.#nextRevision();
-    const deleted = expected === undefined ? this.#changed(this.#statements.delete, kind, id) : this.#changed(this.#statements.deleteSwap, kind, id, expected);
+    const deleted =
+      expected === undefined
+        ? this.#changed(this.#statements.delete, kind, id)
+        : this.#changed(this.#statements.deleteSwap, kind, id, expected);
     if (deleted) {
       this.#publish(kind, id, revision, undefined);
       return true;

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { spawn, type Spawned } from '../../../host/index.ts';
+import { type Spawned, spawn } from '../../../host/index.ts';
 
 /** Debian's docker-registry on a free port of loopback, with a folder of its own. */
 export class DockerRegistry implements AsyncDisposable {
@@ -23,11 +23,20 @@ export class DockerRegistry implements AsyncDisposable {
     const host = `127.0.0.1:${await freePort()}`;
     if (options.htpasswd) writeFileSync(join(folder, 'htpasswd'), options.htpasswd);
     const auth = options.htpasswd ? `auth:\n  htpasswd:\n    realm: test\n    path: ${folder}/htpasswd\n` : '';
-    writeFileSync(join(folder, 'config.yml'), `version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: ${host}\n${auth}`);
+    writeFileSync(
+      join(folder, 'config.yml'),
+      `version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\nhttp:\n  addr: ${host}\n${auth}`,
+    );
     const process = await spawn('docker-registry', ['serve', join(folder, 'config.yml')]);
     const registry = new DockerRegistry(host, folder, process);
     for (let tries = 0; tries < 200; tries += 1) {
-      if (await fetch(`http://${host}/v2/`).then((answer) => answer.body?.cancel().then(() => true), () => false)) return registry;
+      if (
+        await fetch(`http://${host}/v2/`).then(
+          (answer) => answer.body?.cancel().then(() => true),
+          () => false,
+        )
+      )
+        return registry;
       await sleep(25);
     }
     await registry[Symbol.asyncDispose]();

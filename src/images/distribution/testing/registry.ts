@@ -11,16 +11,25 @@ export interface TestImage {
 }
 
 /** An image whose layers hold `contents`. */
-export function makeImage(contents: readonly Buffer[], options: { compress?: (tar: Buffer) => Buffer; mediaType?: string; platform?: { os?: string; architecture?: string } } = {}): TestImage {
+export function makeImage(
+  contents: readonly Buffer[],
+  options: { compress?: (tar: Buffer) => Buffer; mediaType?: string; platform?: { os?: string; architecture?: string } } = {},
+): TestImage {
   const layers = contents.map(options.compress ?? ((tar) => gzipSync(tar, { level: 1 })));
   const diffIds = contents.map(sha256Digest);
-  const config = Buffer.from(JSON.stringify({ os: 'linux', architecture: 'amd64', ...options.platform, config: {}, rootfs: { type: 'layers', diff_ids: diffIds } }));
+  const config = Buffer.from(
+    JSON.stringify({ os: 'linux', architecture: 'amd64', ...options.platform, config: {}, rootfs: { type: 'layers', diff_ids: diffIds } }),
+  );
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: MEDIA.dockerManifest,
       config: { mediaType: MEDIA.dockerConfig, size: config.length, digest: sha256Digest(config) },
-      layers: layers.map((layer) => ({ mediaType: options.mediaType ?? MEDIA.dockerLayer, size: layer.length, digest: sha256Digest(layer) })),
+      layers: layers.map((layer) => ({
+        mediaType: options.mediaType ?? MEDIA.dockerLayer,
+        size: layer.length,
+        digest: sha256Digest(layer),
+      })),
     }),
   );
   return { manifest, config, layers, diffIds };
@@ -80,23 +89,34 @@ export class TestRegistry implements AsyncDisposable {
     const [, path = '', what = '', reference = ''] = /^\/v2\/(?:(.+)\/(manifests|blobs|tags)\/([^/?]+))?/.exec(request.url ?? '') ?? [];
     if (what === '') return void response.end('{}');
     if (what === 'tags') {
-      const tags = [...this.manifests.keys()].filter((key) => key.startsWith(`${path}:`) && !key.includes('sha256:')).map((key) => key.slice(path.length + 1));
+      const tags = [...this.manifests.keys()]
+        .filter((key) => key.startsWith(`${path}:`) && !key.includes('sha256:'))
+        .map((key) => key.slice(path.length + 1));
       return void response.end(JSON.stringify({ name: path, tags }));
     }
     if (what === 'manifests') {
       const manifest = this.manifests.get(`${path}:${reference}`);
       if (!manifest) return void sendError(response, 404, 'MANIFEST_UNKNOWN', 'manifest unknown');
-      return void response.writeHead(200, { 'content-type': manifest.type, 'docker-content-digest': sha256Digest(manifest.body) }).end(manifest.body);
+      return void response
+        .writeHead(200, { 'content-type': manifest.type, 'docker-content-digest': sha256Digest(manifest.body) })
+        .end(manifest.body);
     }
     const blob = this.blobs.get(reference);
     if (!blob) return void sendError(response, 404, 'BLOB_UNKNOWN', 'blob unknown to registry');
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    if (from > 0) response.writeHead(206, { 'content-range': `bytes ${from}-${blob.length - 1}/${blob.length}`, 'content-length': blob.length - from });
+    if (from > 0)
+      response.writeHead(206, { 'content-range': `bytes ${from}-${blob.length - 1}/${blob.length}`, 'content-length': blob.length - from });
     response.end(blob.subarray(from));
   }
 }
 
-export function sendError(response: ServerResponse, status: number, code: string, message: string, headers: Record<string, string> = {}): true {
+export function sendError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): true {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ errors: [{ code, message }] }));
   return true;
 }

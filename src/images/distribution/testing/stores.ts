@@ -35,7 +35,8 @@ export class TestStores {
         }
         const tar = decompress(Buffer.concat(chunks));
         const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
-        if (options.diffId !== undefined && diffId !== options.diffId) throw new Error(`the layer has the diff id ${diffId}, not ${options.diffId}`);
+        if (options.diffId !== undefined && diffId !== options.diffId)
+          throw new Error(`the layer has the diff id ${diffId}, not ${options.diffId}`);
         this.tars.set(diffId, tar);
         return { diffId, size: 0, tarSize: tar.length };
       } finally {
@@ -91,15 +92,35 @@ export class TestEngine implements Disposable {
 
   constructor(options: Partial<DistributionParts> = {}) {
     const { layers, catalog, content } = this.stores;
-    this.distribution = new Distribution({ layers, catalog, content, downloads: this.downloads, clock: quickClock, log: silentLog, insecureRegistries: [], registryMirrors: [], certificateFolders: [], stallTimeout: 2000, ...options });
+    this.distribution = new Distribution({
+      layers,
+      catalog,
+      content,
+      downloads: this.downloads,
+      clock: quickClock,
+      log: silentLog,
+      insecureRegistries: [],
+      registryMirrors: [],
+      certificateFolders: [],
+      stallTimeout: 2000,
+      ...options,
+    });
   }
 
   pull(reference: string, options: Partial<Parameters<Distribution['pull']>[1]> = {}) {
-    return this.distribution.pull(parseReference(reference), { progress: (event) => this.events.push(event), signal: new AbortController().signal, ...options });
+    return this.distribution.pull(parseReference(reference), {
+      progress: (event) => this.events.push(event),
+      signal: new AbortController().signal,
+      ...options,
+    });
   }
 
   push(reference: string, options: Partial<Parameters<Distribution['push']>[1]> = {}) {
-    return this.distribution.push(parseReference(reference), { progress: (event) => this.events.push(event), signal: new AbortController().signal, ...options });
+    return this.distribution.push(parseReference(reference), {
+      progress: (event) => this.events.push(event),
+      signal: new AbortController().signal,
+      ...options,
+    });
   }
 
   /** `id: status` of the reports so far, repetitions of one line left out. */
