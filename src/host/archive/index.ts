@@ -1,3 +1,65 @@
-export { copyTree } from './copy.ts';
-export { type PackOptions, packTree } from './pack.ts';
-export { unpackTree, type UnpackTreeOptions } from './unpack.ts';
+import { Readable } from 'node:stream';
+import type { UnpackResult } from './jobs.ts';
+import { feedJob, readJob, runJob } from './pool.ts';
+
+export type { UnpackResult };
+
+export interface PackOptions {
+  /** Directory that links can't lead out of. */
+  root: string;
+  /** Inside the root; a link at the end is packed as a link. */
+  path: string;
+  /** Name of the topmost entry; with the empty name there is none, only what is in the directory. */
+  name: string;
+}
+
+/**
+ * A file, or a directory and all in it, as a plain tar: owners, modes, times (to the second), hard links, devices, capabilities and user
+ * attributes. Sockets are left out. The work is done by a thread, race-free below the root.
+ */
+export function packTree(options: PackOptions): Readable {
+  return Readable.from(readJob({ kind: 'pack', ...options }), { objectMode: false, highWaterMark: 1024 * 1024 });
+}
+
+export interface UnpackTreeOptions {
+  /** Directory that neither entries nor links, in the archive or there already, can lead out of. */
+  root: string;
+  /** Inside the root: the directory to unpack into. It must exist. */
+  path: string;
+  /** Refuse to put a directory where something else is, and the other way round. */
+  noOverwriteDirNonDir?: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Unpacks a plain tar as its source delivers it, in the place of what is there. Names that lead out, archives that are damaged
+ * or end too early, and what a tar should not hold are `invalid`; a full disk is `unavailable`. What was unpacked before stays.
+ */
+export async function unpackTree(tar: AsyncIterable<Uint8Array>, options: UnpackTreeOptions): Promise<UnpackResult> {
+  const { root, path, noOverwriteDirNonDir = false, signal } = options;
+  return (await feedJob({ kind: 'unpack', root, path, noOverwriteDirNonDir, whiteouts: false, rootEntry: false }, tar, signal)) as UnpackResult;
+}
+
+export interface LayerPlace {
+  /** Directory of the unpacked tree: exists, empty, nobody else's. */
+  tree: string;
+  /** File by which the tar is made again. */
+  recipe: string;
+  /** Directory for what later entries replace; made when needed. */
+  displaced: string;
+}
+
+/** As `unpackTree`, for a layer: whiteouts become those of overlayfs, and the exact tar can be had again by `rebuildLayer`. */
+export async function unpackLayer(tar: AsyncIterable<Uint8Array>, place: LayerPlace, signal?: AbortSignal): Promise<UnpackResult> {
+  return (await feedJob({ kind: 'unpack', root: place.tree, path: '', noOverwriteDirNonDir: false, whiteouts: true, rootEntry: true, recipe: place.recipe, displaced: place.displaced }, tar, signal)) as UnpackResult;
+}
+
+/** The tar that a layer was unpacked from, byte by byte as long as nobody changed the tree: check its digest. */
+export function rebuildLayer(place: LayerPlace): AsyncGenerator<Buffer> {
+  return readJob({ kind: 'rebuild', root: place.tree, recipe: place.recipe, displaced: place.displaced });
+}
+
+/** Copies what is in `source` (inside `root`) into the directory `target`, with owners, modes, times, attributes, links and devices. */
+export async function copyTree(root: string, source: string, target: string): Promise<void> {
+  await runJob({ kind: 'copy', root, source, target });
+}

@@ -60,7 +60,8 @@ export class CgroupsVersion1 implements Cgroups {
   }
 
   exists(path: string): boolean {
-    return exists(this.#main(path));
+    // In any of them: what a crash left of a removal must be found.
+    return this.#hierarchies.some((hierarchy) => exists(`${hierarchy}${checkPath(path)}`));
   }
 
   async freeze(path: string): Promise<void> {

@@ -1,0 +1,64 @@
+import type { ErrorKind } from '../../base/index.ts';
+
+/** What an archive worker can do. Each job is one message; bytes go through a ring. */
+export type Job = UnpackJob | PackJob | RebuildJob | CopyJob;
+
+export interface UnpackJob {
+  kind: 'unpack';
+  root: string;
+  /** Inside the root: where the tar's own root is. */
+  path: string;
+  /** Refuse to put a directory where something else is, and the other way round. */
+  noOverwriteDirNonDir: boolean;
+  /** Turns `.wh.` entries into what overlayfs understands. */
+  whiteouts: boolean;
+  /** Whether an entry for the tar's own root sets the attributes of the directory itself. */
+  rootEntry: boolean;
+  /** File to write the recipe to, by which `rebuild` makes the exact tar again; the tree must be nobody else's. */
+  recipe?: string;
+  /** Where what a later entry replaces is kept for the recipe. */
+  displaced?: string;
+}
+
+export interface UnpackResult {
+  entries: number;
+  /** Bytes of file content. */
+  size: number;
+}
+
+export interface PackJob {
+  kind: 'pack';
+  root: string;
+  path: string;
+  /** Name of the topmost entry; with the empty name there is none, only what is in the directory. */
+  name: string;
+}
+
+export interface RebuildJob {
+  kind: 'rebuild';
+  root: string;
+  recipe: string;
+  displaced: string;
+}
+
+export interface CopyJob {
+  kind: 'copy';
+  root: string;
+  source: string;
+  target: string;
+}
+
+export interface Request {
+  id: number;
+  job: Job;
+  ring?: SharedArrayBuffer;
+}
+
+export type Reply = { id: number; result: unknown } | { id: number; failure: Failure };
+
+/** An error on its way between threads. */
+export interface Failure {
+  kind: ErrorKind;
+  message: string;
+  code?: string;
+}

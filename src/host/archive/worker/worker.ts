@@ -1,0 +1,40 @@
+import { parentPort } from 'node:worker_threads';
+import { errnoOf, GantryError } from '../../../base/index.ts';
+import type { Failure, Job, Reply, Request } from '../jobs.ts';
+import { Ring, RingClosed } from '../ring.ts';
+import { copyTree } from './copy.ts';
+import { packTree } from './pack.ts';
+import { rebuildTar } from './rebuild.ts';
+import { unpackTree } from './unpack.ts';
+
+/** The thread of an archive worker: one job at a time, all of it synchronous. */
+parentPort?.on('message', (request: Request) => {
+  const ring = request.ring && new Ring(request.ring);
+  let reply: Reply;
+  try {
+    reply = { id: request.id, result: perform(request.job, ring) };
+  } catch (error) {
+    reply = { id: request.id, failure: failureOf(error) };
+  }
+  ring?.closeReader();
+  parentPort?.postMessage(reply);
+});
+
+function perform(job: Job, ring: Ring | undefined): unknown {
+  if (job.kind === 'copy') return copyTree(job);
+  if (!ring) throw new GantryError('internal', `The archive job '${job.kind}' came without a ring`);
+  if (job.kind === 'unpack') return unpackTree(job, ring);
+  if (job.kind === 'pack') packTree(job, ring);
+  else rebuildTar(job, ring);
+  ring.end();
+  return undefined;
+}
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RingClosed) return { kind: 'internal', message, code: 'RING_CLOSED' };
+  if (error instanceof GantryError) return { kind: error.kind, message };
+  const code = errnoOf(error);
+  const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'unavailable' : code === 'ENOENT' ? 'notFound' : 'internal';
+  return { kind, message: kind === 'unavailable' ? 'no space left on device' : message, ...(code === undefined ? {} : { code }) };
+}
