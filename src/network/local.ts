@@ -58,11 +58,17 @@ export class LocalNetwork implements Network {
     const prepared = await this.#parts.prepare(attachments, this.#undo);
     for (const attachment of attachments) await this.#adopt(prepared, attachment);
     const held = [...this.#held.values()];
-    await prepared.firewall.install(held.flatMap(({ forwardings }) => forwardings));
-    await prepared.namespaces.removeStrangers(held.flatMap(({ member }) => (member ? [member] : [])));
+    await Promise.all([
+      prepared.firewall.install(held.flatMap(({ forwardings }) => forwardings)),
+      prepared.namespaces.removeStrangers(held.flatMap(({ member }) => (member ? [member] : []))),
+    ]);
     this.#prepared = prepared;
     watchRules(prepared.firewall, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
+    // Other engines' chains are seldom there and slow to list: containers that live are connected already.
+    void prepared.firewall
+      .acceptElsewhere()
+      .catch((error) => log.error('Could not look for chains that drop our traffic', { error: describe(error) }));
   }
 
   list(): NetworkRecord[] {

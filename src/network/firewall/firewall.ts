@@ -29,11 +29,15 @@ export class Firewall {
     this.#log = log;
   }
 
-  /** Writes the whole table, with `forwardings` and no others, and sees that other engines' rules let our bridge pass. */
+  /** Writes the whole table, with `forwardings` and no others. */
   async install(forwardings: readonly Forwarding[]): Promise<void> {
     this.#wanted = new Map(forwardings.map((forwarding) => [identify(forwarding), forwarding]));
     await this.#nftables.apply(renderTable(this.#settings, forwardings));
-    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+  }
+
+  /** Sees that other programs' rules let our bridge pass. */
+  acceptElsewhere(): Promise<void> {
+    return acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
   }
 
   /** In force when it resolves. */
@@ -62,7 +66,7 @@ export class Firewall {
     const table = await this.#nftables.list(this.#settings.table);
     // A change on its way looks like damage, and brings its own check.
     if (this.#working) return false;
-    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+    await this.acceptElsewhere();
     if (table !== undefined && isIntact(table, [...this.#wanted.values()])) return false;
     this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
     await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
