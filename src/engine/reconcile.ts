@@ -74,7 +74,7 @@ export class Reconciler {
   async #finishIntent(record: ContainerRecord): Promise<void> {
     const operation = record.intent?.operation;
     if (operation === 'create' || operation === 'remove') {
-      await this.#remover.finish(record.id, operation === 'create' || record.spec.autoRemove);
+      await this.#remover.finish(record.id, record.intent?.volumes === true);
       return;
     }
     // Nobody was told that this start succeeded: it is undone, and the restart policy may start it anew.

@@ -129,7 +129,12 @@ export interface ContainerRecord {
   /** The creating dialect's document as it came (Docker: Config, HostConfig, NetworkingConfig), so that inspect can echo it. */
   request: unknown;
   /** An operation whose side effects may be half done: finished or undone at the next start. */
-  intent?: { operation: 'create' | 'start' | 'remove'; since: string };
+  intent?: {
+    operation: 'create' | 'start' | 'remove';
+    since: string;
+    /** Of a removal: its anonymous volumes go too. */
+    volumes?: boolean;
+  };
 }
 
 export const NEVER = '0001-01-01T00:00:00Z';

@@ -8,7 +8,7 @@ import { StreamHub } from './conmon/hub.ts';
 import { type Monitor, startMonitor } from './conmon/monitor.ts';
 import { startFailure } from './failure.ts';
 import { lookUpUser } from './host-facts.ts';
-import { isRunning, monitorsCgroup, startTimeOf, type Workshop } from './launch.ts';
+import { isRunning, monitorsCgroup, moveAside, startTimeOf, type Workshop } from './launch.ts';
 import type { Run } from './run.ts';
 import type { ExecHandle, ExecRequest, StreamSession } from './runtime.ts';
 import { buildExecProcess } from './spec/index.ts';
@@ -62,7 +62,7 @@ async function follow(workshop: Workshop, run: Run, request: ExecRequest, monito
     throw startFailure('exec', said, request.spec.command[0] ?? '');
   }
   const pid = report.data;
-  if (own) cgroups.add(monitorsCgroup(workshop), monitor.pid);
+  if (own) moveAside(workshop, monitor.pid);
   lifetime.process = { pid, startTime: startTimeOf(pid) };
   return {
     pid,

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { conflict, GantryError } from '../base/index.ts';
+import { conflict, isKind, GantryError } from '../base/index.ts';
 import { ALL_DEVICES, type Cgroups, DEFAULT_DEVICE_RULES, mkdirAllInRoot, processExists, processStartTime, statInRoot } from '../host/index.ts';
 import type { DeviceRule } from '../model/index.ts';
 import { startMonitor } from './conmon/monitor.ts';
@@ -122,8 +122,17 @@ async function runMonitor(workshop: Workshop, plan: LaunchPlan, directory: strin
   }
   monitor.letGo();
   // From here on limits and statistics count only the container.
-  if (cgroups.managed && !oci.managesCgroup) cgroups.add(monitorsCgroup(workshop), monitor.pid);
+  if (cgroups.managed && !oci.managesCgroup) moveAside(workshop, monitor.pid);
   return report.data;
+}
+
+/** Puts a monitor beside the containers; one that has ended already needs no place. */
+export function moveAside(workshop: Pick<Workshop, 'cgroups' | 'cgroupParent'>, pid: number): void {
+  try {
+    workshop.cgroups.add(monitorsCgroup(workshop), pid);
+  } catch (error) {
+    if (!isKind(error, 'notFound')) throw error;
+  }
 }
 
 /** Where monitors live: beside the containers, out of their limits. */

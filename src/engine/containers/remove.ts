@@ -47,13 +47,13 @@ export class Remover {
       const record = await this.#parts.table.change(id, (r) => ({
         ...r,
         state: { ...r.state, status: 'removing' },
-        intent: { operation: 'remove', since: this.#parts.clock.timestamp() },
+        intent: { operation: 'remove', since: this.#parts.clock.timestamp(), volumes: volumes || r.spec.autoRemove || r.intent?.operation === 'create' || r.intent?.volumes === true },
       }));
-      await this.#erase(record, volumes || record.spec.autoRemove);
+      await this.#erase(record);
     });
   }
 
-  async #erase(record: ContainerRecord, volumes: boolean): Promise<void> {
+  async #erase(record: ContainerRecord): Promise<void> {
     const { table, images, runtime, decisions, waiters, dataRoot } = this.#parts;
     const { id } = record;
     try {
@@ -62,6 +62,7 @@ export class Remover {
         () => images.layers.remove(id),
         () => runtime.removeLogs(id),
         () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
+        () => (record.intent?.volumes ? this.#removeAnonymousVolumes(record) : undefined),
       );
     } catch (error) {
       await table.change(id, (r) => ({ ...r, state: { ...r.state, status: 'dead', error: describe(error) } }));
@@ -71,13 +72,12 @@ export class Remover {
     await decisions.forget(id);
     waiters.removed(id, { exitCode: record.state.exitCode });
     publishContainerEvent(this.#parts, record, 'destroy');
-    if (volumes) await this.#removeAnonymousVolumes(record);
   }
 
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
     for (const mount of record.spec.mounts) {
       if (mount.type !== 'volume' || !mount.anonymous) continue;
-      const users = this.#parts.table.list().filter((r) => r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
+      const users = this.#parts.table.list().filter((r) => r.id !== record.id && r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
       if (users.length === 0) await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
     }
   }

@@ -1,4 +1,4 @@
-import { conflict, GantryError } from '../../base/index.ts';
+import { conflict, GantryError, isKind } from '../../base/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -52,8 +52,8 @@ export class Stopper {
 
   /** SIGKILL to everything in it, and the end of it seen. */
   async forceKill(record: ContainerRecord): Promise<void> {
-    await this.#parts.runtime.killAll(record.id);
-    if (record.state.status === 'paused') await this.#parts.runtime.resume(record.id);
+    await this.#unlessEnded(() => this.#parts.runtime.killAll(record.id));
+    if (record.state.status === 'paused') await this.#unlessEnded(() => this.#parts.runtime.resume(record.id));
     if (!(await this.#gone(record.id, KILL_PATIENCE))) {
       throw new GantryError('unavailable', `Container ${record.name} does not end even on SIGKILL (process ${record.state.pid}).`, { hint: 'A process may hang in the kernel, often on a disk or network file system.' });
     }
@@ -65,15 +65,21 @@ export class Stopper {
   }
 
   async #signal(record: ContainerRecord, number: number): Promise<void> {
-    await this.#parts.runtime.signal(record.id, number).catch((error) => {
-      // It may have ended by itself a moment ago: then its exit is on the way.
-      if (!(error instanceof GantryError && error.kind === 'conflict')) throw error;
-    });
+    await this.#unlessEnded(() => this.#parts.runtime.signal(record.id, number));
     publishContainerEvent(this.#parts, record, 'kill', { signal: String(number) });
     // A frozen process takes no signal before it is thawed.
     if (record.state.status === 'paused') {
-      await this.#parts.runtime.resume(record.id);
+      await this.#unlessEnded(() => this.#parts.runtime.resume(record.id));
       if (isAlive(this.#parts.table.get(record.id).state)) await this.#parts.table.changeState(record.id, { status: 'running' });
+    }
+  }
+
+  /** It may have ended by itself a moment ago: then there is nothing to act on, and its exit is on the way. */
+  async #unlessEnded(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!isKind(error, 'conflict')) throw error;
     }
   }
 
