@@ -31,11 +31,21 @@ export function parseCounters(text: string): Record<string, InterfaceCounters> {
   for (const line of text.split('\n').slice(2)) {
     const colon = line.lastIndexOf(':');
     if (colon < 0) continue;
-    const n = line.slice(colon + 1).trim().split(/\s+/).map(Number);
+    const n = line
+      .slice(colon + 1)
+      .trim()
+      .split(/\s+/)
+      .map(Number);
     const at = (index: number) => n[index] ?? 0;
     counters[line.slice(0, colon).trim()] = {
-      rxBytes: at(0), rxPackets: at(1), rxErrors: at(2), rxDropped: at(3),
-      txBytes: at(8), txPackets: at(9), txErrors: at(10), txDropped: at(11),
+      rxBytes: at(0),
+      rxPackets: at(1),
+      rxErrors: at(2),
+      rxDropped: at(3),
+      txBytes: at(8),
+      txPackets: at(9),
+      txErrors: at(10),
+      txDropped: at(11),
     };
   }
   return counters;

@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -89,7 +100,10 @@ test('ensureDirectory() makes parents and leaves an existing one alone', () => {
 test('lockFile() keeps a second holder out and names the first', () => {
   const file = join(root, 'lock');
   const lock = lockFile(file);
-  assert.throws(() => lockFile(file), (error) => isKind(error, 'conflict') && String(error).includes(`process ${process.pid}`));
+  assert.throws(
+    () => lockFile(file),
+    (error) => isKind(error, 'conflict') && String(error).includes(`process ${process.pid}`),
+  );
   lock.release();
   lock.release();
   lockFile(file).release();

@@ -104,7 +104,11 @@ async function removeDirectory(folder: string | Buffer, device: number, limiter:
     const entries = await readdir(base, { encoding: 'buffer', withFileTypes: true });
     for (let start = 0; start < entries.length; start += BATCH) {
       const batch = entries.slice(start, start + BATCH);
-      await Promise.all(batch.filter((entry) => !entry.isDirectory()).map((entry) => limiter.run(() => unlessMissing(unlink(Buffer.concat([base, entry.name]))))));
+      await Promise.all(
+        batch
+          .filter((entry) => !entry.isDirectory())
+          .map((entry) => limiter.run(() => unlessMissing(unlink(Buffer.concat([base, entry.name]))))),
+      );
     }
     // One after the other: the depth of a tree bounds the open descriptors, not its width.
     for (const entry of entries) if (entry.isDirectory()) await removeDirectory(Buffer.concat([base, entry.name]), device, limiter);
@@ -198,7 +202,10 @@ export function lockFile(file: string): FileLock {
   if (!tryLock(fd)) {
     closeSync(fd);
     const holder = readFileSync(file, 'utf8').trim();
-    throw conflict(`${file} is locked by process ${holder || 'unknown'}`, 'Stop the daemon that uses this directory, or choose another directory');
+    throw conflict(
+      `${file} is locked by process ${holder || 'unknown'}`,
+      'Stop the daemon that uses this directory, or choose another directory',
+    );
   }
   ftruncateSync(fd, 0);
   writeSync(fd, `${process.pid}\n`, 0);

@@ -1,13 +1,14 @@
 /** The only room that touches Linux: processes, mounts, cgroups, links, firewall, namespaces, /proc, sockets. */
+
+export * from './archive/index.ts';
 export * from './cgroups/index.ts';
-export * from './files.ts';
 export * from './counters.ts';
+export * from './files.ts';
 export * from './kernel.ts';
 export * from './mounts.ts';
+export * as netlink from './netlink/index.ts';
 export * from './proc.ts';
 export * from './processes.ts';
 export * from './rooted.ts';
 export * from './sockets.ts';
 export * from './system-cpu.ts';
-export * as netlink from './netlink/index.ts';
-export * from './archive/index.ts';

@@ -34,5 +34,9 @@ test('attributes go in and out as bytes, and errors look like those of Node', ()
   assert.deepEqual(getXattr(file, 'trusted.gantry'), Buffer.from([0, 255, 1]));
   assert.equal(getXattr(file, 'trusted.other'), undefined);
   assert.ok(listXattrs(file).includes('trusted.gantry'));
-  assert.throws(() => setXattr(join(root, 'missing'), 'trusted.a', Buffer.alloc(1)), { code: 'ENOENT', syscall: 'lsetxattr', path: join(root, 'missing') });
+  assert.throws(() => setXattr(join(root, 'missing'), 'trusted.a', Buffer.alloc(1)), {
+    code: 'ENOENT',
+    syscall: 'lsetxattr',
+    path: join(root, 'missing'),
+  });
 });

@@ -32,7 +32,21 @@ interface Koffi {
 }
 
 /** Mount flags (linux/mount.h). */
-export const MS = { RDONLY: 1, NOSUID: 2, NODEV: 4, NOEXEC: 8, REMOUNT: 32, BIND: 4096, MOVE: 8192, REC: 16384, UNBINDABLE: 1 << 17, PRIVATE: 1 << 18, SLAVE: 1 << 19, SHARED: 1 << 20, RELATIME: 1 << 21 } as const;
+export const MS = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  REMOUNT: 32,
+  BIND: 4096,
+  MOVE: 8192,
+  REC: 16384,
+  UNBINDABLE: 1 << 17,
+  PRIVATE: 1 << 18,
+  SLAVE: 1 << 19,
+  SHARED: 1 << 20,
+  RELATIME: 1 << 21,
+} as const;
 /** umount2 flags. */
 export const MNT = { FORCE: 1, DETACH: 2, EXPIRE: 4, NOFOLLOW: 8 } as const;
 /** Open flags that node:fs does not name. */
@@ -108,7 +122,11 @@ export function setTreeReadonly(target: string): void {
 /** `mode` holds the file type too (S_IFCHR, S_IFBLK, S_IFIFO …). */
 export function mknod(path: string, mode: number, device: { major: number; minor: number }): void {
   const { major, minor } = device;
-  const number = ((BigInt(major) & 0xfffn) << 8n) | (BigInt(minor) & 0xffn) | ((BigInt(minor) & 0xfff00n) << 12n) | ((BigInt(major) & 0xfffff000n) << 32n);
+  const number =
+    ((BigInt(major) & 0xfffn) << 8n) |
+    (BigInt(minor) & 0xffn) |
+    ((BigInt(minor) & 0xfff00n) << 12n) |
+    ((BigInt(major) & 0xfffff000n) << 32n);
   check(native('mknod', 'int', 'const char *', 'uint', 'uint64')(path, mode, number), 'mknod', path);
 }
 
@@ -154,7 +172,10 @@ export function listXattrs(path: string): string[] {
     if (error.code === 'ENOTSUP') return [];
     throw error;
   }
-  return names.toString('utf8', 0, size).split('\0').filter((name) => name !== '');
+  return names
+    .toString('utf8', 0, size)
+    .split('\0')
+    .filter((name) => name !== '');
 }
 
 /** openat2(2): `path` is resolved as if the directory `rootFd` were `/`. The descriptor closes on exec. */

@@ -63,7 +63,10 @@ test('bindMount() read-only covers the mounts below the source', async () => {
   assert.throws(() => writeFileSync(join(target, 'x'), ''), { code: 'EROFS' });
   assert.throws(() => writeFileSync(join(target, 'inner/x'), ''), { code: 'EROFS' });
   writeFileSync(join(source, 'still-writable'), '');
-  assert.deepEqual(listMounts(target).map((entry) => entry.target), [target, join(target, 'inner')]);
+  assert.deepEqual(
+    listMounts(target).map((entry) => entry.target),
+    [target, join(target, 'inner')],
+  );
 });
 
 test('bindMount() without recursion leaves the mounts below out', () => {
@@ -95,7 +98,15 @@ test('unmount() is idempotent, and refuses a busy mount unless lazy', async () =
 test('parseMountLine() reads escapes, optional tags and an empty source', () => {
   const entry = parseMountLine('36 35 98:0 /a\\040b /mnt/c\\134d rw,noatime shared:1 master:2 - ext3  rw,errors=continue');
   assert.deepEqual(entry, {
-    id: 36, parent: 35, device: '98:0', root: '/a b', target: '/mnt/c\\d', options: ['rw', 'noatime'], shared: true,
-    fstype: 'ext3', source: '', superOptions: ['rw', 'errors=continue'],
+    id: 36,
+    parent: 35,
+    device: '98:0',
+    root: '/a b',
+    target: '/mnt/c\\d',
+    options: ['rw', 'noatime'],
+    shared: true,
+    fstype: 'ext3',
+    source: '',
+    superOptions: ['rw', 'errors=continue'],
   });
 });

@@ -31,7 +31,8 @@ export function mountOverlay(overlay: OverlayMount): void {
   const paths = [...lower, ...(upper === undefined ? [] : [upper]), ...(work === undefined ? [] : [work])];
   const plain = overlayOptions(overlay, (path) => path);
   try {
-    if (Buffer.byteLength(plain) <= MAX_OPTIONS && !paths.some((path) => SPECIAL.test(path))) mount('overlay', target, 'overlay', flags, plain);
+    if (Buffer.byteLength(plain) <= MAX_OPTIONS && !paths.some((path) => SPECIAL.test(path)))
+      mount('overlay', target, 'overlay', flags, plain);
     else withDescriptors(paths, (short) => mount('overlay', target, 'overlay', flags, overlayOptions(overlay, short)));
   } catch (error) {
     throw new GantryError('internal', `Could not mount ${lower.length} layers on ${target}`, { cause: error });
@@ -65,7 +66,11 @@ const PROPAGATION_FLAGS: Record<Propagation, number> = {
 };
 
 /** Binds `source` (a file or a directory) on `target`, which must exist. Recursive unless said otherwise. */
-export function bindMount(source: string, target: string, options: { readonly?: boolean; recursive?: boolean; propagation?: Propagation } = {}): void {
+export function bindMount(
+  source: string,
+  target: string,
+  options: { readonly?: boolean; recursive?: boolean; propagation?: Propagation } = {},
+): void {
   const recursive = options.recursive ?? true;
   try {
     mount(source, target, '', MS.BIND | (recursive ? MS.REC : 0), '');
@@ -119,7 +124,8 @@ export interface MountEntry {
   superOptions: string[];
 }
 
-const unescape = (text: string) => (text.includes('\\') ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))) : text);
+const unescape = (text: string) =>
+  text.includes('\\') ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))) : text;
 
 /** One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 export function parseMountLine(line: string): MountEntry {

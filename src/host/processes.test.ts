@@ -6,7 +6,11 @@ import { parseOsRelease, processTable, readHostInfo, readRlimits, selectProcesse
 import { processExists, processStartTime, run, signalIfSame, signalProcess, spawn, which } from './processes.ts';
 
 test('run() passes input, environment and folder, and never a shell', async () => {
-  const result = await run('env', ['-C', '/', 'sh', '-c', 'cat; printf %s "$NAME"; pwd'], { input: 'in;', env: { NAME: '$(id)' }, cwd: '/tmp' });
+  const result = await run('env', ['-C', '/', 'sh', '-c', 'cat; printf %s "$NAME"; pwd'], {
+    input: 'in;',
+    env: { NAME: '$(id)' },
+    cwd: '/tmp',
+  });
   assert.deepEqual(result, { code: 0, stdout: 'in;$(id)/\n', stderr: '' });
 });
 
@@ -16,7 +20,10 @@ test('run() names the command and what it said when it fails', async () => {
 });
 
 test('run() says that a program is not installed', async () => {
-  await assert.rejects(run('no-such-program', []), (error) => isKind(error, 'unavailable') && String(error).includes('no-such-program is not installed'));
+  await assert.rejects(
+    run('no-such-program', []),
+    (error) => isKind(error, 'unavailable') && String(error).includes('no-such-program is not installed'),
+  );
   await assert.rejects(run('true', [], { cwd: '/no-such-folder' }), /the directory \/no-such-folder does not exist/);
   await assert.rejects(spawn('no-such-program', []), (error) => isKind(error, 'unavailable'));
 });
@@ -82,7 +89,11 @@ test('processTable() keeps the wanted pids and the spaces of their command', asy
 });
 
 test('parseOsRelease() takes the quotes off', () => {
-  assert.deepEqual(parseOsRelease('ID=debian\nPRETTY_NAME="A \\"b\\""\n# note\nVERSION_ID=\'12\''), { ID: 'debian', PRETTY_NAME: 'A "b"', VERSION_ID: '12' });
+  assert.deepEqual(parseOsRelease('ID=debian\nPRETTY_NAME="A \\"b\\""\n# note\nVERSION_ID=\'12\''), {
+    ID: 'debian',
+    PRETTY_NAME: 'A "b"',
+    VERSION_ID: '12',
+  });
 });
 
 test('readHostInfo() and readRlimits() tell of this host', () => {
@@ -95,7 +106,9 @@ test('readHostInfo() and readRlimits() tell of this host', () => {
 
 test('interfaceCounters() reads both directions', () => {
   const text = 'a\nb\n eth0:  1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\n';
-  assert.deepEqual(parseCounters(text), { eth0: { rxBytes: 1, rxPackets: 2, rxErrors: 3, rxDropped: 4, txBytes: 5, txPackets: 6, txErrors: 7, txDropped: 8 } });
+  assert.deepEqual(parseCounters(text), {
+    eth0: { rxBytes: 1, rxPackets: 2, rxErrors: 3, rxDropped: 4, txBytes: 5, txPackets: 6, txErrors: 7, txDropped: 8 },
+  });
   assert.ok(interfaceCounters(process.pid)?.['lo']);
   assert.equal(interfaceCounters(4_194_304), undefined);
 });

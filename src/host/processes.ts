@@ -36,8 +36,12 @@ const TAIL_CHARACTERS = 2000;
 function startFailure(command: string, cwd: string | undefined, error: unknown): GantryError {
   const name = path.basename(command);
   if (errnoOf(error) !== 'ENOENT') return new GantryError('internal', `Could not start ${name}`, { cause: error });
-  if (cwd !== undefined && !existsSync(cwd)) return new GantryError('internal', `Could not start ${name}: the directory ${cwd} does not exist`, { cause: error });
-  return new GantryError('unavailable', `${name} is not installed`, { cause: error, hint: `Install ${name}, or put it on the daemon's PATH` });
+  if (cwd !== undefined && !existsSync(cwd))
+    return new GantryError('internal', `Could not start ${name}: the directory ${cwd} does not exist`, { cause: error });
+  return new GantryError('unavailable', `${name} is not installed`, {
+    cause: error,
+    hint: `Install ${name}, or put it on the daemon's PATH`,
+  });
 }
 
 /**
@@ -61,7 +65,13 @@ export function run(command: string, args: readonly string[], options: RunOption
     };
     const onAbort = () => stop(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = options.timeout === undefined ? undefined : setTimeout(() => stop(new GantryError('internal', `${describeCommand(command, args)} did not end within ${options.timeout} ms`)), options.timeout);
+    const timer =
+      options.timeout === undefined
+        ? undefined
+        : setTimeout(
+            () => stop(new GantryError('internal', `${describeCommand(command, args)} did not end within ${options.timeout} ms`)),
+            options.timeout,
+          );
     const tooMuch = () => stop(new GantryError('internal', `${describeCommand(command, args)} wrote more than ${maxOutput} bytes`));
     const stdout = collect(child.stdout, maxOutput, tooMuch);
     const stderr = collect(child.stderr, maxOutput, tooMuch);
@@ -217,7 +227,10 @@ export function processStartTime(pid: number): bigint | undefined {
 function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).trimEnd().split(' ');
+    return text
+      .slice(text.lastIndexOf(')') + 2)
+      .trimEnd()
+      .split(' ');
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;

@@ -1,10 +1,31 @@
 import assert from 'node:assert/strict';
-import { closeSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isKind } from '../base/index.ts';
-import { lstatInRoot, mkdirAllInRoot, openInRoot, openParentInRoot, readFileInRoot, readlinkInRoot, resolveInRoot, statInRoot, writeFileInRoot } from './rooted.ts';
+import {
+  lstatInRoot,
+  mkdirAllInRoot,
+  openInRoot,
+  openParentInRoot,
+  readFileInRoot,
+  readlinkInRoot,
+  resolveInRoot,
+  statInRoot,
+  writeFileInRoot,
+} from './rooted.ts';
 
 let outside = '';
 let root = '';
@@ -51,7 +72,10 @@ test('a link to a descriptor of ours is not followed', () => {
 
 test('readFileInRoot() refuses what is too large or no regular file', () => {
   assert.throws(() => readFileInRoot(root, 'secret', 4), /9 bytes, more than 4/);
-  assert.throws(() => readFileInRoot(root, 'etc'), (error) => isKind(error, 'invalid'));
+  assert.throws(
+    () => readFileInRoot(root, 'etc'),
+    (error) => isKind(error, 'invalid'),
+  );
   assert.equal(readFileInRoot(root, 'secret', 9)?.length, 9);
 });
 

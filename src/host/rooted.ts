@@ -3,7 +3,22 @@
  * Every path is resolved by the kernel as if the directory were `/` (openat2, RESOLVE_IN_ROOT), and the work is
  * done on the descriptor that results: links that are swapped meanwhile can't lead out.
  */
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lchownSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, type Stats, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  ftruncateSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
 import { errnoOf, GantryError } from '../base/index.ts';
 import { O_PATH, openat2InRoot } from './kernel.ts';
 
@@ -160,7 +175,9 @@ export function writeFileInRoot(root: string, path: string, data: string | Uint8
 /** Makes `path` and what is missing above it; what exists stays as it is. A file in the way is an error (`ENOTDIR`). */
 export function mkdirAllInRoot(root: string, path: string, made: NewFile = {}): void {
   if (statInRoot(root, path)?.isDirectory()) return;
-  const parts = resolveInRoot(root, path).split('/').filter((part) => part !== '');
+  const parts = resolveInRoot(root, path)
+    .split('/')
+    .filter((part) => part !== '');
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const parent = openParentInRoot(root, parts.slice(0, depth).join('/'));
     try {
@@ -177,7 +194,8 @@ function makeDirectory(entry: string, made: NewFile): void {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     const there = lstatSync(entry);
-    if (!there.isDirectory() && !there.isSymbolicLink()) throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${entry}'`), { code: 'ENOTDIR' });
+    if (!there.isDirectory() && !there.isSymbolicLink())
+      throw Object.assign(new Error(`ENOTDIR: not a directory, mkdir '${entry}'`), { code: 'ENOTDIR' });
     return;
   }
   const fd = openSync(entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

@@ -183,7 +183,8 @@ class Connection implements SeqpacketConnection {
     this.#watching = wanted;
     if (!readable && !writable) return this.#poll.stop();
     this.#poll.start({ readable, writable }, (status, events) => {
-      if (status < 0 && this.#open) return this.#finish(new GantryError('internal', `Watching the connection failed with error ${-status}`));
+      if (status < 0 && this.#open)
+        return this.#finish(new GantryError('internal', `Watching the connection failed with error ${-status}`));
       if (events.writable && this.#open) this.#flush();
       if (events.readable && this.#open) this.#receive();
     });

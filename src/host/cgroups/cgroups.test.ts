@@ -36,7 +36,8 @@ async function member(script: string): Promise<Spawned> {
   return child;
 }
 
-const valueOf = (controller: string, file: string) => readFileSync(`${findHierarchies().folders.get(controller)}${path}/${file}`, 'utf8').trim();
+const valueOf = (controller: string, file: string) =>
+  readFileSync(`${findHierarchies().folders.get(controller)}${path}/${file}`, 'utf8').trim();
 
 test('create() sets limits that the kernel shows, and can be repeated', onVersion1, () => {
   const limits = { memory: 64 * MiB, memorySwap: 128 * MiB, nanoCpus: 500_000_000, cpuShares: 512, pidsLimit: 20, cpusetCpus: '0' };
@@ -64,7 +65,10 @@ test('apply() names the limit that the kernel refuses', onVersion1, () => {
   cgroups.create(path, {}, []);
   assert.throws(() => cgroups.apply(path, { cpusetCpus: '4000' }), /refuses "4000" for cpusetCpus/);
   assert.throws(() => cgroups.apply(path, { blkioDeviceReadBps: [{ path: '/etc/passwd', rate: 1 }] }), /\/etc\/passwd is not a device/);
-  assert.throws(() => cgroups.create('/../escape', {}, []), (error) => isKind(error, 'invalid'));
+  assert.throws(
+    () => cgroups.create('/../escape', {}, []),
+    (error) => isKind(error, 'invalid'),
+  );
 });
 
 test('device rules stop what is not allowed', onVersion1, async () => {
@@ -87,7 +91,10 @@ test('add() puts a process and its later children in; kill() ends them all, also
   await cgroups.kill(path);
   assert.deepEqual(cgroups.processes(path), []);
   assert.equal((await child.exit).signal, 'SIGKILL');
-  assert.throws(() => cgroups.add(path, child.pid), (error) => isKind(error, 'notFound'));
+  assert.throws(
+    () => cgroups.add(path, child.pid),
+    (error) => isKind(error, 'notFound'),
+  );
 });
 
 test('thaw() lets frozen processes run on', onVersion1, async () => {
@@ -111,7 +118,10 @@ test('oomKills() counts, and stats() measures processor and memory', onVersion1,
 
 test('what is gone is empty, and remove() is idempotent', async () => {
   await cgroups.remove(path);
-  assert.deepEqual([cgroups.stats(path), cgroups.processes(path), cgroups.oomKills(path), cgroups.exists(path), cgroups.list(parent)], [undefined, [], 0, false, []]);
+  assert.deepEqual(
+    [cgroups.stats(path), cgroups.processes(path), cgroups.oomKills(path), cgroups.exists(path), cgroups.list(parent)],
+    [undefined, [], 0, false, []],
+  );
   await assert.rejects(cgroups.freeze(path), (error) => isKind(error, 'notFound'));
 });
 
@@ -119,28 +129,62 @@ test('findHierarchies() takes v1 on a hybrid host, v2 alone, and nothing from ot
   const unified = parseMountLine('41 31 0:38 / /sys/fs/cgroup/unified rw shared:1 - cgroup2 cgroup2 rw');
   const both = parseMountLine('32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct');
   const stray = parseMountLine('33 31 0:30 / /tmp/test rw - cgroup cgroup rw,memory');
-  assert.deepEqual(findHierarchies([unified, both, stray]), { version: 'v1', folders: new Map([['cpu', '/sys/fs/cgroup/cpu,cpuacct'], ['cpuacct', '/sys/fs/cgroup/cpu,cpuacct']]) });
+  assert.deepEqual(findHierarchies([unified, both, stray]), {
+    version: 'v1',
+    folders: new Map([
+      ['cpu', '/sys/fs/cgroup/cpu,cpuacct'],
+      ['cpuacct', '/sys/fs/cgroup/cpu,cpuacct'],
+    ]),
+  });
   assert.deepEqual(findHierarchies([unified]), { version: 'v2', folders: new Map([['', '/sys/fs/cgroup/unified']]) });
-  assert.throws(() => findHierarchies([]), (error) => isKind(error, 'unavailable'));
+  assert.throws(
+    () => findHierarchies([]),
+    (error) => isKind(error, 'unavailable'),
+  );
 });
 
 test('planVersion2() converts limits into the files of cgroup v2', () => {
   const plan = planVersion2(
-    { memory: 100, memorySwap: 150, memoryReservation: 50, nanoCpus: 1_500_000_000, cpuShares: 1024, pidsLimit: -1, blkioWeight: 1000, blkioDeviceWriteIops: [{ path: '/dev/x', rate: 7 }] },
+    {
+      memory: 100,
+      memorySwap: 150,
+      memoryReservation: 50,
+      nanoCpus: 1_500_000_000,
+      cpuShares: 1024,
+      pidsLimit: -1,
+      blkioWeight: 1000,
+      blkioDeviceWriteIops: [{ path: '/dev/x', rate: 7 }],
+    },
     () => '8:0',
   );
-  assert.deepEqual(plan.map(({ file, value }) => `${file} ${value}`), [
-    'memory.max 100', 'memory.swap.max 50', 'memory.low 50', 'cpu.max 150000 100000', 'cpu.weight 39', 'pids.max max', 'io.weight default 10000', 'io.max 8:0 wiops=7',
-  ]);
+  assert.deepEqual(
+    plan.map(({ file, value }) => `${file} ${value}`),
+    [
+      'memory.max 100',
+      'memory.swap.max 50',
+      'memory.low 50',
+      'cpu.max 150000 100000',
+      'cpu.weight 39',
+      'pids.max max',
+      'io.weight default 10000',
+      'io.max 8:0 wiops=7',
+    ],
+  );
   assert.deepEqual([weightOfShares(2), weightOfShares(262144)], [1, 10000]);
 });
 
 test('planVersion1() leaves absent limits alone and lifts those that are zero or below', () => {
   assert.deepEqual(planVersion1({}, String), []);
   const lifted = planVersion1({ memory: 0, cpuQuota: -1, cpuPeriod: 0, pidsLimit: 0 }, String);
-  assert.deepEqual(lifted.map(({ value }) => value), ['-1', '100000', '-1', 'max']);
+  assert.deepEqual(
+    lifted.map(({ value }) => value),
+    ['-1', '100000', '-1', 'max'],
+  );
   const raised = planVersion1({ memory: 1, memorySwap: 2 }, String, true);
-  assert.deepEqual(raised.map(({ field }) => field), ['memorySwap', 'memory']);
+  assert.deepEqual(
+    raised.map(({ field }) => field),
+    ['memorySwap', 'memory'],
+  );
 });
 
 test('usage files are read by device and by processor', () => {

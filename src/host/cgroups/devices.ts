@@ -1,6 +1,12 @@
 import type { DeviceRule } from '../../model/index.ts';
 
-const character = (major: number, minor?: number, access = 'rwm'): DeviceRule => ({ allow: true, type: 'c', major, ...(minor === undefined ? {} : { minor }), access });
+const character = (major: number, minor?: number, access = 'rwm'): DeviceRule => ({
+  allow: true,
+  type: 'c',
+  major,
+  ...(minor === undefined ? {} : { minor }),
+  access,
+});
 
 /** What a container that is not privileged may use before its own --device rules: any node may be made, few may be opened. */
 export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [

@@ -19,7 +19,8 @@ export function findHierarchies(mounts: readonly MountEntry[] = listMounts()): H
   for (const { fstype, superOptions, target } of mounts) {
     // Mounts elsewhere are someone's own business, such as a container's or a test's.
     if (fstype !== 'cgroup' || !target.startsWith('/sys/fs/cgroup/')) continue;
-    for (const controller of CONTROLLERS) if (superOptions.includes(controller) && !folders.has(controller)) folders.set(controller, target);
+    for (const controller of CONTROLLERS)
+      if (superOptions.includes(controller) && !folders.has(controller)) folders.set(controller, target);
   }
   if (folders.size > 0) return { version: 'v1', folders };
   const unified = mounts.find((mount) => mount.fstype === 'cgroup2');
@@ -29,7 +30,8 @@ export function findHierarchies(mounts: readonly MountEntry[] = listMounts()): H
 
 /** Checks a cgroup path before it is joined to a directory. */
 export function checkPath(path: string): string {
-  if (!path.startsWith('/') || path === '/' || path.split('/').includes('..')) throw new GantryError('invalid', `"${path}" is not the path of a cgroup below the root`);
+  if (!path.startsWith('/') || path === '/' || path.split('/').includes('..'))
+    throw new GantryError('invalid', `"${path}" is not the path of a cgroup below the root`);
   return path;
 }
 
@@ -78,7 +80,9 @@ export function parseTable(text: string): Record<string, number> {
 
 export function childNames(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch (error) {
     if (isGone(error)) return [];
     throw error;
@@ -89,7 +93,10 @@ export function childNames(folder: string): string[] {
 export function pidsBelow(folder: string): number[] {
   const text = readValue(`${folder}/cgroup.procs`);
   if (text === undefined) return [];
-  const pids = text.split('\n').filter((line) => line !== '').map(Number);
+  const pids = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
   for (const child of childNames(folder)) pids.push(...pidsBelow(`${folder}/${child}`));
   return pids;
 }

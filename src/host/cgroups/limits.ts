@@ -17,7 +17,8 @@ class Writes {
 
 /** Period and quota in microseconds; a quota of -1 lifts the limit. */
 function quotaOf(limits: ResourceLimits): { period?: number; quota?: number } {
-  if (limits.nanoCpus !== undefined) return { period: DEFAULT_PERIOD, quota: limits.nanoCpus <= 0 ? -1 : Math.round((limits.nanoCpus * DEFAULT_PERIOD) / 1e9) };
+  if (limits.nanoCpus !== undefined)
+    return { period: DEFAULT_PERIOD, quota: limits.nanoCpus <= 0 ? -1 : Math.round((limits.nanoCpus * DEFAULT_PERIOD) / 1e9) };
   const { cpuPeriod, cpuQuota } = limits;
   return {
     ...(cpuPeriod === undefined ? {} : { period: cpuPeriod || DEFAULT_PERIOD }),
@@ -49,7 +50,8 @@ export function planVersion1(limits: ResourceLimits, numberOf: DeviceNumber, rai
   writes.add('cpuset', 'cpuset.mems', 'cpusetMems', limits.cpusetMems || undefined);
   writes.add('pids', 'pids.max', 'pidsLimit', limits.pidsLimit, orMax);
   writes.add('blkio', 'blkio.weight', 'blkioWeight', limits.blkioWeight || undefined);
-  for (const { path, weight } of limits.blkioWeightDevice ?? []) writes.add('blkio', 'blkio.weight_device', 'blkioWeightDevice', `${numberOf(path)} ${weight}`);
+  for (const { path, weight } of limits.blkioWeightDevice ?? [])
+    writes.add('blkio', 'blkio.weight_device', 'blkioWeightDevice', `${numberOf(path)} ${weight}`);
   const throttle = (file: string, field: keyof ResourceLimits, rates: DeviceRate[] = []) => {
     for (const { path, rate } of rates) writes.add('blkio', `blkio.throttle.${file}_device`, field, `${numberOf(path)} ${rate}`);
   };
@@ -78,12 +80,19 @@ export function planVersion2(limits: ResourceLimits, numberOf: DeviceNumber): Li
   writes.add('memory', 'memory.swap.max', 'memorySwap', swapOnly(limits));
   writes.add('memory', 'memory.low', 'memoryReservation', limits.memoryReservation, (bytes) => String(Math.max(bytes, 0)));
   const { period, quota } = quotaOf(limits);
-  if (period !== undefined || quota !== undefined) writes.add('cpu', 'cpu.max', quotaField(limits), `${orMax(quota ?? -1)} ${period ?? DEFAULT_PERIOD}`);
+  if (period !== undefined || quota !== undefined)
+    writes.add('cpu', 'cpu.max', quotaField(limits), `${orMax(quota ?? -1)} ${period ?? DEFAULT_PERIOD}`);
   writes.add('cpu', 'cpu.weight', 'cpuShares', limits.cpuShares || undefined, (shares) => String(weightOfShares(shares)));
   writes.add('cpuset', 'cpuset.cpus', 'cpusetCpus', limits.cpusetCpus || undefined);
   writes.add('cpuset', 'cpuset.mems', 'cpusetMems', limits.cpusetMems || undefined);
   writes.add('pids', 'pids.max', 'pidsLimit', limits.pidsLimit, orMax);
-  writes.add('io', 'io.weight', 'blkioWeight', limits.blkioWeight || undefined, (weight) => `default ${1 + Math.floor(((weight - 10) * 9999) / 990)}`);
+  writes.add(
+    'io',
+    'io.weight',
+    'blkioWeight',
+    limits.blkioWeight || undefined,
+    (weight) => `default ${1 + Math.floor(((weight - 10) * 9999) / 990)}`,
+  );
   const throttle = (key: string, field: keyof ResourceLimits, rates: DeviceRate[] = []) => {
     for (const { path, rate } of rates) writes.add('io', 'io.max', field, `${numberOf(path)} ${key}=${orMax(rate)}`);
   };

@@ -7,7 +7,18 @@ import type { DeviceRule, ResolvedMount, ResourceLimits, ResourceUsage } from '.
 import { signalProcess } from '../processes.ts';
 import type { Cgroups, LimitWrite } from './cgroups.ts';
 import { formatRule } from './devices.ts';
-import { checkPath, childNames, deviceNumber, exists, isGone, parseTable, pidsBelow, readValue, removeFolder, writeValues } from './hierarchies.ts';
+import {
+  checkPath,
+  childNames,
+  deviceNumber,
+  exists,
+  isGone,
+  parseTable,
+  pidsBelow,
+  readValue,
+  removeFolder,
+  writeValues,
+} from './hierarchies.ts';
 import { planVersion1 } from './limits.ts';
 import { blockIoVersion1, processorUsage } from './usage.ts';
 
@@ -28,10 +39,13 @@ export class CgroupsVersion1 implements Cgroups {
   }
 
   create(path: string, limits: ResourceLimits, deviceRules: readonly DeviceRule[]): void {
-    const parts = checkPath(path).split('/').filter((part) => part !== '');
+    const parts = checkPath(path)
+      .split('/')
+      .filter((part) => part !== '');
     for (const hierarchy of this.#hierarchies) this.#makeFolders(hierarchy, parts);
     const devices = this.#folder('devices', path);
-    if (devices !== undefined) for (const rule of deviceRules) writeValues(`${devices}/devices.${rule.allow ? 'allow' : 'deny'}`, formatRule(rule));
+    if (devices !== undefined)
+      for (const rule of deviceRules) writeValues(`${devices}/devices.${rule.allow ? 'allow' : 'deny'}`, formatRule(rule));
     this.apply(path, limits);
   }
 
@@ -96,7 +110,11 @@ export class CgroupsVersion1 implements Cgroups {
     return {
       cpu: {
         ...processorUsage(cpu),
-        throttling: { periods: throttling['nr_periods'] ?? 0, throttledPeriods: throttling['nr_throttled'] ?? 0, throttledTime: throttling['throttled_time'] ?? 0 },
+        throttling: {
+          periods: throttling['nr_periods'] ?? 0,
+          throttledPeriods: throttling['nr_throttled'] ?? 0,
+          throttledTime: throttling['throttled_time'] ?? 0,
+        },
       },
       memory: {
         usage: Number(read('memory', 'memory.usage_in_bytes') ?? 0),
@@ -106,7 +124,10 @@ export class CgroupsVersion1 implements Cgroups {
         stat: parseTable(read('memory', 'memory.stat') ?? ''),
       },
       pids: { current: Number(read('pids', 'pids.current') ?? 0), limit: Number.isFinite(pidsLimit) ? pidsLimit : 0 },
-      blockIo: blockIoVersion1(read('blkio', 'blkio.throttle.io_service_bytes_recursive') ?? '', read('blkio', 'blkio.throttle.io_serviced_recursive') ?? ''),
+      blockIo: blockIoVersion1(
+        read('blkio', 'blkio.throttle.io_service_bytes_recursive') ?? '',
+        read('blkio', 'blkio.throttle.io_serviced_recursive') ?? '',
+      ),
       cgroupVersion: 'v1',
     };
   }
@@ -127,12 +148,14 @@ export class CgroupsVersion1 implements Cgroups {
 
   mountsForContainer(path: string): ResolvedMount[] {
     const target = '/sys/fs/cgroup';
-    const binds = this.#hierarchies.map((hierarchy): ResolvedMount => ({
-      type: 'bind',
-      source: `${hierarchy}${checkPath(path)}`,
-      target: `${target}/${basename(hierarchy)}`,
-      options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'],
-    }));
+    const binds = this.#hierarchies.map(
+      (hierarchy): ResolvedMount => ({
+        type: 'bind',
+        source: `${hierarchy}${checkPath(path)}`,
+        target: `${target}/${basename(hierarchy)}`,
+        options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'],
+      }),
+    );
     return [{ type: 'tmpfs', source: 'tmpfs', target, options: ['nosuid', 'noexec', 'nodev', 'ro', 'mode=755', 'size=64k'] }, ...binds];
   }
 
@@ -216,8 +239,10 @@ function writeLimit(folder: string, write: LimitWrite, limits: ResourceLimits): 
       if (write.field === 'memorySwap' && ((limits.memorySwap ?? -1) < 0 || limits.memorySwap === 2 * (limits.memory ?? 0))) return;
       throw refusal(write, `the kernel has no ${write.file}`);
     }
-    if (code === 'EBUSY' && write.field === 'memory') throw new GantryError('conflict', `The memory limit ${write.value} is below what the container uses now`, { cause: error });
-    if (code === 'EINVAL' || code === 'ERANGE' || code === 'EACCES' || code === 'ENODEV') throw invalid(`The kernel refuses "${write.value}" for ${write.field} (${write.file}: ${code})`);
+    if (code === 'EBUSY' && write.field === 'memory')
+      throw new GantryError('conflict', `The memory limit ${write.value} is below what the container uses now`, { cause: error });
+    if (code === 'EINVAL' || code === 'ERANGE' || code === 'EACCES' || code === 'ENODEV')
+      throw invalid(`The kernel refuses "${write.value}" for ${write.field} (${write.file}: ${code})`);
     throw new GantryError('internal', `Could not write "${write.value}" to ${file}`, { cause: error });
   }
 }

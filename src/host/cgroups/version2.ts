@@ -4,7 +4,18 @@ import { errnoOf, GantryError, invalid, unsupported } from '../../base/index.ts'
 import type { ResolvedMount, ResourceLimits, ResourceUsage } from '../../model/index.ts';
 import { signalProcess } from '../processes.ts';
 import type { Cgroups } from './cgroups.ts';
-import { checkPath, childNames, deviceNumber, exists, isGone, parseTable, pidsBelow, readValue, removeFolder, writeValues } from './hierarchies.ts';
+import {
+  checkPath,
+  childNames,
+  deviceNumber,
+  exists,
+  isGone,
+  parseTable,
+  pidsBelow,
+  readValue,
+  removeFolder,
+  writeValues,
+} from './hierarchies.ts';
 import { planVersion2 } from './limits.ts';
 import { blockIoVersion2 } from './usage.ts';
 
@@ -35,7 +46,8 @@ export class CgroupsVersion2 implements Cgroups {
       try {
         writeValues(`${this.#folder(path)}/${file}`, value);
       } catch (error) {
-        if (errnoOf(error) === 'ENOENT' && this.exists(path)) throw unsupported(`The limit ${field} (${value}) can't be set here: the cgroup has no ${file}`);
+        if (errnoOf(error) === 'ENOENT' && this.exists(path))
+          throw unsupported(`The limit ${field} (${value}) can't be set here: the cgroup has no ${file}`);
         throw invalid(`The kernel refuses "${value}" for ${field} (${file}: ${errnoOf(error)})`);
       }
     }
@@ -84,7 +96,11 @@ export class CgroupsVersion2 implements Cgroups {
         user: microseconds('user_usec'),
         system: microseconds('system_usec'),
         perProcessor: [],
-        throttling: { periods: cpu['nr_periods'] ?? 0, throttledPeriods: cpu['nr_throttled'] ?? 0, throttledTime: microseconds('throttled_usec') },
+        throttling: {
+          periods: cpu['nr_periods'] ?? 0,
+          throttledPeriods: cpu['nr_throttled'] ?? 0,
+          throttledTime: microseconds('throttled_usec'),
+        },
       },
       memory: {
         usage: Number(read('memory.current') ?? 0),
