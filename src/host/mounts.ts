@@ -124,7 +124,7 @@ export interface MountEntry {
   superOptions: string[];
 }
 
-const unescape = (text: string) =>
+const withoutEscapes = (text: string) =>
   text.includes('\\') ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))) : text;
 
 /** One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
@@ -136,12 +136,12 @@ export function parseMountLine(line: string): MountEntry {
     id: Number(id),
     parent: Number(parent),
     device,
-    root: unescape(root),
-    target: unescape(target),
+    root: withoutEscapes(root),
+    target: withoutEscapes(target),
     options: options.split(','),
     shared: tags.some((tag) => tag.startsWith('shared:')),
     fstype,
-    source: unescape(source),
+    source: withoutEscapes(source),
     superOptions: superOptions.split(','),
   };
 }

@@ -140,7 +140,7 @@ export function readFileInRoot(root: string, path: string, maxBytes = MAX_READ):
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new GantryError('invalid', `${path} is not a regular file`);
     if (stat.size > maxBytes) throw new GantryError('invalid', `${path} has ${stat.size} bytes, more than ${maxBytes}`);
-    const data = Buffer.alloc(maxBytes < stat.size + 1 ? maxBytes : stat.size + 1);
+    const data = Buffer.alloc(Math.min(maxBytes, stat.size + 1));
     let size = 0;
     for (;;) {
       const count = readSync(fd, data, size, data.length - size, size);

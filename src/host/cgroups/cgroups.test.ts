@@ -36,17 +36,17 @@ async function member(script: string): Promise<Spawned> {
   return child;
 }
 
-const valueOf = (controller: string, file: string) =>
+const kernelValue = (controller: string, file: string) =>
   readFileSync(`${findHierarchies().folders.get(controller)}${path}/${file}`, 'utf8').trim();
 
 test('create() sets limits that the kernel shows, and can be repeated', onVersion1, () => {
   const limits = { memory: 64 * MiB, memorySwap: 128 * MiB, nanoCpus: 500_000_000, cpuShares: 512, pidsLimit: 20, cpusetCpus: '0' };
   cgroups.create(path, limits, DEFAULT_DEVICE_RULES);
   cgroups.create(path, limits, DEFAULT_DEVICE_RULES);
-  assert.equal(valueOf('memory', 'memory.limit_in_bytes'), String(64 * MiB));
-  assert.equal(valueOf('cpu', 'cpu.cfs_quota_us'), '50000');
-  assert.equal(valueOf('cpu', 'cpu.shares'), '512');
-  assert.equal(valueOf('cpuset', 'cpuset.cpus'), '0');
+  assert.equal(kernelValue('memory', 'memory.limit_in_bytes'), String(64 * MiB));
+  assert.equal(kernelValue('cpu', 'cpu.cfs_quota_us'), '50000');
+  assert.equal(kernelValue('cpu', 'cpu.shares'), '512');
+  assert.equal(kernelValue('cpuset', 'cpuset.cpus'), '0');
   const stats = cgroups.stats(path);
   assert.deepEqual([stats?.memory.limit, stats?.pids.limit], [64 * MiB, 20]);
   assert.deepEqual(cgroups.list(parent), ['one']);
@@ -56,7 +56,7 @@ test('apply() raises and lowers memory together with memory + swap', onVersion1,
   cgroups.create(path, { memory: 64 * MiB, memorySwap: 64 * MiB }, []);
   cgroups.apply(path, { memory: 256 * MiB, memorySwap: 512 * MiB });
   cgroups.apply(path, { memory: 16 * MiB, memorySwap: 32 * MiB });
-  assert.equal(valueOf('memory', 'memory.limit_in_bytes'), String(16 * MiB));
+  assert.equal(kernelValue('memory', 'memory.limit_in_bytes'), String(16 * MiB));
   cgroups.apply(path, { memory: -1, memorySwap: -1 });
   assert.ok((cgroups.stats(path)?.memory.limit ?? 0) > 256 * MiB);
 });
@@ -78,7 +78,7 @@ test('device rules stop what is not allowed', onVersion1, async () => {
   for await (const chunk of child.stdout ?? []) chunks.push(String(chunk));
   assert.equal(chunks.join(''), 'null\nno kmsg\n');
   cgroups.create(path, {}, ALL_DEVICES);
-  assert.equal(valueOf('devices', 'devices.list'), 'a *:* rwm');
+  assert.equal(kernelValue('devices', 'devices.list'), 'a *:* rwm');
 });
 
 test('add() puts a process and its later children in; kill() ends them all, also frozen', onVersion1, async () => {
@@ -86,7 +86,7 @@ test('add() puts a process and its later children in; kill() ends them all, also
   const child = await member('sleep 60 & sleep 60 & wait');
   while (cgroups.processes(path).length < 3) await new Promise((resolve) => setImmediate(resolve));
   await cgroups.freeze(path);
-  assert.equal(valueOf('freezer', 'freezer.state'), 'FROZEN');
+  assert.equal(kernelValue('freezer', 'freezer.state'), 'FROZEN');
   assert.equal(cgroups.stats(path)?.pids.current, 3);
   await cgroups.kill(path);
   assert.deepEqual(cgroups.processes(path), []);
