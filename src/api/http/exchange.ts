@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { JSON_LIMIT, readBody, readJson } from './body.ts';
 import { detach, hijackHead } from './hijack.ts';
 
@@ -12,8 +13,8 @@ export class Exchange {
   readonly method: string;
   /** Percent-encoded, without the query. */
   readonly path: string;
-  /** The client asked to take the connection over (`Upgrade: tcp` or `websocket`). */
-  readonly upgrade: boolean;
+  /** The bare connection, when the client asked to take it over (`Upgrade: tcp` or `websocket`). */
+  readonly upgrade: Duplex | undefined;
   /** Added to each answer: name, value, name, value … */
   headers: readonly string[] = [];
   #search: string;
@@ -21,7 +22,7 @@ export class Exchange {
   #abort: AbortController | undefined;
   #hijacked = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, upgrade = false) {
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade?: Duplex) {
     this.request = request;
     this.response = response;
     this.upgrade = upgrade;
@@ -46,7 +47,7 @@ export class Exchange {
         if (this.#hijacked || !this.response.writableFinished) abort.abort(new DOMException('the client closed the connection', 'AbortError'));
       };
       if (this.request.socket.destroyed) ended();
-      else if (this.upgrade) this.request.socket.once('close', ended);
+      else if (this.upgrade) this.upgrade.once('close', ended);
       else this.response.once('close', ended);
     }
     return this.#abort.signal;
@@ -96,22 +97,21 @@ export class Exchange {
    * Makes the connection a raw stream in both directions, after the request's body was read: 101 when the client
    * asked for an upgrade, else 200. Each side may end its direction alone.
    */
-  async hijack(contentType: string): Promise<Socket> {
+  async hijack(contentType: string): Promise<Duplex> {
     if (!this.request.readableEnded) await readBody(this.request, JSON_LIMIT);
-    // Made before the hijack, so that the signal watches the right thing.
-    if (!this.upgrade) this.signal.throwIfAborted();
-    const socket = this.upgrade ? this.request.socket : detach(this.request);
+    this.signal.throwIfAborted();
+    const socket = this.upgrade ? this.takeConnection() : detach(this.request);
     this.#hijacked = true;
     if (!this.upgrade) socket.once('close', () => this.#abort?.abort(new DOMException('the client closed the connection', 'AbortError')));
-    if (this.upgrade) this.response.detachSocket(socket);
-    socket.write(hijackHead(this.upgrade, [...this.headers, 'Content-Type', contentType]));
+    socket.write(hijackHead(this.upgrade !== undefined, [...this.headers, 'Content-Type', contentType]));
     return socket;
   }
 
   /** Gives the bare connection to another protocol, nothing written yet. Only when `upgrade` is set. */
-  takeSocket(): Socket {
+  takeConnection(): Duplex {
+    if (!this.upgrade) throw new TypeError('the client asked for no upgrade');
     this.#hijacked = true;
-    this.response.detachSocket(this.request.socket);
-    return this.request.socket;
+    this.response.detachSocket(this.upgrade as Socket);
+    return this.upgrade;
   }
 }

@@ -76,6 +76,33 @@ describe('hijack', () => {
     assert.match(answer, /101 UPGRADED[^]*\r\n\r\nxafter your end$/);
   });
 
+  for (const body of ['{}', '']) {
+    test(`an upgrade on a used connection, its body (${body.length} bytes) in a packet of its own, works alike`, async () => {
+      const client = connect({ path, allowHalfOpen: true });
+      let received = '';
+      client.on('data', (data) => (received += data));
+      const until = async (text: string) => {
+        for (let wait = 0; !received.includes(text) && wait < 200; wait += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+        assert.ok(received.includes(text), received);
+      };
+      client.write('GET / HTTP/1.1\r\nHost: d\r\n\r\n');
+      await until('"body":null');
+      client.write(`POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      client.write(body);
+      await until('101 UPGRADED');
+      client.write('ping');
+      await until('\r\n\r\nping');
+      client.end();
+      await until('pingafter your end');
+      client.destroy();
+    });
+  }
+
+  test('what comes right behind the head of an upgrade is not lost', async () => {
+    assert.match(await talk('POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly', [' late']), /101 UPGRADED[^]*\r\n\r\nearly lateafter your end$/);
+  });
+
   test('an upgrade that is refused gets a plain answer', async () => {
     const answer = await talk('POST /other HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 3\r\n\r\n{x}');
     assert.match(answer, /^HTTP\/1\.1 400 /);

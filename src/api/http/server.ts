@@ -34,7 +34,7 @@ const KEEP_ALIVE_MS = 90_000;
 export class HttpServer implements AsyncDisposable {
   readonly #options: HttpServerOptions;
   readonly #servers: (Server | SecureServer)[] = [];
-  readonly #hijacked = new Set<Socket>();
+  readonly #hijacked = new Set<Duplex>();
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
@@ -61,7 +61,7 @@ export class HttpServer implements AsyncDisposable {
     for (const server of this.#servers) server.closeIdleConnections();
     const cut = () => {
       for (const server of this.#servers) server.closeAllConnections();
-      for (const socket of this.#hijacked) socket.destroy();
+      for (const stream of this.#hijacked) stream.destroy();
     };
     if (graceMs <= 0) cut();
     const timer = setTimeout(cut, graceMs);
@@ -94,22 +94,24 @@ export class HttpServer implements AsyncDisposable {
     } else {
       server = createServer(options, onRequest);
     }
-    server.on('upgrade', (request, socket) => this.#upgrade(request, socket));
+    server.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
     return server;
   }
 
-  #upgrade(request: IncomingMessage, stream: Duplex): void {
-    const socket = stream as Socket;
-    this.#hijacked.add(socket);
-    socket.once('close', () => this.#hijacked.delete(socket));
+  /** `stream` is the socket, or a wrapper of node's that holds it back until the body was read; `head` came with the request. */
+  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    this.#hijacked.add(stream);
+    stream.once('close', () => this.#hijacked.delete(stream));
     // Without a listener a reset by the client would end the process; the exchange's signal tells of it.
-    socket.on('error', () => {});
+    stream.on('error', () => {});
+    if (head.length > 0) stream.unshift(head);
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.assignSocket(socket);
-    response.once('finish', () => socket.end());
-    this.#handle(new Exchange(request, response, true));
+    // Node itself assigns such streams; its types know of sockets only.
+    response.assignSocket(stream as Socket);
+    response.once('finish', () => stream.end());
+    this.#handle(new Exchange(request, response, stream));
   }
 
   #handle(exchange: Exchange): void {

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { AttachedStreams } from '../../../engine/index.ts';
 
 /** How long a client may take to close its half after the output has ended. */
@@ -8,7 +8,7 @@ const LINGER_MS = 2000;
  * Joins a hijacked connection with a process's streams until the output ends or the client is gone. When the client
  * ends its half, the process reads end-of-file and its output still arrives; when the output ends, the connection does.
  */
-export function joinStreams(socket: Socket, streams: AttachedStreams, abort: AbortController): Promise<void> {
+export function joinStreams(socket: Duplex, streams: AttachedStreams, abort: AbortController): Promise<void> {
   const { output, input } = streams;
   return new Promise((resolve) => {
     const leave = () => {

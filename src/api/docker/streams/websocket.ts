@@ -14,7 +14,7 @@ export async function joinWebSocket(exchange: Exchange, streams: AttachedStreams
   if (request.headers['sec-websocket-key'] === undefined) throw invalid('a websocket handshake was expected: the header Sec-WebSocket-Key is missing');
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: MAXIMUM_MESSAGE, perMessageDeflate: false });
-  const socket = exchange.takeSocket();
+  const socket = exchange.takeConnection();
   const { output, input } = streams;
   await new Promise<void>((resolve) => {
     socket.once('close', () => {
