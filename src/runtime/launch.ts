@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { conflict, isKind, GantryError } from '../base/index.ts';
 import { ALL_DEVICES, type Cgroups, DEFAULT_DEVICE_RULES, mkdirAllInRoot, processExists, processStartTime, statInRoot } from '../host/index.ts';
@@ -79,6 +79,8 @@ export async function launch(workshop: Workshop, plan: LaunchPlan): Promise<Proc
   if (existsSync(directory)) throw conflict(`container ${id} has a run already`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeRunRecord(directory, run.record);
+  // A monitor that outlived an earlier run's removal may have left one.
+  rmSync(paths.exit(id), { force: true });
   if (run.record.log.enabled) mkdirSync(paths.logDirectory(id), { recursive: true, mode: 0o710 });
   ensureWorkingDirectory(request.rootfs, plan.spec.process.cwd);
   const { spec, learn } = oci.takesFilter ? workshop.seccomp.apply(plan.spec) : { spec: plan.spec, learn: () => {} };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, GantryError } from '../base/index.ts';
 
@@ -22,10 +22,12 @@ export interface RunRecord {
 const FILE = 'run.json';
 
 export function writeRunRecord(directory: string, record: RunRecord): void {
-  writeFileSync(join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+  // Renamed into place: a daemon that dies in between leaves the record before.
+  writeFileSync(join(directory, `${FILE}.new`), JSON.stringify(record), { mode: 0o600 });
+  renameSync(join(directory, `${FILE}.new`), join(directory, FILE));
 }
 
-/** Undefined when there is none, or when the daemon died while it was written. */
+/** Undefined when there is none: then nothing of the run was made but its directory. */
 export function readRunRecord(directory: string): RunRecord | undefined {
   let text: string;
   try {
@@ -37,7 +39,7 @@ export function readRunRecord(directory: string): RunRecord | undefined {
   try {
     const record = JSON.parse(text) as RunRecord;
     return { ...record, log: { ...record.log, maximumSize: record.log.maximumSize ?? Number.POSITIVE_INFINITY } };
-  } catch {
-    return undefined;
+  } catch (error) {
+    throw new GantryError('internal', `The run record in ${directory} is damaged`, { cause: error });
   }
 }

@@ -113,17 +113,28 @@ export class RunTable {
   async remove(id: string): Promise<void> {
     const { paths, cgroups } = this.#workshop;
     const directory = paths.run(id);
-    const run = this.find(id);
+    const run = this.#findForRemoval(id);
     this.#runs.delete(id);
     run?.abandon();
     if (!run && !existsSync(directory)) return;
     if (run) await this.#end(run, directory);
+    else killStranger(directory);
     await tearDown(
       () => run && this.#removeState(run),
       () => (run && cgroups.exists(run.record.cgroup) ? cgroups.remove(run.record.cgroup) : undefined),
       () => rm(paths.exit(id), { force: true }),
       () => rm(directory, { recursive: true, force: true }),
     );
+  }
+
+  /** A damaged record must not keep the rest of the run from going. */
+  #findForRemoval(id: string): Run | undefined {
+    try {
+      return this.find(id);
+    } catch (error) {
+      this.#log.warn('a run is removed without its record', { id, error: describe(error) });
+      return undefined;
+    }
   }
 
   #take(run: Run): Run {
@@ -165,10 +176,7 @@ export class RunTable {
     const { monitor } = run.record;
     if (this.#readExit(run)) return;
     const alive = () => monitor.pid !== 0 && startTimeOf(monitor.pid) === monitor.startTime && monitor.startTime !== 0;
-    if (!run.record.process) {
-      const pid = pidIn(directory);
-      if (pid) signalProcess(pid, SIGKILL);
-    }
+    if (!run.record.process) killStranger(directory);
     await this.#killProcesses(run);
     if (!alive()) return;
     const patience = new AbortController();
@@ -197,7 +205,9 @@ export class RunTable {
   }
 }
 
-function pidIn(directory: string): number | undefined {
+/** Kills the process of which only the monitor's pid file tells. */
+function killStranger(directory: string): void {
   const file = join(directory, 'pid');
-  return existsSync(file) ? Number(readFileSync(file, 'utf8')) || undefined : undefined;
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  if (pid > 1) signalProcess(pid, SIGKILL);
 }
