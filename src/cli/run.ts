@@ -72,6 +72,7 @@ function openSession(around: Surroundings, globals: Flags): Session & { close():
   const endpoint = () => chooseEndpoint(globals, around.env, settings);
   return {
     ...around,
+    commands: TREE,
     settings,
     globals,
     get engineAddress() {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import type { EngineClient } from './client/index.ts';
+import type { Entry } from './command.ts';
 import type { Settings } from './config/index.ts';
 import type { Flags } from './flags/index.ts';
 
@@ -28,6 +29,8 @@ export interface Surroundings {
 
 /** One run of the command: its surroundings, its settings, and the engine it talks to. */
 export interface Session extends Surroundings {
+  /** Every word of the command line, for completion. */
+  readonly commands: readonly Entry[];
   readonly settings: Settings;
   /** Flags that stood before the command. */
   readonly globals: Flags;
