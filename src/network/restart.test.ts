@@ -47,6 +47,22 @@ await inOwnNetwork(import.meta.filename, () => {
     assert.match(await inside(client.namespace, 'socat', '-u', `TCP:${addressOf(server)}:80`, '-'), /^hello/);
   });
 
+  test('our bridge is accepted where the old back end of iptables drops what is forwarded', async () => {
+    await run('iptables-legacy', ['-P', 'FORWARD', 'DROP']);
+    try {
+      await using here = await place();
+      await here.network.start([]);
+      const rules = async () => (await run('iptables-legacy', ['-S', 'FORWARD'])).stdout.match(/gantry: /g)?.length;
+      await eventually(async () => (await rules()) === 2, 'two accepting rules');
+      await (await here.again()).start([]);
+      await clock.sleep(200);
+      assert.equal(await rules(), 2, 'not once more');
+    } finally {
+      await run('iptables-legacy', ['-P', 'FORWARD', 'ACCEPT']);
+      await run('iptables-legacy', ['-F', 'FORWARD']);
+    }
+  });
+
   test('start() after a kill goes on with living containers and removes everything else of this daemon only', async () => {
     await using other = await place();
     await other.network.start([]);

@@ -1,5 +1,5 @@
 import { describe, GantryError, type Log } from '../../base/index.ts';
-import { acceptWhereForwardingIsDropped } from './foreign.ts';
+import { acceptInLegacyTables, acceptWhereForwardingIsDropped } from './foreign.ts';
 import { isIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
 import { type Forwarding, keyOf, type RuleSettings, renderChange, renderTable } from './rules.ts';
@@ -36,8 +36,9 @@ export class Firewall {
   }
 
   /** Sees that other programs' rules let our bridge pass. */
-  acceptElsewhere(): Promise<void> {
-    return acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+  async acceptElsewhere(): Promise<void> {
+    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
+    await acceptInLegacyTables(this.#settings.bridge, this.#log);
   }
 
   /** In force when it resolves. */

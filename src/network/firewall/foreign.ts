@@ -1,4 +1,6 @@
-import type { Log } from '../../base/index.ts';
+import { readFileSync } from 'node:fs';
+import { errnoOf, type Log } from '../../base/index.ts';
+import { run, which } from '../../host/index.ts';
 import type { Nftables } from './nftables.ts';
 
 interface Chain {
@@ -22,6 +24,36 @@ export async function acceptWhereForwardingIsDropped(nftables: Nftables, bridge:
     log.warn(`The chain ${name} of another program drops forwarded packets: accepting those of ${bridge} there`);
     const rule = (match: string) => `insert rule ${name} ${match} "${bridge}" counter accept comment "${commentOf(bridge)}"\n`;
     await nftables.apply(rule('iifname') + rule('oifname'));
+  }
+}
+
+/**
+ * The same for the old back end of iptables, which nft does not show. Only where its filter table is in use: asking
+ * iptables-legacy otherwise would load it.
+ */
+export async function acceptInLegacyTables(bridge: string, log: Log): Promise<void> {
+  if (!legacyTables().includes('filter')) return;
+  const iptables = which('iptables-legacy');
+  if (iptables === undefined) {
+    log.warn(
+      'iptables-legacy rules are in force, but the program to read them is missing: if they drop forwarded packets, containers have no network',
+    );
+    return;
+  }
+  const { stdout } = await run(iptables, ['-w', '-S', 'FORWARD']);
+  if (!stdout.startsWith('-P FORWARD DROP') || stdout.includes(`"${commentOf(bridge)}"`)) return;
+  log.warn(`The FORWARD chain of iptables-legacy drops forwarded packets: accepting those of ${bridge} there`);
+  for (const match of ['-i', '-o']) {
+    await run(iptables, ['-w', '-I', 'FORWARD', match, bridge, '-m', 'comment', '--comment', commentOf(bridge), '-j', 'ACCEPT']);
+  }
+}
+
+function legacyTables(): string[] {
+  try {
+    return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

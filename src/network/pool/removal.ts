@@ -4,7 +4,7 @@ import type { Allocator } from '../addresses/index.ts';
 import { type Member, removeLinks } from './member.ts';
 
 /** Long enough to gather the namespaces of containers that end together, short enough to go unnoticed. */
-const GATHER_MILLISECONDS = 15;
+const GATHER_MILLISECONDS = 40;
 
 /**
  * Takes namespaces apart behind the reply. Deleting a link waits for grace periods of the kernel (25 ms), nearly the same
