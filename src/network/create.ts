@@ -21,7 +21,7 @@ const POOL_SIZE = 4;
  * Everything happens in the network namespace that the process is in.
  */
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
-  const records = await loadRecords(options.store, options.clock, options.ids);
+  const records = await loadRecords(options.store, options.clock, options.ids, options.log);
   return new LocalNetwork({
     records,
     clock: options.clock,

@@ -105,9 +105,8 @@ export class LocalNetwork implements Network {
     this.#held.delete(containerId);
     const { firewall, namespaces } = this.#ready();
     try {
-      await firewall.unpublish(held.forwardings);
+      await Promise.all([firewall.unpublish(held.forwardings), held.publication?.[Symbol.asyncDispose]()]);
     } finally {
-      await held.publication?.[Symbol.asyncDispose]();
       if (held.member) namespaces.discard(held.member);
     }
   }

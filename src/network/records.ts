@@ -1,4 +1,4 @@
-import { type Clock, conflict, type Ids, notFound } from '../base/index.ts';
+import { type Clock, conflict, type Ids, type Log, notFound } from '../base/index.ts';
 import type { NetworkRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 
@@ -14,9 +14,12 @@ export interface Records {
 const PREDEFINED: Readonly<Record<keyof Records, NetworkRecord['driver']>> = { bridge: 'bridge', host: 'host', none: 'null' };
 
 /** Reads the rows, and writes those that are missing or damaged. */
-export async function loadRecords(store: Store, clock: Clock, ids: Ids): Promise<Records> {
+export async function loadRecords(store: Store, clock: Clock, ids: Ids, log: Log): Promise<Records> {
   const { rows, damaged } = await store.list<NetworkRecord>(KIND);
-  for (const { id } of damaged) await store.delete(KIND, id);
+  for (const { id, reason } of damaged) {
+    log.warn('The row of a network cannot be read: making it anew, with another id', { id, reason });
+    await store.delete(KIND, id);
+  }
   const find = async (name: keyof Records): Promise<NetworkRecord> => {
     const known = rows.find(({ value }) => value.name === name);
     if (known) return known.value;

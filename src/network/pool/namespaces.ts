@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Clock, errnoOf, type Log } from '../../base/index.ts';
+import { type Clock, describe, errnoOf, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Allocator, formatAddress, parseAddress } from '../addresses/index.ts';
@@ -77,8 +77,21 @@ export class Namespaces implements AsyncDisposable {
     const id = path.basename(file);
     if (path.dirname(file) !== names.namespaces || !existsSync(file)) return undefined;
     if (!endpoint || endpoint.ipv4Address === '') return { id, file };
-    const address = this.#options.addresses.reserve(endpoint.ipv4Address);
+    const address = this.#keepAddress(endpoint.ipv4Address);
     return { id, file, onBridge: { link: names.linkPrefix + id, address, macAddress: endpoint.macAddress } };
+  }
+
+  /** An address that can't be taken must not keep the daemon from starting: the container lives with it already. */
+  #keepAddress(text: string): number {
+    try {
+      return this.#options.addresses.reserve(text);
+    } catch (error) {
+      this.#options.log.warn('A running container has an address that does not fit the bridge: restart it', {
+        address: text,
+        error: describe(error),
+      });
+      return parseAddress(text) ?? 0;
+    }
   }
 
   /** Takes it apart in the background. */
@@ -98,7 +111,7 @@ export class Namespaces implements AsyncDisposable {
       maker.socket,
       ours.filter(({ name }) => !known.has(name)).map(({ name }) => name),
     );
-    for (const id of strangers) netlink.dropNamespace(path.join(maker.names.namespaces, id));
+    for (const id of strangers) this.#dropStranger(path.join(maker.names.namespaces, id));
     const astray = ours.filter(({ name, master, up }) => known.has(name) && (master !== bridge.index || !up));
     await maker.socket.require(
       astray.map(({ index }) => netlink.setLink(index, { master: bridge.index, up: true })),
@@ -111,6 +124,14 @@ export class Namespaces implements AsyncDisposable {
           address: formatAddress(onBridge.address),
         });
       }
+    }
+  }
+
+  #dropStranger(file: string): void {
+    try {
+      netlink.dropNamespace(file);
+    } catch (error) {
+      this.#options.log.warn('Could not remove what an earlier daemon left', { file, error: describe(error) });
     }
   }
 
