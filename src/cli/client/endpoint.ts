@@ -53,7 +53,11 @@ function tlsOptions(tls: TlsFiles): RequestOptions {
 /** Options of node:http or node:https that reach `endpoint`, and which of the two to use. */
 export function connectionOptions(endpoint: Endpoint): { secure: boolean; options: RequestOptions } {
   if (endpoint.address.startsWith('unix://')) {
-    return { secure: false, options: { socketPath: endpoint.address.slice('unix://'.length), host: 'localhost' } };
+    // The empty server name saves a test for IP addresses, whose pattern takes 6 ms to compile.
+    return {
+      secure: false,
+      options: { socketPath: endpoint.address.slice('unix://'.length), host: 'localhost', servername: '' } as RequestOptions,
+    };
   }
   const url = new URL(endpoint.address.replace(/^tcp:/, 'http:'));
   const secure = endpoint.tls !== undefined || url.protocol === 'https:';

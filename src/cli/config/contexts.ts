@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Endpoint } from '../client/index.ts';
@@ -11,7 +10,8 @@ export interface StoredContext {
   readonly Endpoints: Record<string, { readonly Host?: string; readonly SkipTLSVerify?: boolean } | undefined>;
 }
 
-export const contextKey = (name: string) => createHash('sha256').update(name).digest('hex');
+// Fetched when a context is looked up: loading it would cost every other command 4 ms.
+export const contextKey = (name: string) => process.getBuiltinModule('node:crypto').createHash('sha256').update(name).digest('hex');
 export const metaFolder = (configFolder: string, name: string) => path.join(configFolder, 'contexts/meta', contextKey(name));
 export const tlsFolder = (configFolder: string, name: string) => path.join(configFolder, 'contexts/tls', contextKey(name));
 
