@@ -178,6 +178,7 @@ describe('streams', () => {
   });
 
   test('exec start reads its body in both forms of hijack', async () => {
+    fake.setState(await create('execs'), { status: 'running' });
     for (const [upgrade, status] of [['Connection: Upgrade\r\nUpgrade: tcp\r\n', '101 UPGRADED'], ['', '200 OK']] as const) {
       const answer = await raw(`POST /exec/e1/start HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"Detach":false,"Tty":  true }`, 'typed');
       assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);

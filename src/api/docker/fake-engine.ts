@@ -110,7 +110,7 @@ export function fakeEngine(clock: Clock): FakeEngine {
     execs: {
       create: async () => 'e1',
       of: () => [],
-      get: (id: string) => ({ id, containerId: 'c', spec: { command: ['cat'], environment: [], user: '', workingDirectory: '', tty: true, attachStdin: true, attachStdout: true, attachStderr: true, privileged: false, detachKeys: '' }, running: false, started: false, pid: 0, exitCode: undefined }),
+      get: (id: string) => ({ id, containerId: records[0]?.id ?? '', spec: { command: ['cat'], environment: [], user: '', workingDirectory: '', tty: true, attachStdin: true, attachStdout: true, attachStderr: true, privileged: false, detachKeys: '' }, running: false, started: false, pid: 0, exitCode: undefined }),
       start: async () => echo(),
     },
     events: {

@@ -1,10 +1,10 @@
-import { GantryError, invalid } from '../../../base/index.ts';
-import type { AttachedStreams } from '../../../engine/index.ts';
-import type { ExecSpec } from '../../../model/index.ts';
+import type { Duplex } from 'node:stream';
+import { conflict, describe, GantryError, invalid } from '../../../base/index.ts';
+import type { ExecRecord, ExecSpec } from '../../../model/index.ts';
 import { type AddRoute, type Call, parameter, type Parts, size } from '../call.ts';
 import { Fields } from '../decode/fields.ts';
 import { encodeExec } from '../encode/exec.ts';
-import { startFailureCode } from '../errors.ts';
+import { failureOf, startFailureCode } from '../errors.ts';
 import { streamType } from '../streams/content-type.ts';
 import { joinStreams } from '../streams/join.ts';
 
@@ -48,36 +48,51 @@ async function start(call: Call, parts: Parts): Promise<void> {
   const { execs } = parts.engine;
   const id = parameter(call, 'id');
   const body = new Fields((await exchange.json()) ?? {}, '');
-  const detach = body.boolean('Detach');
   const record = execs.get(id);
+  const { tty } = record.spec;
   const consoleSize = decodeConsoleSize(body);
   const abort = new AbortController();
-  const options = { detach, tty: record.spec.tty, ...(consoleSize ? { size: consoleSize } : {}) };
-  let streams: AttachedStreams | undefined;
-  try {
-    streams = await execs.start(id, options, abort.signal);
-  } catch (error) {
-    if (detach || startFailureCode(error) === undefined) throw error;
-    return tellFailure(call, record.spec.tty, error);
+  const detach = body.boolean('Detach');
+  const options = { detach, tty, ...(consoleSize ? { size: consoleSize } : {}) };
+  if (detach) {
+    await execs.start(id, options, abort.signal);
+    return exchange.sendEmpty(200);
   }
-  if (detach) return exchange.sendEmpty(200);
-  const socket = await exchange.hijack(streamType(call.minor, record.spec.tty)).catch((error: unknown) => {
-    abort.abort(error);
-    throw error;
-  });
-  if (streams) await joinStreams(socket, streams, abort);
-  else socket.end();
+  // What is wrong now gets a status. Then the connection is the process's: its first output must not reach clients
+  // together with the head, since some read the two by different means.
+  checkStartable(record, parts);
+  const socket = await exchange.hijack(streamType(call.minor, tty));
+  socket.once('close', () => abort.abort(new DOMException('the client closed the connection', 'AbortError')));
+  try {
+    const streams = await execs.start(id, options, abort.signal);
+    if (streams) await joinStreams(socket, streams, abort);
+    else endStream(socket, Buffer.alloc(0));
+  } catch (error) {
+    if (startFailureCode(error) === undefined) parts.log.warn('an exec did not start', { exec: id, error: describe(error) });
+    endStream(socket, framed(tty, `${failureOf(error).message}\r\n`));
+  }
 }
 
-/** A command that cannot be run is told on the stream, as a shell would; its code is in exec inspect. */
-async function tellFailure(call: Call, tty: boolean, error: unknown): Promise<void> {
-  const message = Buffer.from(`${error instanceof Error ? error.message : String(error)}\r\n`);
-  const socket = await call.exchange.hijack(streamType(call.minor, tty));
+function checkStartable(record: ExecRecord, parts: Parts): void {
+  if (record.started) throw conflict(`Error: Exec command ${record.id} has already run`);
+  const { id, state } = parts.engine.containers.get(record.containerId);
+  if (state.status === 'paused') throw conflict(`Container ${id} is paused, unpause the container before exec`);
+  if (state.status !== 'running') throw conflict(`Container ${id} is not running`);
+}
+
+/** Text of ours on the process's stdout, as a shell would tell it; the exit code is in exec inspect. */
+function framed(tty: boolean, message: string): Buffer {
+  const text = Buffer.from(message);
+  if (tty) return text;
   const header = Buffer.alloc(8);
   header[0] = 1;
-  header.writeUInt32BE(message.length, 4);
+  header.writeUInt32BE(text.length, 4);
+  return Buffer.concat([header, text]);
+}
+
+function endStream(socket: Duplex, last: Buffer): void {
   socket.resume();
-  socket.end(tty ? message : Buffer.concat([header, message]), () => socket.destroy());
+  socket.end(last, () => socket.destroy());
 }
 
 /** `[rows, columns]`. */
