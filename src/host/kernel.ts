@@ -2,6 +2,7 @@
  * The kernel calls that Node lacks, by FFI: the one file that knows koffi. The library is loaded at the first call.
  * A call that fails throws an error shaped as Node's own (`code`, `errno`, `syscall`, `path`), so that `errnoOf` reads both.
  */
+import { closeSync, fchmodSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 
@@ -60,6 +61,10 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_RECURSIVE = 0x8000;
 const RESOLVE_IN_ROOT = 0x10;
 const RESOLVE_NO_MAGICLINKS = 0x02;
+const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 16 } as const;
+const F_ADD_SEALS = 1033;
+/** No more seals, no shrinking, growing or writing (linux/fcntl.h). */
+const EVERY_SEAL = 0b1111;
 
 const require = createRequire(import.meta.url);
 let koffi: Koffi | undefined;
@@ -97,6 +102,26 @@ function check(result: number, syscall: string, path?: string): number {
 export function mount(source: string, target: string, fstype: string, flags: number, data: string): void {
   const call = native('mount', 'int', 'const char *', 'const char *', 'const char *', 'ulong', 'const char *');
   check(call(source, target, fstype, flags, data), 'mount', target);
+}
+
+/**
+ * A nameless file in memory that holds `content` and that nobody can change any more (memfd_create(2), all seals).
+ * It can be run as /proc/PID/fd/N while the descriptor is open.
+ */
+export function createSealedFile(name: string, content: Uint8Array): number {
+  const create = native('memfd_create', 'int', 'const char *', 'uint');
+  let fd = create(name, MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC);
+  // Kernels before 6.3 do not know MFD_EXEC: there it goes without saying.
+  if (fd < 0) fd = check(create(name, MFD.CLOEXEC | MFD.ALLOW_SEALING), 'memfd_create', name);
+  try {
+    writeFileSync(fd, content);
+    fchmodSync(fd, 0o755);
+    check(native('fcntl', 'int', 'int', 'int', 'int')(fd, F_ADD_SEALS, EVERY_SEAL), 'fcntl', name);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }
 
 /** umount2(2) on a worker thread: it may wait until a file system has written everything. */

@@ -16,7 +16,11 @@ describe('a daemon that starts again', { skip: !canRun && 'needs root, busybox a
   test('finds what runs, joins its streams and hears of its end', async () => {
     await using harness = new Harness();
     const first = await harness.open();
-    const request = harness.request({ command: ['sh', '-c', 'echo early; read line; echo got $line; exit 5'], openStdin: true, stdinOnce: true });
+    const request = harness.request({
+      command: ['sh', '-c', 'echo early; read line; echo got $line; exit 5'],
+      openStdin: true,
+      stdinOnce: true,
+    });
     const handle = await first.create(request);
     await first.start(request.id);
     const second = await harness.open();
@@ -27,7 +31,10 @@ describe('a daemon that starts again', { skip: !canRun && 'needs root, busybox a
     session.write(Buffer.from('word\n'));
     assert.equal((await output.ended).stdout, 'got word\n');
     assert.equal((await exited(request.id)).exitCode, 5);
-    assert.equal(await text(second.readLogs({ id: request.id, ...logOptions, follow: true }, AbortSignal.timeout(5000))), 'early\ngot word\n');
+    assert.equal(
+      await text(second.readLogs({ id: request.id, ...logOptions, follow: true }, AbortSignal.timeout(5000))),
+      'early\ngot word\n',
+    );
   });
 
   test('finds what ended meanwhile, with its code and time', async () => {
@@ -88,10 +95,26 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     await runtime.create(request);
     await runtime.start(request.id);
     const exec = (spec: ReturnType<typeof execSpec>, size = {}) =>
-      runtime.exec({ execId: harness.execId(), containerId: request.id, containerSpec: request.spec, rootfs: harness.rootfs, spec, ...size });
+      runtime.exec({
+        execId: harness.execId(),
+        containerId: request.id,
+        containerSpec: request.spec,
+        rootfs: harness.rootfs,
+        spec,
+        ...size,
+      });
 
-    const plain = await exec(execSpec(['sh', '-c', 'id -u; pwd; echo $A $B $HOME; echo oops >&2'], { user: 'bob', workingDirectory: '/tmp', environment: ['A=exec'] }));
-    assert.deepEqual(await collect(plain.streams ?? assert.fail()).ended, { stdout: '1000\n/tmp\nexec container /home/bob\n', stderr: 'oops\n' });
+    const plain = await exec(
+      execSpec(['sh', '-c', 'id -u; pwd; echo $A $B $HOME; echo oops >&2'], {
+        user: 'bob',
+        workingDirectory: '/tmp',
+        environment: ['A=exec'],
+      }),
+    );
+    assert.deepEqual(await collect(plain.streams ?? assert.fail()).ended, {
+      stdout: '1000\n/tmp\nexec container /home/bob\n',
+      stderr: 'oops\n',
+    });
     assert.equal(await plain.exited, 0);
 
     const reader = await exec(execSpec(['wc', '-c'], { attachStdin: true }));
@@ -100,7 +123,9 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     reader.streams?.endInput();
     assert.equal((await counted.ended).stdout, '70000\n');
 
-    const terminal = await exec(execSpec(['sh', '-c', 'stty size; read x; exit 4'], { tty: true, attachStdin: true }), { size: { rows: 20, columns: 70 } });
+    const terminal = await exec(execSpec(['sh', '-c', 'stty size; read x; exit 4'], { tty: true, attachStdin: true }), {
+      size: { rows: 20, columns: 70 },
+    });
     const screen = collect(terminal.streams ?? assert.fail());
     await screen.until('20 70');
     terminal.streams?.write(Buffer.from('\n'));
@@ -111,7 +136,10 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     detached.kill();
     assert.equal(await detached.exited, 137);
 
-    await assert.rejects(exec(execSpec(['no-such'])), { exitCode: 127, message: /OCI runtime exec failed: exec failed: exec: "no-such": executable file not found in \$PATH/ });
+    await assert.rejects(exec(execSpec(['no-such'])), {
+      exitCode: 127,
+      message: /OCI runtime exec failed: exec failed: exec: "no-such": executable file not found in \$PATH/,
+    });
     await assert.rejects(exec(execSpec(['/etc/passwd'])), { exitCode: 126, message: /permission denied/ });
     await assert.rejects(exec(execSpec(['id'], { user: 'ghost' })), { message: /unable to find user ghost/ });
   });
@@ -122,7 +150,13 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     const request = harness.request({ command: ['sleep', '100'] });
     await first.create(request);
     await first.start(request.id);
-    const exec = await first.exec({ execId: harness.execId(), containerId: request.id, containerSpec: request.spec, rootfs: harness.rootfs, spec: execSpec(['sleep', '100']) });
+    const exec = await first.exec({
+      execId: harness.execId(),
+      containerId: request.id,
+      containerSpec: request.spec,
+      rootfs: harness.rootfs,
+      spec: execSpec(['sleep', '100']),
+    });
     const second = await harness.open();
     await second.adopt(request.id);
     assert.equal((await second.processes(request.id, [])).processes.length, 2);
@@ -159,7 +193,9 @@ describe('the log of a container', { skip: !canRun && 'needs root, busybox and c
     const runtime = await harness.open();
     const request = harness.request({ command: ['sleep', '100'], log: { driver: 'none', options: {} } });
     await runtime.create(request);
-    assert.throws(() => runtime.readLogs({ id: request.id, ...logOptions, follow: false }, AbortSignal.timeout(1000)), { message: /does not support reading/ });
+    assert.throws(() => runtime.readLogs({ id: request.id, ...logOptions, follow: false }, AbortSignal.timeout(1000)), {
+      message: /does not support reading/,
+    });
     assert.equal(await runtime.logSize(request.id), 0);
   });
 });

@@ -58,7 +58,9 @@ export class ContainerRuntime implements Runtime {
       this.#keeper.wake();
       return handle;
     } catch (error) {
-      await this.remove(request.id).catch((left: unknown) => this.#log.error('a failed create left something behind', { id: request.id, error: describe(left) }));
+      await this.remove(request.id).catch((left: unknown) =>
+        this.#log.error('a failed create left something behind', { id: request.id, error: describe(left) }),
+      );
       throw error;
     }
   }
@@ -125,7 +127,8 @@ export class ContainerRuntime implements Runtime {
   async exec(request: ExecRequest): Promise<ExecHandle> {
     const { containerId } = request;
     this.#runs.needAlive(containerId);
-    if (existsSync(this.#runs.pauseMarker(containerId))) throw conflict(`Container ${containerId} is paused, unpause the container before exec`);
+    if (existsSync(this.#runs.pauseMarker(containerId)))
+      throw conflict(`Container ${containerId} is paused, unpause the container before exec`);
     return await startExec(this.#workshop, this.#runs.need(containerId), request, this.#clock);
   }
 
@@ -143,7 +146,10 @@ export class ContainerRuntime implements Runtime {
   readLogs(request: LogRequest, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const run = this.#runs.find(request.id);
     if (run && !run.record.log.enabled) throw unsupported('configured logging driver does not support reading');
-    const source = { live: () => run !== undefined && run.exit === undefined && this.#runs.find(request.id) === run, onChange: (listener: () => void) => run?.onChange(listener) ?? (() => {}) };
+    const source = {
+      live: () => run !== undefined && run.exit === undefined && this.#runs.find(request.id) === run,
+      onChange: (listener: () => void) => run?.onChange(listener) ?? (() => {}),
+    };
     return readLog(this.#workshop.paths.logDirectory(request.id), request, source, this.#clock, signal);
   }
 

@@ -9,8 +9,9 @@ import { takeControllersOffUnified } from './hybrid.ts';
 import { monitorsCgroup, type Workshop } from './launch.ts';
 import { OciRuntimes, type RuntimeConfiguration } from './oci-runtimes.ts';
 import { RuntimePaths } from './paths.ts';
-import { SeccompCache } from './seccomp-cache.ts';
 import type { Runtime } from './runtime.ts';
+import { SealedProgram } from './sealed-program.ts';
+import { SeccompCache } from './seccomp-cache.ts';
 
 export interface RuntimeOptions {
   /** Logs go to `<dataRoot>/containers/<id>/`. */
@@ -40,15 +41,31 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     favorFastMigration(options.execRoot, log);
     cgroups.create(posix.join('/', options.cgroupParent, 'monitors'), {}, []);
   }
-  const runtimes = new OciRuntimes(options.runtimes, options.defaultRuntime, (name) => paths.ociRoot(name), cgroups.managed);
+  const runtimes = new OciRuntimes(
+    options.runtimes,
+    options.defaultRuntime,
+    (name) => paths.ociRoot(name),
+    cgroups.managed,
+    new SealedProgram(clock, log),
+  );
   const initPath = INIT_PROGRAMS.map((name) => which(name)).find((path) => path !== undefined);
-  const workshop: Workshop = { paths, cgroups, runtimes, facts: readHostFacts(), conmon: findMonitor, initPath, seccomp: new SeccompCache(join(options.execRoot, 'seccomp')), cgroupParent: options.cgroupParent };
+  const workshop: Workshop = {
+    paths,
+    cgroups,
+    runtimes,
+    facts: readHostFacts(),
+    conmon: findMonitor,
+    initPath,
+    seccomp: new SeccompCache(join(options.execRoot, 'seccomp')),
+    cgroupParent: options.cgroupParent,
+  };
   if (cgroups.managed) cgroups.create(monitorsCgroup(workshop), {}, []);
   return new ContainerRuntime(workshop, clock, log);
 }
 
 function findMonitor(): string {
   const path = which('conmon');
-  if (!path) throw new GantryError('unavailable', 'conmon is not installed: containers need it as their monitor', { hint: 'Install conmon' });
+  if (!path)
+    throw new GantryError('unavailable', 'conmon is not installed: containers need it as their monitor', { hint: 'Install conmon' });
   return path;
 }

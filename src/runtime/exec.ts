@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GantryError, type Clock } from '../base/index.ts';
+import { type Clock, GantryError } from '../base/index.ts';
 import { connectSeqpacket, signalProcess } from '../host/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
 import { StreamHub } from './conmon/hub.ts';
@@ -47,7 +47,15 @@ export async function startExec(workshop: Workshop, run: Run, request: ExecReque
   }
 }
 
-async function follow(workshop: Workshop, run: Run, request: ExecRequest, monitor: Monitor, directory: string, attach: boolean, clock: Clock): Promise<ExecHandle> {
+async function follow(
+  workshop: Workshop,
+  run: Run,
+  request: ExecRequest,
+  monitor: Monitor,
+  directory: string,
+  attach: boolean,
+  clock: Clock,
+): Promise<ExecHandle> {
   const { cgroups } = workshop;
   const own = cgroups.managed && !workshop.runtimes.get(run.record.runtime).managesCgroup;
   // The runtime is born where the monitor is, and with it the process.
@@ -84,10 +92,20 @@ function isAlive({ process }: Lifetime): boolean {
   return process === undefined || isRunning(process);
 }
 
-async function attachFirst(request: ExecRequest, monitor: Monitor, directory: string, lifetime: Lifetime, clock: Clock): Promise<StreamSession> {
+async function attachFirst(
+  request: ExecRequest,
+  monitor: Monitor,
+  directory: string,
+  lifetime: Lifetime,
+  clock: Clock,
+): Promise<StreamSession> {
   monitor.release(false);
   const report = await monitor.attachReports?.next();
-  if (!report) throw new GantryError('internal', `The monitor of exec ${request.execId} ended early: ${(await monitor.ended).complaint || 'it gave no reason'}`);
+  if (!report)
+    throw new GantryError(
+      'internal',
+      `The monitor of exec ${request.execId} ended early: ${(await monitor.ended).complaint || 'it gave no reason'}`,
+    );
   const hub = new StreamHub(await connectSeqpacket(join(directory, 'attach')), {
     acceptsInput: request.spec.attachStdin,
     closesInput: request.spec.attachStdin && !request.spec.tty,

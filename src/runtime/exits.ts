@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, watch, writeFileSync, type FSWatcher } from 'node:fs';
+import { existsSync, type FSWatcher, mkdirSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, formatNanoseconds, GantryError } from '../base/index.ts';
 import type { RuntimePaths } from './paths.ts';

@@ -25,7 +25,9 @@ export function startFailure(step: keyof typeof CONTEXT, said: string, command: 
   const reason = strip(said);
   const quoted = JSON.stringify(command);
   const explain = (exitCode: 125 | 126 | 127, why: string) => new StartError(exitCode, `${CONTEXT[step]}: ${why}`);
-  const missing = command.includes('/') ? `exec: ${quoted}: stat ${command}: no such file or directory` : `exec: ${quoted}: executable file not found in $PATH`;
+  const missing = command.includes('/')
+    ? `exec: ${quoted}: stat ${command}: no such file or directory`
+    : `exec: ${quoted}: executable file not found in $PATH`;
   if (/executable file .*not found in \$PATH/i.test(reason)) return explain(127, missing);
   const aboutCommand = /open executable/i.test(reason) || (/\bexec\b|\bstat\b|executable/i.test(reason) && reason.includes(command));
   if (aboutCommand && /no such file or directory/i.test(reason)) return explain(127, missing);
@@ -33,7 +35,10 @@ export function startFailure(step: keyof typeof CONTEXT, said: string, command: 
   if (aboutCommand && /permission denied/i.test(reason)) return explain(126, `exec: ${quoted}: permission denied`);
   if (aboutCommand && /exec format error/i.test(reason)) return explain(126, `exec: ${quoted}: exec format error`);
   if (/not a directory/i.test(reason) && /mount/i.test(reason)) {
-    return explain(127, `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`);
+    return explain(
+      127,
+      `${reason}: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+    );
   }
   if (/\bc(hange|h)dir\b|working directory/i.test(reason)) return explain(/permission denied/i.test(reason) ? 126 : 127, reason);
   return explain(125, reason);
@@ -41,8 +46,14 @@ export function startFailure(step: keyof typeof CONTEXT, said: string, command: 
 
 /** The innermost message: without time stamps, log levels and the JSON of a runtime's log. */
 function strip(said: string): string {
-  const lines = said.split('\n').map((line) => line.trim()).filter(Boolean);
+  const lines = said
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
   const error = lines.findLast((line) => /level=error/.test(line)) ?? lines.at(-1) ?? 'the runtime gave no reason';
   const quoted = /msg="((?:[^"\\]|\\.)*)"/.exec(error)?.[1]?.replaceAll('\\"', '"').replaceAll('\\\\', '\\');
-  return (quoted ?? error).replace(/^\d{4}-\d\d-\d\dT\S+:\s*/, '').replace(/^(OCI runtime error: |runc create failed: |exec failed: )/, '').slice(0, 1500);
+  return (quoted ?? error)
+    .replace(/^\d{4}-\d\d-\d\dT\S+:\s*/, '')
+    .replace(/^(OCI runtime error: |runc create failed: |exec failed: )/, '')
+    .slice(0, 1500);
 }

@@ -2,12 +2,20 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { errnoOf, GantryError } from '../base/index.ts';
 import { readFileInRoot, readRlimits } from '../host/index.ts';
-import { decodeCapabilityMask, resolveUser, type ContainerUser, type SeccompProfile } from './spec/index.ts';
+import { type ContainerUser, decodeCapabilityMask, resolveUser, type SeccompProfile } from './spec/index.ts';
 
 const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json';
 const LARGEST_ACCOUNT_FILE = 8 * 1024 * 1024;
 /** Node's words to Go's, which profiles use. */
-const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ppc64: 'ppc64le', s390x: 's390x', riscv64: 'riscv64', loong64: 'loong64' };
+const ARCHITECTURES: Record<string, string> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+  riscv64: 'riscv64',
+  loong64: 'loong64',
+};
 
 /** What does not change while the daemon runs. */
 export interface HostFacts {

@@ -1,4 +1,4 @@
-export * from './runtime.ts';
 export * from './create-runtime.ts';
 export { StartError } from './failure.ts';
-export { logPolicy, type LogPolicy } from './logs/options.ts';
+export { type LogPolicy, logPolicy } from './logs/options.ts';
+export * from './runtime.ts';

@@ -1,11 +1,19 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { conflict, isKind, GantryError } from '../base/index.ts';
-import { ALL_DEVICES, type Cgroups, DEFAULT_DEVICE_RULES, mkdirAllInRoot, processExists, processStartTime, statInRoot } from '../host/index.ts';
+import { conflict, GantryError, isKind } from '../base/index.ts';
+import {
+  ALL_DEVICES,
+  type Cgroups,
+  DEFAULT_DEVICE_RULES,
+  mkdirAllInRoot,
+  processExists,
+  processStartTime,
+  statInRoot,
+} from '../host/index.ts';
 import type { DeviceRule } from '../model/index.ts';
 import { startMonitor } from './conmon/monitor.ts';
 import { startFailure } from './failure.ts';
-import { lookUpUser, type HostFacts } from './host-facts.ts';
+import { type HostFacts, lookUpUser } from './host-facts.ts';
 import { CURRENT, logPolicy } from './logs/index.ts';
 import type { OciRuntime, OciRuntimes } from './oci-runtimes.ts';
 import type { RuntimePaths } from './paths.ts';
@@ -44,7 +52,8 @@ export function planLaunch(workshop: Workshop, request: CreateRequest): LaunchPl
   const { cgroups, facts } = workshop;
   const oci = workshop.runtimes.get(spec.runtime);
   const cgroup = posix.join('/', spec.cgroupParent || workshop.cgroupParent, id);
-  if (usesInit(request) && !workshop.initPath) throw new GantryError('unavailable', 'no init program is installed for --init', { hint: 'Install catatonit or tini' });
+  if (usesInit(request) && !workshop.initPath)
+    throw new GantryError('unavailable', 'no init program is installed for --init', { hint: 'Install catatonit or tini' });
   const asked = resolveDevices(spec.devices);
   const rules = spec.privileged ? ALL_DEVICES : [...DEFAULT_DEVICE_RULES, ...asked.rules, ...spec.deviceRules];
   const namespace = spec.cgroupNamespaceMode.kind === 'host' ? 'host' : 'private';

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { GantryError } from '../base/index.ts';
 import { run, which } from '../host/index.ts';
+import type { SealedProgram } from './sealed-program.ts';
 
 export interface RuntimeConfiguration {
   path: string;
@@ -10,6 +11,7 @@ export interface RuntimeConfiguration {
 /** One configured OCI runtime, found on this host. */
 export interface OciRuntime {
   name: string;
+  /** What to run; not always the program's own file. */
   path: string;
   /** Global arguments before the verb. */
   arguments: readonly string[];
@@ -27,21 +29,32 @@ export class OciRuntimes {
   #defaultName: string;
   #stateRoot: (name: string) => string;
   #ownCgroups: boolean;
+  #sealed: SealedProgram;
   #versions = new Map<string, Promise<string>>();
 
   /** `ownCgroups`: Gantry makes the cgroups (cgroup v1). */
-  constructor(configured: Record<string, RuntimeConfiguration>, defaultName: string, stateRoot: (name: string) => string, ownCgroups: boolean) {
+  constructor(
+    configured: Record<string, RuntimeConfiguration>,
+    defaultName: string,
+    stateRoot: (name: string) => string,
+    ownCgroups: boolean,
+    sealed: SealedProgram,
+  ) {
     this.#configured = { crun: { path: 'crun' }, runc: { path: 'runc' }, ...configured };
     this.#defaultName = defaultName;
     this.#stateRoot = stateRoot;
     this.#ownCgroups = ownCgroups;
+    this.#sealed = sealed;
   }
 
   /** Errors: `invalid` for a name that is not configured, `unavailable` for a program that is not installed. */
   get(name: string): OciRuntime {
     const chosen = name || this.#defaultName;
     const configured = this.#configured[chosen];
-    if (!configured) throw new GantryError('invalid', `unknown or invalid runtime name: ${chosen}`, { hint: `Known are ${Object.keys(this.#configured).join(', ')}` });
+    if (!configured)
+      throw new GantryError('invalid', `unknown or invalid runtime name: ${chosen}`, {
+        hint: `Known are ${Object.keys(this.#configured).join(', ')}`,
+      });
     const path = which(configured.path);
     if (!path) {
       throw new GantryError('unavailable', `OCI runtime "${chosen}" is not installed: ${configured.path} is not there`, {
@@ -52,7 +65,7 @@ export class OciRuntimes {
     const own = this.#ownCgroups && isCrun;
     return {
       name: chosen,
-      path,
+      path: isCrun ? this.#sealed.path(path) : path,
       arguments: [`--root=${this.#stateRoot(chosen)}`, ...(own ? ['--cgroup-manager=disabled'] : []), ...(configured.args ?? [])],
       managesCgroup: !own,
       plainState: own,

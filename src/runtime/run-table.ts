@@ -5,8 +5,8 @@ import { type Clock, conflict, describe, type Log, tearDown } from '../base/inde
 import { run as runProgram, signalProcess, watchExit } from '../host/index.ts';
 import { readExitFile, sawOutOfMemory, writeExitFile } from './exits.ts';
 import { startTimeOf, type Workshop } from './launch.ts';
-import { readRunRecord } from './run-record.ts';
 import { Run } from './run.ts';
+import { readRunRecord } from './run-record.ts';
 import type { ExitRecord, ProcessHandle, RuntimeObservation } from './runtime.ts';
 
 const SIGKILL = 9;
@@ -105,8 +105,16 @@ export class RunTable {
   /** Follows the monitor: its end is the end of the run, however it came. */
   watchMonitor(run: Run): void {
     const { monitor } = run.record;
-    const ended = run.monitor ? run.monitor.ended : startTimeOf(monitor.pid) === monitor.startTime ? watchExit(monitor.pid) : Promise.resolve();
-    void ended.then(() => this.#monitorEnded(run)).catch((error: unknown) => this.#log.error('the end of a monitor could not be dealt with', { id: run.record.id, error: describe(error) }));
+    const ended = run.monitor
+      ? run.monitor.ended
+      : startTimeOf(monitor.pid) === monitor.startTime
+        ? watchExit(monitor.pid)
+        : Promise.resolve();
+    void ended
+      .then(() => this.#monitorEnded(run))
+      .catch((error: unknown) =>
+        this.#log.error('the end of a monitor could not be dealt with', { id: run.record.id, error: describe(error) }),
+      );
   }
 
   /** Kills what is left, forgets the run and clears what it had on this host. */
@@ -195,7 +203,8 @@ export class RunTable {
     const state = join(paths.ociRoot(runtime), id);
     if (!existsSync(state)) return;
     const oci = runtimes.get(runtime);
-    if (!oci.plainState) await runProgram(oci.path, [...oci.arguments, 'delete', '--force', id], { allowFailure: true, timeout: DELETE_TIMEOUT });
+    if (!oci.plainState)
+      await runProgram(oci.path, [...oci.arguments, 'delete', '--force', id], { allowFailure: true, timeout: DELETE_TIMEOUT });
     await rm(state, { recursive: true, force: true });
   }
 

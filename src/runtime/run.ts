@@ -1,5 +1,5 @@
-import type { Monitor } from './conmon/monitor.ts';
 import type { StreamHub } from './conmon/hub.ts';
+import type { Monitor } from './conmon/monitor.ts';
 import type { RunRecord } from './run-record.ts';
 import type { ExitRecord } from './runtime.ts';
 

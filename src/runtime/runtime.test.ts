@@ -28,14 +28,23 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
     });
 
     test(`under ${name} can be executed in, paused, measured and killed, and leave nothing behind`, async () => {
-      const request = shell('trap exit TERM; while :; do sleep 0.05; done', { runtime: name, resources: { memory: 64 << 20, pidsLimit: 50 } });
+      const request = shell('trap exit TERM; while :; do sleep 0.05; done', {
+        runtime: name,
+        resources: { memory: 64 << 20, pidsLimit: 50 },
+      });
       const { id } = request;
       const exited = exitsOf(runtime);
       const { pid } = await runtime.create(request);
       assert.equal((await runtime.inspect(id)).status, 'created');
       await runtime.start(id);
       assert.equal((await runtime.inspect(id)).status, 'running');
-      const exec = await runtime.exec({ execId: harness.execId(), containerId: id, containerSpec: request.spec, rootfs: harness.rootfs, spec: execSpec(['sh', '-c', 'echo $$; cat /proc/self/cgroup; exit 7']) });
+      const exec = await runtime.exec({
+        execId: harness.execId(),
+        containerId: id,
+        containerSpec: request.spec,
+        rootfs: harness.rootfs,
+        spec: execSpec(['sh', '-c', 'echo $$; cat /proc/self/cgroup; exit 7']),
+      });
       const { stdout } = await collect(exec.streams ?? assert.fail('attached')).ended;
       assert.equal(await exec.exited, 7);
       assert.match(stdout, new RegExp(`memory:.*/${id}\n`));
@@ -59,10 +68,25 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
   }
 
   test('see what Docker would show them', async () => {
-    const script = 'pwd; id; hostname; echo $HOME $HOSTNAME $A; cat /proc/self/status | grep -E "CapEff|Seccomp:"; cat /proc/sys/kernel/domainname; ls /sys/fs/cgroup | grep -c .; cat /proc/keys | wc -c';
-    const { stdout } = await runToEnd(runtime, shell(script, { user: 'bob', groupAdd: ['wheel'], workingDirectory: '/made/here', environment: ['A=1 2'], domainname: 'example.test' }));
+    const script =
+      'pwd; id; hostname; echo $HOME $HOSTNAME $A; cat /proc/self/status | grep -E "CapEff|Seccomp:"; cat /proc/sys/kernel/domainname; ls /sys/fs/cgroup | grep -c .; cat /proc/keys | wc -c';
+    const { stdout } = await runToEnd(
+      runtime,
+      shell(script, {
+        user: 'bob',
+        groupAdd: ['wheel'],
+        workingDirectory: '/made/here',
+        environment: ['A=1 2'],
+        domainname: 'example.test',
+      }),
+    );
     const lines = stdout.trim().split('\n');
-    assert.deepEqual(lines.slice(0, 4), ['/made/here', 'uid=1000(bob) gid=1000(bob) groups=10(wheel),1000(bob)', 'box', '/home/bob box 1 2']);
+    assert.deepEqual(lines.slice(0, 4), [
+      '/made/here',
+      'uid=1000(bob) gid=1000(bob) groups=10(wheel),1000(bob)',
+      'box',
+      '/home/bob box 1 2',
+    ]);
     assert.match(lines[4] ?? '', /CapEff:\s+0000000000000000/);
     assert.match(lines[5] ?? '', /Seccomp:\s+2/);
     assert.equal(lines[6], 'example.test');
@@ -71,7 +95,12 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
   });
 
   test('privileged ones have every capability of the host, its devices and no filter', async () => {
-    const { stdout } = await runToEnd(runtime, shell('grep -E "CapEff|Seccomp:" /proc/self/status; ls /dev | wc -l; touch /proc/sys/kernel/domainname && echo writable', { privileged: true }));
+    const { stdout } = await runToEnd(
+      runtime,
+      shell('grep -E "CapEff|Seccomp:" /proc/self/status; ls /dev | wc -l; touch /proc/sys/kernel/domainname && echo writable', {
+        privileged: true,
+      }),
+    );
     const own = /CapBnd:\s+(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
     assert.match(stdout, new RegExp(`CapEff:\\s+${own}\nSeccomp:\\s+0`));
     assert.match(stdout, /writable/);
@@ -80,7 +109,16 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
   test('get mounts, a read-only root, an own shared memory and an init as asked', async () => {
     writeFileSync(join(harness.base, 'given'), 'from the host\n');
     const request = harness.request(
-      { command: ['sh', '-c', 'cat /etc/given; echo x > /etc/given; echo y > /file; echo z > /scratch/a && cat /scratch/a; mount | grep /dev/shm; ps'], readOnlyRoot: true, shmSize: 1 << 20, init: existsSync('/usr/bin/catatonit') || existsSync('/usr/bin/tini') },
+      {
+        command: [
+          'sh',
+          '-c',
+          'cat /etc/given; echo x > /etc/given; echo y > /file; echo z > /scratch/a && cat /scratch/a; mount | grep /dev/shm; ps',
+        ],
+        readOnlyRoot: true,
+        shmSize: 1 << 20,
+        init: existsSync('/usr/bin/catatonit') || existsSync('/usr/bin/tini'),
+      },
       {
         mounts: [
           { type: 'bind', source: join(harness.base, 'given'), target: '/etc/given', options: ['rbind', 'ro', 'rprivate'] },
@@ -177,7 +215,12 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
   });
 
   const failures: [string, object, number, RegExp][] = [
-    ['a command that is not on the PATH', { command: ['no-such-command'] }, 127, /exec: "no-such-command": executable file not found in \$PATH/],
+    [
+      'a command that is not on the PATH',
+      { command: ['no-such-command'] },
+      127,
+      /exec: "no-such-command": executable file not found in \$PATH/,
+    ],
     ['a command whose path is missing', { command: ['/no/such/command'] }, 127, /"\/no\/such\/command".*no such file or directory/],
     ['a command without permission', { command: ['/etc/passwd'] }, 126, /permission denied/],
   ];
@@ -199,7 +242,10 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
         );
         await runtime.remove(request.id);
         assert.ok(!(await runtime.list()).includes(request.id));
-        assert.deepEqual(readdirSync(join(harness.base, 'run/oci', name)).filter((entry) => entry === request.id), []);
+        assert.deepEqual(
+          readdirSync(join(harness.base, 'run/oci', name)).filter((entry) => entry === request.id),
+          [],
+        );
       });
     }
   }
@@ -208,7 +254,11 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
     ['user', { user: 'nobody-here' }, /unable to find user nobody-here: no matching entries in passwd file/],
     ['group', { user: 'bob:nogroup-here' }, /unable to find group nogroup-here: no matching entries in group file/],
     ['capability', { capabilitiesAdd: ['FLY'] }, /invalid CapAdd: unknown capability: "FLY"/],
-    ['device', { devices: [{ pathOnHost: '/dev/nope', pathInContainer: '/dev/nope', permissions: 'rwm' }] }, /"\/dev\/nope": no such file or directory/],
+    [
+      'device',
+      { devices: [{ pathOnHost: '/dev/nope', pathInContainer: '/dev/nope', permissions: 'rwm' }] },
+      /"\/dev\/nope": no such file or directory/,
+    ],
     ['sysctl', { sysctls: { 'vm.swappiness': '1' } }, /sysctl "vm.swappiness" is not in a separate kernel namespace/],
     ['log option', { log: { driver: 'json-file', options: { nonsense: '1' } } }, /unknown log opt 'nonsense' for json-file log driver/],
     ['OCI runtime', { runtime: 'absent' }, /OCI runtime "absent" is not installed/],
@@ -222,7 +272,10 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
   }
 
   test('that use too much memory are killed and recorded so', async () => {
-    const { exit } = await runToEnd(runtime, shell('x=a; while :; do x=$x$x; done', { resources: { memory: 16 << 20, memorySwap: 16 << 20 } }));
+    const { exit } = await runToEnd(
+      runtime,
+      shell('x=a; while :; do x=$x$x; done', { resources: { memory: 16 << 20, memorySwap: 16 << 20 } }),
+    );
     assert.deepEqual([exit.exitCode, exit.oomKilled], [137, true]);
   });
 
@@ -230,7 +283,10 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
     const given = await runToEnd(runtime, shell('head -c 3 /dev/zero | wc -c; mknod /tmp/kmsg c 1 11 && head -c1 /tmp/kmsg', {}));
     assert.equal(given.stdout, '3\n');
     assert.match(given.stderr, /Operation not permitted/);
-    const more = await runToEnd(runtime, shell('ls -l /dev/extra', { devices: [{ pathOnHost: '/dev/null', pathInContainer: '/dev/extra', permissions: 'r' }] }));
+    const more = await runToEnd(
+      runtime,
+      shell('ls -l /dev/extra', { devices: [{ pathOnHost: '/dev/null', pathInContainer: '/dev/extra', permissions: 'r' }] }),
+    );
     assert.match(more.stdout, /crw.* 1, +3 .*extra/);
   });
 

@@ -29,7 +29,8 @@ async function send(bundle: string, line: string): Promise<void> {
     }
   } catch (error) {
     const code = errnoOf(error);
-    if (code === 'ENOENT' || code === 'ENXIO' || code === 'ENOTDIR') throw conflict('no monitor is there to take this: the process has ended');
+    if (code === 'ENOENT' || code === 'ENXIO' || code === 'ENOTDIR')
+      throw conflict('no monitor is there to take this: the process has ended');
     throw new GantryError('internal', `Could not write to the monitor's control pipe ${file}`, { cause: error });
   }
 }

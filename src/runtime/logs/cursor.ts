@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../base/index.ts';
 import { CURRENT, fileState, listSegments, type Segment } from './segments.ts';

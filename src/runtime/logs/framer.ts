@@ -58,7 +58,8 @@ export class LogFramer {
     let out = 0;
     let next = 0;
     for (let at = 0; at < end; at = next) {
-      const regular = at + PREFIX < end && input[at + TIMESTAMP] === SPACE && input[at + TAG - 1] === SPACE && input[at + PREFIX - 1] === SPACE;
+      const regular =
+        at + PREFIX < end && input[at + TIMESTAMP] === SPACE && input[at + TAG - 1] === SPACE && input[at + PREFIX - 1] === SPACE;
       const tag = input[at + TAG];
       if (!regular || (tag !== F && tag !== P)) {
         // Not a line of conmon: the rest of one that a full disk cut off.

@@ -38,7 +38,9 @@ export class LogKeeper {
       if (run.exit || !run.record.log.enabled) continue;
       busy = true;
       try {
-        const result = await rotateIfNeeded(this.#paths.logDirectory(run.record.id), run.record.log, run.reopening, () => reopenLog(this.#paths.run(run.record.id)));
+        const result = await rotateIfNeeded(this.#paths.logDirectory(run.record.id), run.record.log, run.reopening, () =>
+          reopenLog(this.#paths.run(run.record.id)),
+        );
         run.reopening = result === 'reopening';
       } catch (error) {
         if (!run.exit) this.#log.warn('a log could not be rotated', { id: run.record.id, error: describe(error) });

@@ -46,7 +46,10 @@ describe('a log', () => {
     const long = 'a'.repeat(8192);
     writeFileSync(current, line(1, long, 'stdout', 'P') + line(1, 'between', 'stderr') + line(2, 'tail') + line(3, 'next'));
     assert.equal(await read({ stderr: false }), `${long}tail\nnext\n`);
-    assert.equal(await read({ stderr: false, timestamps: true }), `2026-03-01T10:00:01.000000000Z ${long}tail\n2026-03-01T10:00:03.000000000Z next\n`);
+    assert.equal(
+      await read({ stderr: false, timestamps: true }),
+      `2026-03-01T10:00:01.000000000Z ${long}tail\n2026-03-01T10:00:03.000000000Z next\n`,
+    );
   });
 
   test('puts details between the time and the text', async () => {
@@ -173,6 +176,7 @@ describe('log options', () => {
     [{ colour: 'red' }, /unknown log opt 'colour' for local log driver/],
   ];
   for (const [options, message] of refused) {
-    test(`refuse ${Object.keys(options)[0]}=${Object.values(options)[0]} by name`, () => assert.throws(() => logPolicy({ driver: 'local', options }), { message }));
+    test(`refuse ${Object.keys(options)[0]}=${Object.values(options)[0]} by name`, () =>
+      assert.throws(() => logPolicy({ driver: 'local', options }), { message }));
   }
 });

@@ -23,7 +23,13 @@ export interface LogSource {
 }
 
 /** A log in framed chunks, from the tail or since a moment, and on as it grows. Ends when the container does. */
-export async function* readLog(directory: string, request: LogRequest, source: LogSource, clock: Clock, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readLog(
+  directory: string,
+  request: LogRequest,
+  source: LogSource,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const framer = new LogFramer({
     framing: request.framing,
     stdout: request.stdout,
@@ -68,7 +74,14 @@ async function begin(cursor: LogCursor, directory: string, request: LogRequest):
 }
 
 /** Resolves at the next write, rotation, end of the container, or after a while. True when something was seen. */
-function waitForNews(directory: string, source: LogSource, clock: Clock, longest: number, signal: AbortSignal, cursor: LogCursor): Promise<boolean> {
+function waitForNews(
+  directory: string,
+  source: LogSource,
+  clock: Clock,
+  longest: number,
+  signal: AbortSignal,
+  cursor: LogCursor,
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let settled = false;
     const finish = (seen: boolean) => {

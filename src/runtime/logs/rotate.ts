@@ -16,7 +16,12 @@ export type RotationResult = 'unchanged' | 'reopening';
  * goes on writing to the renamed one, so that no line is lost. A second request before conmon has followed the first
  * (`reopening`) would replace a file that has lines already, so it is not sent. What a killed daemon left half done is finished.
  */
-export async function rotateIfNeeded(directory: string, policy: RotationPolicy, reopening: boolean, reopen: () => Promise<void>): Promise<RotationResult> {
+export async function rotateIfNeeded(
+  directory: string,
+  policy: RotationPolicy,
+  reopening: boolean,
+  reopen: () => Promise<void>,
+): Promise<RotationResult> {
   const current = join(directory, CURRENT);
   const state = await fileState(current);
   const rotated = (await listSegments(directory)).filter((segment) => segment.number !== Number.POSITIVE_INFINITY);

@@ -18,14 +18,18 @@ export interface TailPosition {
  * Where the newest `lines` lines of the program begin, found by reading backwards. Parts of a line count as one.
  * Undefined when the log has no more than that: begin at its start.
  */
-export async function findTail(segments: readonly Segment[], lines: number, wanted: { stdout: boolean; stderr: boolean }): Promise<TailPosition | undefined> {
+export async function findTail(
+  segments: readonly Segment[],
+  lines: number,
+  wanted: { stdout: boolean; stderr: boolean },
+): Promise<TailPosition | undefined> {
   let missing = lines;
   /** Parts at the very end, without the end of their line, are a line as well. */
   let newest = true;
   for (const segment of [...segments].reverse()) {
     const position = await scan(segment, (line) => {
       const known = line.length > TAG;
-      const counted = known && ((line[STREAM] === LETTER_O ? wanted.stdout : wanted.stderr) && (line[TAG] === F || newest));
+      const counted = known && (line[STREAM] === LETTER_O ? wanted.stdout : wanted.stderr) && (line[TAG] === F || newest);
       if (known && counted) {
         newest = false;
         if (missing === 0) return true;
@@ -65,7 +69,11 @@ async function scan(segment: Segment, stop: (line: Buffer) => boolean): Promise<
       }
       complete = true;
     }
-    for (let before = end > 1 ? block.lastIndexOf(NEWLINE, end - 2) : -1; before >= 0; before = before > 0 ? block.lastIndexOf(NEWLINE, before - 1) : -1) {
+    for (
+      let before = end > 1 ? block.lastIndexOf(NEWLINE, end - 2) : -1;
+      before >= 0;
+      before = before > 0 ? block.lastIndexOf(NEWLINE, before - 1) : -1
+    ) {
       if (stop(block.subarray(before + 1, end))) return start + end;
       end = before + 1;
     }

@@ -1,5 +1,5 @@
 import type { CreateRequest } from '../runtime.ts';
-import { buildMounts, INIT_TARGET, rootPropagation, usesInit, type MountFacts } from './mounts.ts';
+import { buildMounts, INIT_TARGET, type MountFacts, rootPropagation, usesInit } from './mounts.ts';
 import { buildNamespaces, ownedNamespaces } from './namespaces.ts';
 import type { OciDevice, OciResources, OciSpec } from './oci.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './paths.ts';
@@ -25,7 +25,11 @@ export function buildOciSpec(request: CreateRequest, facts: SpecFacts): OciSpec 
   const namespaces = buildNamespaces(request);
   const capabilities = new Set(containerCapabilities(spec, spec.privileged, facts));
   const unconfined = spec.privileged && spec.seccomp.kind === 'default';
-  const seccomp = resolveSeccomp(unconfined ? { kind: 'unconfined' } : spec.seccomp, facts.seccompProfile, { architecture: facts.architecture, kernel: facts.kernel, capabilities });
+  const seccomp = resolveSeccomp(unconfined ? { kind: 'unconfined' } : spec.seccomp, facts.seccompProfile, {
+    architecture: facts.architecture,
+    kernel: facts.kernel,
+    capabilities,
+  });
   const ownUts = namespaces.some((namespace) => namespace.type === 'uts' && namespace.path === undefined);
   const propagation = rootPropagation(request.mounts);
   return {
@@ -53,4 +57,3 @@ export function buildOciSpec(request: CreateRequest, facts: SpecFacts): OciSpec 
 function domain(name: string, ownUts: boolean): Record<string, string> {
   return name && ownUts ? { 'kernel.domainname': name } : {};
 }
-

@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import { errnoOf, GantryError, invalid } from '../../base/index.ts';
 import type { DeviceRule, DeviceSpec } from '../../model/index.ts';
@@ -26,7 +26,8 @@ export function resolveDevices(asked: readonly DeviceSpec[]): ResolvedDevices {
     const found = devicesAt(pathOnHost, target);
     devices.push(...found);
     for (const device of found) {
-      if (device.type === 'c' || device.type === 'b') rules.push({ allow: true, type: device.type, major: device.major, minor: device.minor, access });
+      if (device.type === 'c' || device.type === 'b')
+        rules.push({ allow: true, type: device.type, major: device.major, minor: device.minor, access });
     }
   }
   return { devices, rules };
@@ -74,7 +75,14 @@ function walk(directory: string, target: string): OciDevice[] {
 
 function toDevice(target: string, stats: Stats): OciDevice | undefined {
   if (!stats.isCharacterDevice() && !stats.isBlockDevice()) return undefined;
-  return { path: target, type: stats.isCharacterDevice() ? 'c' : 'b', ...splitDevice(stats.rdev), fileMode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid };
+  return {
+    path: target,
+    type: stats.isCharacterDevice() ? 'c' : 'b',
+    ...splitDevice(stats.rdev),
+    fileMode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+  };
 }
 
 /** glibc's major() and minor() for numbers that fit 32 bits, as the kernel's do. */

@@ -16,7 +16,9 @@ export function buildMounts(request: CreateRequest, facts: MountFacts): OciMount
   const asked = request.mounts.map(toOciMount);
   const kept = standardMounts(request, facts).filter((mount) => !asked.some((other) => covers(other.destination, mount.destination)));
   const init: OciMount[] =
-    usesInit(request) && facts.initPath ? [{ destination: INIT_TARGET, type: 'bind', source: facts.initPath, options: ['bind', 'ro'] }] : [];
+    usesInit(request) && facts.initPath
+      ? [{ destination: INIT_TARGET, type: 'bind', source: facts.initPath, options: ['bind', 'ro'] }]
+      : [];
   return [...kept, ...init, ...asked];
 }
 
@@ -26,7 +28,12 @@ export function usesInit(request: CreateRequest): boolean {
 }
 
 function covers(target: string, destination: string): boolean {
-  return destination === target || (target === '/dev' && destination.startsWith('/dev/')) || (target === '/sys/fs/cgroup' && destination.startsWith('/sys/fs/cgroup/')) || (target === '/sys' && destination.startsWith('/sys/'));
+  return (
+    destination === target ||
+    (target === '/dev' && destination.startsWith('/dev/')) ||
+    (target === '/sys/fs/cgroup' && destination.startsWith('/sys/fs/cgroup/')) ||
+    (target === '/sys' && destination.startsWith('/sys/'))
+  );
 }
 
 function toOciMount(mount: ResolvedMount): OciMount {
@@ -39,7 +46,12 @@ function standardMounts(request: CreateRequest, facts: MountFacts): OciMount[] {
   const mounts: OciMount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     ...facts.cgroupMounts.map((mount) => writableIf(spec.privileged, toOciMount(mount))),
     spec.ipcMode.kind === 'host'

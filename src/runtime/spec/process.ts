@@ -52,7 +52,12 @@ export function buildProcess(spec: ContainerSpec, facts: ProcessFacts, initTarge
 }
 
 /** A further process: as the container's own, but for what the exec asks. */
-export function buildExecProcess(spec: ContainerSpec, exec: ExecSpec, facts: ProcessFacts, size: { rows: number; columns: number } | undefined): OciProcess {
+export function buildExecProcess(
+  spec: ContainerSpec,
+  exec: ExecSpec,
+  facts: ProcessFacts,
+  size: { rows: number; columns: number } | undefined,
+): OciProcess {
   if (exec.command.length === 0) throw invalid('No exec command specified');
   const capabilities = containerCapabilities(spec, spec.privileged || exec.privileged, facts);
   return {

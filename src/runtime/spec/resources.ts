@@ -8,10 +8,13 @@ const DEFAULT_PERIOD = 100_000;
 
 /** The limits in the OCI specification's form, for a runtime that manages the cgroup itself. */
 export function buildResources(limits: ResourceLimits, rules: readonly DeviceRule[], numbers: DeviceNumbers): OciResources {
-  const throttles = (rates: readonly DeviceRate[] | undefined): OciThrottle[] => (rates ?? []).map(({ path, rate }) => ({ ...numbers(path), rate }));
+  const throttles = (rates: readonly DeviceRate[] | undefined): OciThrottle[] =>
+    (rates ?? []).map(({ path, rate }) => ({ ...numbers(path), rate }));
   const cpu = {
     ...pick('shares', limits.cpuShares),
-    ...(limits.nanoCpus ? { period: DEFAULT_PERIOD, quota: Math.round(limits.nanoCpus / 10_000) } : { ...pick('period', limits.cpuPeriod), ...pick('quota', limits.cpuQuota) }),
+    ...(limits.nanoCpus
+      ? { period: DEFAULT_PERIOD, quota: Math.round(limits.nanoCpus / 10_000) }
+      : { ...pick('period', limits.cpuPeriod), ...pick('quota', limits.cpuQuota) }),
     ...pick('realtimePeriod', limits.cpuRealtimePeriod),
     ...pick('realtimeRuntime', limits.cpuRealtimeRuntime),
     ...pick('cpus', limits.cpusetCpus),
@@ -26,7 +29,10 @@ export function buildResources(limits: ResourceLimits, rules: readonly DeviceRul
   };
   const blockIO = {
     ...pick('weight', limits.blkioWeight),
-    ...list('weightDevice', (limits.blkioWeightDevice ?? []).map(({ path, weight }) => ({ ...numbers(path), weight }))),
+    ...list(
+      'weightDevice',
+      (limits.blkioWeightDevice ?? []).map(({ path, weight }) => ({ ...numbers(path), weight })),
+    ),
     ...list('throttleReadBpsDevice', throttles(limits.blkioDeviceReadBps)),
     ...list('throttleWriteBpsDevice', throttles(limits.blkioDeviceWriteBps)),
     ...list('throttleReadIOPSDevice', throttles(limits.blkioDeviceReadIops)),

@@ -39,8 +39,13 @@ export interface SeccompFacts {
 }
 
 const NATIVE: Record<string, string> = {
-  amd64: 'SCMP_ARCH_X86_64', arm64: 'SCMP_ARCH_AARCH64', arm: 'SCMP_ARCH_ARM', ppc64le: 'SCMP_ARCH_PPC64LE', s390x: 'SCMP_ARCH_S390X',
-  riscv64: 'SCMP_ARCH_RISCV64', loong64: 'SCMP_ARCH_LOONGARCH64',
+  amd64: 'SCMP_ARCH_X86_64',
+  arm64: 'SCMP_ARCH_AARCH64',
+  arm: 'SCMP_ARCH_ARM',
+  ppc64le: 'SCMP_ARCH_PPC64LE',
+  s390x: 'SCMP_ARCH_S390X',
+  riscv64: 'SCMP_ARCH_RISCV64',
+  loong64: 'SCMP_ARCH_LOONGARCH64',
 };
 
 /** The seccomp section for `choice`; undefined means none. `standard` is the host's default profile. */
@@ -84,7 +89,8 @@ export function resolveProfile(profile: SeccompProfile, facts: SeccompFacts): Oc
   for (const rule of profile.syscalls ?? []) {
     if (!applies(rule, facts)) continue;
     const names = rule.names ?? (rule.name === undefined ? [] : [rule.name]);
-    if (names.length === 0 || typeof rule.action !== 'string') throw invalid('Decoding seccomp profile failed: a rule lacks names or action');
+    if (names.length === 0 || typeof rule.action !== 'string')
+      throw invalid('Decoding seccomp profile failed: a rule lacks names or action');
     syscalls.push({
       names,
       action: rule.action,

@@ -35,7 +35,8 @@ export function resolveUser(user: string, groupAdd: readonly string[], passwdTex
   const wantedGroup = colon < 0 ? '' : user.slice(colon + 1);
   const entry = findUser(passwd, wantedUser);
   const gid = wantedGroup === '' ? entry.gid : findGroup(groups, wantedGroup);
-  const own = wantedGroup === '' && entry.name !== '' ? groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid) : [];
+  const own =
+    wantedGroup === '' && entry.name !== '' ? groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid) : [];
   const added = groupAdd.map((name) => findGroup(groups, name));
   return { uid: entry.uid, gid, additionalGids: [...new Set([gid, ...own, ...added])], home: entry.home || '/' };
 }
@@ -81,5 +82,8 @@ function parseGroups(text: string): GroupEntry[] {
 }
 
 function rows(text: string): string[][] {
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.trimEnd().split(':'));
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.trimEnd().split(':'));
 }

@@ -4,10 +4,38 @@ import { join } from 'node:path';
 import { randomIds, silentLog, systemClock } from '../../base/index.ts';
 import { openCgroups, unmount } from '../../host/index.ts';
 import type { ContainerSpec, ExecSpec } from '../../model/index.ts';
-import { createRuntime, type CreateRequest, type ExitRecord, type Runtime, type StreamSession } from '../index.ts';
+import { type CreateRequest, createRuntime, type ExitRecord, type Runtime, type StreamSession } from '../index.ts';
 
 const BUSYBOX = '/bin/busybox';
-const APPLETS = ['sh', 'true', 'false', 'sleep', 'cat', 'echo', 'ps', 'ls', 'id', 'head', 'yes', 'env', 'dd', 'seq', 'pwd', 'kill', 'stty', 'hostname', 'mount', 'printf', 'wc', 'touch', 'test', 'mknod', 'grep', 'tail', 'date'];
+const APPLETS = [
+  'sh',
+  'true',
+  'false',
+  'sleep',
+  'cat',
+  'echo',
+  'ps',
+  'ls',
+  'id',
+  'head',
+  'yes',
+  'env',
+  'dd',
+  'seq',
+  'pwd',
+  'kill',
+  'stty',
+  'hostname',
+  'mount',
+  'printf',
+  'wc',
+  'touch',
+  'test',
+  'mknod',
+  'grep',
+  'tail',
+  'date',
+];
 
 /** Real containers need root, busybox, conmon and crun. */
 export const canRun = process.getuid?.() === 0 && existsSync(BUSYBOX) && ['/usr/bin/conmon', '/usr/local/bin/conmon'].some(existsSync);
@@ -24,7 +52,8 @@ export class Harness implements AsyncDisposable {
   #awake = setInterval(() => {}, 1000);
 
   constructor() {
-    for (const directory of ['bin', 'dev', 'etc', 'proc', 'root', 'sbin', 'sys', 'tmp', 'home/bob']) mkdirSync(join(this.rootfs, directory), { recursive: true });
+    for (const directory of ['bin', 'dev', 'etc', 'proc', 'root', 'sbin', 'sys', 'tmp', 'home/bob'])
+      mkdirSync(join(this.rootfs, directory), { recursive: true });
     copyFileSync(BUSYBOX, join(this.rootfs, 'bin/busybox'));
     for (const applet of APPLETS) symlinkSync('busybox', join(this.rootfs, 'bin', applet));
     writeFileSync(join(this.rootfs, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n');
@@ -47,7 +76,15 @@ export class Harness implements AsyncDisposable {
   }
 
   request(spec: Partial<ContainerSpec> = {}, rest: Partial<CreateRequest> = {}): CreateRequest {
-    return { id: this.#ids.next(), spec: containerSpec(spec), rootfs: this.rootfs, mounts: [], networkNamespace: undefined, joinPids: {}, ...rest };
+    return {
+      id: this.#ids.next(),
+      spec: containerSpec(spec),
+      rootfs: this.rootfs,
+      mounts: [],
+      networkNamespace: undefined,
+      joinPids: {},
+      ...rest,
+    };
   }
 
   execId(): string {
@@ -72,21 +109,80 @@ export class Harness implements AsyncDisposable {
 
 export function containerSpec(overrides: Partial<ContainerSpec>): ContainerSpec {
   return {
-    image: 'busybox', imageId: 'sha256:0', platform: 'linux/amd64', hostname: 'box', domainname: '', user: '', groupAdd: [], workingDirectory: '',
-    entrypoint: [], command: ['true'], environment: [], labels: {}, annotations: {}, stopSignal: 'SIGTERM', init: false, tty: false,
-    openStdin: false, stdinOnce: false, attachStdin: false, attachStdout: true, attachStderr: true, mounts: [], volumesFrom: [],
-    readOnlyRoot: false, capabilitiesAdd: [], capabilitiesDrop: [], privileged: false, seccomp: { kind: 'default' }, noNewPrivileges: false,
-    devices: [], deviceRules: [], resources: {}, ulimits: [], oomScoreAdjust: 0, sysctls: {}, shmSize: 64 * 1024 * 1024,
-    ipcMode: { kind: 'private' }, pidMode: { kind: 'private' }, utsMode: { kind: 'private' }, cgroupNamespaceMode: { kind: 'host' },
-    networkMode: { kind: 'host' }, networkDisabled: false, endpoints: {}, ports: [], exposedPorts: [], publishAll: false, dnsServers: [],
-    dnsSearch: [], dnsOptions: [], extraHosts: [], links: [], restart: { name: 'no', maximumRetryCount: 0 }, autoRemove: false,
-    log: { driver: 'json-file', options: {} }, runtime: '', cgroupParent: '',
+    image: 'busybox',
+    imageId: 'sha256:0',
+    platform: 'linux/amd64',
+    hostname: 'box',
+    domainname: '',
+    user: '',
+    groupAdd: [],
+    workingDirectory: '',
+    entrypoint: [],
+    command: ['true'],
+    environment: [],
+    labels: {},
+    annotations: {},
+    stopSignal: 'SIGTERM',
+    init: false,
+    tty: false,
+    openStdin: false,
+    stdinOnce: false,
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    mounts: [],
+    volumesFrom: [],
+    readOnlyRoot: false,
+    capabilitiesAdd: [],
+    capabilitiesDrop: [],
+    privileged: false,
+    seccomp: { kind: 'default' },
+    noNewPrivileges: false,
+    devices: [],
+    deviceRules: [],
+    resources: {},
+    ulimits: [],
+    oomScoreAdjust: 0,
+    sysctls: {},
+    shmSize: 64 * 1024 * 1024,
+    ipcMode: { kind: 'private' },
+    pidMode: { kind: 'private' },
+    utsMode: { kind: 'private' },
+    cgroupNamespaceMode: { kind: 'host' },
+    networkMode: { kind: 'host' },
+    networkDisabled: false,
+    endpoints: {},
+    ports: [],
+    exposedPorts: [],
+    publishAll: false,
+    dnsServers: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    extraHosts: [],
+    links: [],
+    restart: { name: 'no', maximumRetryCount: 0 },
+    autoRemove: false,
+    log: { driver: 'json-file', options: {} },
+    runtime: '',
+    cgroupParent: '',
     ...overrides,
   };
 }
 
 export function execSpec(command: string[], overrides: Partial<ExecSpec> = {}): ExecSpec {
-  return { command, environment: [], user: '', workingDirectory: '', tty: false, attachStdin: false, attachStdout: true, attachStderr: true, privileged: false, detachKeys: '', ...overrides };
+  return {
+    command,
+    environment: [],
+    user: '',
+    workingDirectory: '',
+    tty: false,
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    privileged: false,
+    detachKeys: '',
+    ...overrides,
+  };
 }
 
 /** Waits for the exit of each container by id, whether it came before or comes after the question. */
@@ -104,7 +200,10 @@ export function exitsOf(runtime: Runtime): (id: string) => Promise<ExitRecord> {
 }
 
 /** Everything that a session tells, as text. */
-export function collect(session: StreamSession): { ended: Promise<{ stdout: string; stderr: string }>; until(text: string): Promise<void> } {
+export function collect(session: StreamSession): {
+  ended: Promise<{ stdout: string; stderr: string }>;
+  until(text: string): Promise<void>;
+} {
   const output = { stdout: '', stderr: '' };
   const waiting: { text: string; resolve: () => void }[] = [];
   session.onOutput((stream, data) => {
