@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { encodeTarHeader, TAR_END, tarPadding } from '../../src/base/tar.ts';
+import { encodeTarHeader, paddingOf, tarEnd } from '../../src/base/index.ts';
 import { EngineClient, type Reply } from '../support/engine-client.ts';
 import type { Random } from '../support/random.ts';
 
@@ -46,20 +46,8 @@ async function exec(client: EngineClient, name: string): Promise<Reply> {
 
 async function copy(client: EngineClient, name: string, random: Random): Promise<Reply> {
   const content = Buffer.alloc(random.integer(300_000), 'x');
-  const header = encodeTarHeader({
-    name: 'copied',
-    type: 'file',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size: content.length,
-    modified: 0n,
-    linkName: '',
-    deviceMajor: 0,
-    deviceMinor: 0,
-    attributes: new Map(),
-  });
-  return await client.call('PUT', `/containers/${name}/archive?path=/tmp`, Buffer.concat([header, content, tarPadding(content.length), TAR_END]));
+  const header = encodeTarHeader({ type: 'file', name: 'copied', mode: 0o644, size: content.length });
+  return await client.call('PUT', `/containers/${name}/archive?path=/tmp`, Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length)), tarEnd()]));
 }
 
 /** Works on containers of its own, one verb after the other, until the daemon is gone. Resolves when a connection breaks. */

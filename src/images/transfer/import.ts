@@ -1,0 +1,43 @@
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../base/index.ts';
+import type { ImageRecord } from '../../model/index.ts';
+import type { ImageCatalog } from '../catalog/catalog.ts';
+import type { ImportOptions } from '../images.ts';
+import type { LayerStore } from '../layers/layer-store.ts';
+import { formatReference, parseReference, withDefaultTag } from '../reference.ts';
+import { applyChanges } from './changes.ts';
+
+const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386', s390x: 's390x', ppc64: 'ppc64le', riscv64: 'riscv64' };
+
+/** The platform of this host, as image indexes name it. */
+export function hostPlatform(): { os: string; architecture: string } {
+  return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch };
+}
+
+/** One root filesystem becomes an image of one layer. */
+export async function importImage(rooms: { layers: LayerStore; catalog: ImageCatalog; clock: Clock }, archive: Readable, options: ImportOptions): Promise<ImageRecord> {
+  // What can be refused is refused before anything is unpacked.
+  const names = options.reference ? [formatReference(withDefaultTag(parseReference(options.reference)))] : [];
+  const config = applyChanges({}, options.changes);
+  const [os, architecture, variant] = options.platform?.split('/') ?? [];
+  await using lease = rooms.layers.lease();
+  const layer = await rooms.layers.unpack(archive, { lease, signal: options.signal });
+  const created = rooms.clock.timestamp();
+  const host = hostPlatform();
+  const document = {
+    architecture: architecture || host.architecture,
+    ...(variant ? { variant } : {}),
+    os: os || host.os,
+    created,
+    ...(options.message ? { comment: options.message } : {}),
+    config,
+    rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+    history: [{ created, ...(options.message ? { comment: options.message } : {}) }],
+  };
+  return await rooms.catalog.put({
+    config: Buffer.from(JSON.stringify(document)),
+    names,
+    lease,
+    event: { action: 'import', ...(names[0] ? { reference: names[0] } : {}) },
+  });
+}

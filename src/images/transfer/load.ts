@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import { type Readable, Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { invalid, tarEntries } from '../../base/index.ts';
+import type { ImageCatalog } from '../catalog/catalog.ts';
+import type { ProgressEvent } from '../images.ts';
+import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
+import { readIndex, readManifestList } from './layout.ts';
+
+/** Documents (configurations, manifests, indexes) larger than this are refused. */
+const DOCUMENT_LIMIT = 16 << 20;
+/** Members of an archive and bytes of documents altogether: an honest archive has far fewer. */
+const MEMBER_LIMIT = 100_000;
+const DOCUMENTS_LIMIT = 256 << 20;
+
+export interface LoadRooms {
+  layers: LayerStore;
+  catalog: ImageCatalog;
+}
+
+/** What an archive held: documents by name, layers by the name of their member. */
+export interface Unpacked {
+  documents: Map<string, Buffer>;
+  layers: Map<string, LayerRecord>;
+}
+
+/** One image that an archive describes. */
+export interface Described {
+  config: Buffer;
+  names: string[];
+  /** Names of the members that hold its layers, base first. */
+  layers: string[];
+}
+
+/**
+ * Loads every image of an archive in one pass: layers are unpacked as they stream by, and made visible only when a configuration
+ * in the archive names their diff ids. What no image of the archive uses goes again with the lease.
+ */
+export async function loadImages(rooms: LoadRooms, archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
+  await using lease = rooms.layers.lease();
+  const unpacked = await unpackMembers(rooms.layers, lease, await decompressed(archive), options);
+  const described = unpacked.documents.has('manifest.json') ? readManifestList(unpacked) : readIndex(unpacked);
+  const loaded: string[] = [];
+  for (const image of described) {
+    checkLayers(image, unpacked);
+    const record = await rooms.catalog.put({ config: image.config, names: image.names, lease, event: { action: 'load', ...(image.names[0] ? { reference: image.names[0] } : {}) } });
+    loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
+  }
+  return loaded;
+}
+
+/** The configuration and the members must tell the same layers: a mismatch is a forged or broken archive. */
+function checkLayers(image: Described, unpacked: Unpacked): void {
+  const wanted = diffIdsOf(image.config);
+  if (wanted.length !== image.layers.length) throw invalid(`invalid manifest: the configuration names ${wanted.length} layers, the manifest ${image.layers.length}`);
+  image.layers.forEach((member, index) => {
+    const layer = unpacked.layers.get(member);
+    if (!layer) throw invalid(`the archive has no layer ${member}`);
+    if (layer.diffId !== wanted[index]) throw invalid(`layer ${member} has diff id ${layer.diffId}, the configuration wants ${wanted[index]}`);
+  });
+}
+
+function diffIdsOf(config: Buffer): string[] {
+  const document = parseDocument(config, 'the image configuration') as { rootfs?: { diff_ids?: unknown } };
+  const ids = document.rootfs?.diff_ids;
+  if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) throw invalid('the image configuration has no list of diff ids');
+  return ids;
+}
+
+export function parseDocument(data: Uint8Array, what: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch (error) {
+    throw invalid(`${what} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+async function unpackMembers(
+  store: LayerStore,
+  lease: LayerLease,
+  stream: AsyncIterable<Uint8Array>,
+  options: { progress: (event: ProgressEvent) => void; signal: AbortSignal },
+): Promise<Unpacked> {
+  const documents = new Map<string, Buffer>();
+  const layers = new Map<string, LayerRecord>();
+  const aliases = new Map<string, string>();
+  let members = 0;
+  let documentBytes = 0;
+  for await (const { header, content } of tarEntries(stream)) {
+    options.signal.throwIfAborted();
+    const name = posix.normalize(header.name).replace(/^\/+/, '');
+    if (++members > MEMBER_LIMIT) throw invalid(`the archive has more than ${MEMBER_LIMIT} members`);
+    if (header.type === 'symbolicLink') aliases.set(name, posix.normalize(posix.join(posix.dirname(name), header.link)));
+    else if (header.type === 'hardLink') aliases.set(name, posix.normalize(header.link));
+    if (header.type !== 'file') continue;
+    const known = knownLayer(store, name);
+    if (known) {
+      lease.add(known.diffId);
+      layers.set(name, known);
+      continue;
+    }
+    const { first, all } = await peek(content);
+    if (isDocument(name, first, header.size)) {
+      documentBytes += header.size;
+      if (header.size > DOCUMENT_LIMIT || documentBytes > DOCUMENTS_LIMIT) throw invalid(`${name} of ${header.size} bytes is too large for a document`);
+      documents.set(name, await gather(all));
+    } else {
+      layers.set(name, await store.unpack(reported(checked(all, name), name, header.size, options.progress), { lease, signal: options.signal }));
+    }
+  }
+  for (const [alias, target] of aliases) {
+    const layer = layers.get(target);
+    const document = documents.get(target);
+    if (layer) layers.set(alias, layer);
+    if (document) documents.set(alias, document);
+  }
+  return { documents, layers };
+}
+
+/** A member that is named by a digest which is the diff id of a layer that is here need not be read. */
+function knownLayer(store: LayerStore, name: string): LayerRecord | undefined {
+  const match = /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\/layer\.tar)$/.exec(name);
+  const hex = match?.[1] ?? match?.[2];
+  return hex === undefined ? undefined : store.get(`sha256:${hex}`);
+}
+
+function isDocument(name: string, first: Uint8Array, size: number): boolean {
+  if (name.endsWith('/layer.tar') || name.endsWith('.tar')) return false;
+  if (/^(manifest\.json|index\.json|oci-layout|repositories|VERSION)$|\.json$|\/(json|VERSION)$/.test(name)) return true;
+  return size === 0 || first[0] === 0x7b || first[0] === 0x5b;
+}
+
+/** The first piece of a stream, and the stream with it. */
+async function peek(content: AsyncGenerator<Uint8Array>): Promise<{ first: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
+  const first = await content.next();
+  async function* all(): AsyncGenerator<Uint8Array> {
+    if (first.done) return;
+    yield first.value;
+    yield* content;
+  }
+  return { first: first.done ? new Uint8Array() : first.value, all: all() };
+}
+
+async function gather(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) pieces.push(Uint8Array.from(piece));
+  return Buffer.concat(pieces);
+}
+
+/** A member whose name is its digest must have it. */
+async function* checked(content: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const expected = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1];
+  const hash = expected === undefined ? undefined : createHash('sha256');
+  for await (const piece of content) {
+    hash?.update(piece);
+    yield piece;
+  }
+  if (hash && hash.digest('hex') !== expected) throw invalid(`${name} does not have the digest that its name says`);
+}
+
+async function* reported(content: AsyncIterable<Uint8Array>, name: string, total: number, progress: (event: ProgressEvent) => void): AsyncGenerator<Uint8Array> {
+  const id = (/[0-9a-f]{12}/.exec(name)?.[0] ?? name).slice(0, 12);
+  let current = 0;
+  let told = 0;
+  for await (const piece of content) {
+    yield piece;
+    current += piece.length;
+    if (current - told < 1 << 20 && current < total) continue;
+    told = current;
+    progress({ id, status: 'Loading layer', current, total });
+  }
+}
+
+/** The archive without its compression, which its first bytes tell. */
+async function decompressed(archive: Readable): Promise<AsyncIterable<Uint8Array>> {
+  const iterator = archive[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const first = await iterator.next();
+  if (first.done) throw invalid('the archive is empty');
+  async function* whole(): AsyncGenerator<Buffer> {
+    yield first.value;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  }
+  const magic = first.value;
+  if (magic[0] === 0x1f && magic[1] === 0x8b) return through(whole(), createGunzip());
+  if (magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd) return through(whole(), createZstdDecompress());
+  return whole();
+}
+
+async function* through(source: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {
+  const { pipeline, Readable: Stream } = await import('node:stream');
+  pipeline(Stream.from(source), transform, () => undefined);
+  try {
+    for await (const chunk of transform) yield chunk as Buffer;
+  } catch (error) {
+    throw invalid(`the archive's compression is damaged: ${(error as Error).message}`);
+  }
+}
