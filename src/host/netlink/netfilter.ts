@@ -1,5 +1,5 @@
-import { decodeAttributes, textOf } from './message.ts';
-import { NETLINK_NETFILTER, NetlinkEvents } from './socket.ts';
+import { attribute, decodeAttributes, type Message, NLM_F_CREATE, nested, textOf } from './message.ts';
+import { NETLINK_NETFILTER, NetlinkEvents, type NetlinkSocket } from './socket.ts';
 
 /** Messages of nf_tables (linux/netfilter/nf_tables.h). Their first attribute is always the name of the table. */
 const NFNLGRP_NFTABLES = 7;
@@ -12,6 +12,44 @@ const KINDS: Readonly<Record<number, RulesetChange['what']>> = {
   11: 'set removed',
   14: 'element removed',
 };
+
+const NEW_ELEMENTS = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+const DELETE_ELEMENTS = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+const AF_INET = 2;
+const ELEMENT_LIST = { table: 1, set: 2, elements: 3 } as const;
+const LIST_ELEMENT = 1;
+const ELEMENT = { key: 1, data: 2 } as const;
+const DATA_VALUE = 1;
+
+/** One element of a map. Each part of a concatenated key or value takes a multiple of four bytes. */
+export interface MapElement {
+  map: string;
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+/**
+ * Removes and adds elements of maps of one table (family ip) in one transaction: a tenth of a millisecond, where an nft process
+ * takes five. Fails, and changes nothing, when an element to remove is missing or one to add is there with another value.
+ * `socket` speaks NETLINK_NETFILTER; at most a few hundred elements fit.
+ */
+export async function changeMapElements(
+  socket: NetlinkSocket,
+  table: string,
+  remove: readonly MapElement[],
+  add: readonly MapElement[],
+): Promise<void> {
+  const message = (type: number, flags: number, { map, key }: MapElement, data: readonly Uint8Array[]): Message => {
+    const element = nested(LIST_ELEMENT, nested(ELEMENT.key, attribute(DATA_VALUE, key)), ...data);
+    const list = [attribute(ELEMENT_LIST.table, table), attribute(ELEMENT_LIST.set, map), nested(ELEMENT_LIST.elements, element)];
+    return { type, flags, body: Buffer.concat([Buffer.from([AF_INET, 0, 0, 0]), ...list]) };
+  };
+  const messages = [
+    ...remove.map((element) => message(DELETE_ELEMENTS, 0, element, [])),
+    ...add.map((element) => message(NEW_ELEMENTS, NLM_F_CREATE, element, [nested(ELEMENT.data, attribute(DATA_VALUE, element.value))])),
+  ];
+  await socket.transactAtomically(NFNL_SUBSYS_NFTABLES, messages, (index) => `Changing the table ${table} (change ${index + 1})`);
+}
 
 export interface RulesetChange {
   what: 'table removed' | 'chain added' | 'chain removed' | 'rule removed' | 'set removed' | 'element removed';

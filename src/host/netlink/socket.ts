@@ -24,6 +24,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+/** A kernel that does not answer must not stop the daemon: every answer is there at once. */
+const ANSWER_SECONDS = 2;
+/** Messages around a transaction of nfnetlink. */
+const BATCH_BEGIN = 16;
+const BATCH_END = 17;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 const ENOBUFS = 105;
@@ -105,6 +112,9 @@ export class NetlinkSocket implements Disposable {
 
   constructor(protocol: number) {
     this.#descriptor = openSocket(protocol);
+    const timeout = Buffer.alloc(16);
+    timeout.writeUInt32LE(ANSWER_SECONDS, 0);
+    setsockopt(this.#descriptor, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
     const on = new Uint8Array([1, 0, 0, 0]);
     setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
     setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);
@@ -119,6 +129,23 @@ export class NetlinkSocket implements Disposable {
       const answers: Answer[] = [];
       for (const batch of this.#batches(messages)) answers.push(...(await this.#exchange(batch)));
       return answers;
+    });
+  }
+
+  /**
+   * One transaction of nfnetlink, in one datagram: all of it happens or nothing. Resolves when it has, and fails with
+   * the first complaint.
+   */
+  transactAtomically(subsystem: number, messages: readonly Message[], what: (index: number) => string): Promise<void> {
+    return this.#inTurn(async () => {
+      const header = Buffer.from([0, 0, subsystem >> 8, subsystem & 0xff]);
+      const begin = encodeMessage({ type: BATCH_BEGIN, flags: NLM_F_REQUEST, body: header }, ++this.#sequence);
+      const first = this.#sequence + 1;
+      const encoded = messages.map((message) => encodeMessage(asRequest(message), ++this.#sequence));
+      const end = encodeMessage({ type: BATCH_END, flags: NLM_F_REQUEST, body: header }, ++this.#sequence);
+      const answers = await this.#exchange({ data: Buffer.concat([begin, ...encoded, end]), first, count: messages.length });
+      const failed = answers.findIndex(({ error }) => error !== 0);
+      if (failed >= 0) throw netlinkError(what(failed), answers[failed] ?? { error: 0, text: '' });
     });
   }
 
@@ -163,7 +190,7 @@ export class NetlinkSocket implements Disposable {
     let parts: Buffer[] = [];
     let size = 0;
     for (const message of messages) {
-      const encoded = encodeMessage({ ...message, flags: message.flags | NLM_F_REQUEST | NLM_F_ACK }, ++this.#sequence);
+      const encoded = encodeMessage(asRequest(message), ++this.#sequence);
       if (size + encoded.length > BATCH_BYTES) {
         yield { data: Buffer.concat(parts), first: this.#sequence - parts.length, count: parts.length };
         parts = [];
@@ -214,6 +241,10 @@ export class NetlinkSocket implements Disposable {
 
 // Shared by all sockets: it is read to the end before anything else runs.
 const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+
+function asRequest(message: Message): Message {
+  return { ...message, flags: message.flags | NLM_F_REQUEST | NLM_F_ACK };
+}
 
 function answerOf(received: Received): Answer {
   const error = received.body.readInt32LE(0);

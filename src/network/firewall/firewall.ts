@@ -2,7 +2,10 @@ import { describe, GantryError, type Log } from '../../base/index.ts';
 import { acceptInLegacyTables, acceptWhereForwardingIsDropped } from './foreign.ts';
 import { isIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
-import { type Forwarding, keyOf, type RuleSettings, renderChange, renderTable } from './rules.ts';
+import { type Forwarding, keyOf, type RuleSettings, renderTable } from './rules.ts';
+
+/** More than this goes as a whole table: one netlink datagram must hold a change. */
+const MOST_ELEMENTS = 250;
 
 interface Change {
   remove: Forwarding[];
@@ -111,12 +114,12 @@ export class Firewall {
     if (remove.length + add.length === 0) return;
     if (remove.length > 0) this.#removed = true;
     try {
-      await this.#nftables.apply(renderChange(this.#settings.table, remove, add));
+      if (remove.length + add.length <= MOST_ELEMENTS) return await this.#nftables.change(this.#settings.table, remove, add);
     } catch (error) {
-      // The table is not as we left it; the whole of it carries the change too.
       this.#log.warn('Writing the whole firewall table, since a change to it failed', { error: describe(error) });
-      await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
     }
+    // The table is not as we left it, or there is much to change: the whole of it carries the change too.
+    await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
   }
 }
 

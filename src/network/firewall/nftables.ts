@@ -1,9 +1,12 @@
-import { run } from '../../host/index.ts';
+import { netlink, run } from '../../host/index.ts';
+import { encodeElement, type Forwarding } from './rules.ts';
 
-/** The three ways in which the firewall speaks with nft(8). */
+/** The ways in which the firewall speaks with the kernel: nft(8) for rules, netlink for the elements that come and go. */
 export interface Nftables {
   /** All of the script happens or nothing. */
   apply(script: string): Promise<void>;
+  /** Removes and adds elements of the maps: all of them or nothing. */
+  change(table: string, remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void>;
   /** The objects of `nft -j list table ip NAME`; undefined when there is no such table. */
   list(table: string): Promise<unknown[] | undefined>;
   /** Objects of any other listing, such as `list chains`; [] when nft cannot list it. */
@@ -18,6 +21,10 @@ export function nftables(): Nftables {
   return {
     apply: async (script) => {
       await run('nft', ['-f', '-'], { input: script });
+    },
+    change: async (table, remove, add) => {
+      using socket = new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER);
+      await netlink.changeMapElements(socket, table, remove.map(encodeElement), add.map(encodeElement));
     },
     list: (table) => listed(['list', 'table', 'ip', table]),
     query: async (words) => (await listed(words)) ?? [],

@@ -1,3 +1,4 @@
+import type { netlink } from '../../host/index.ts';
 import type { Protocol } from '../../model/index.ts';
 
 /** What one daemon's table is made for. */
@@ -88,12 +89,18 @@ table ip ${table} {
 `;
 }
 
-/** One script for several changes: all of it happens or nothing. */
-export function renderChange(table: string, remove: readonly Forwarding[], add: readonly Forwarding[]): string {
-  const lines = (verb: string, list: readonly Forwarding[], text: (forwarding: Forwarding) => string) =>
-    ['published', 'published_at'].flatMap((map) => {
-      const elements = list.filter((forwarding) => keyOf(forwarding).map === map).map(text);
-      return elements.length === 0 ? [] : [`${verb} element ip ${table} ${map} { ${elements.join(', ')} }`];
-    });
-  return `${[...lines('delete', remove, (forwarding) => keyOf(forwarding).key), ...lines('add', add, element)].join('\n')}\n`;
+const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** The element as the kernel has it: what `element` says as text. */
+export function encodeElement(forwarding: Forwarding): netlink.MapElement {
+  const { map } = keyOf(forwarding);
+  const hostAddress = map === 'published_at' ? [addressPart(forwarding.hostAddress)] : [];
+  return {
+    map,
+    key: Buffer.concat([Uint8Array.of(PROTOCOL_NUMBERS[forwarding.protocol], 0, 0, 0), ...hostAddress, portPart(forwarding.hostPort)]),
+    value: Buffer.concat([addressPart(forwarding.containerAddress), portPart(forwarding.containerPort)]),
+  };
 }
+
+const addressPart = (text: string) => Buffer.from(text.split('.').map(Number));
+const portPart = (port: number) => Buffer.from([port >> 8, port & 0xff, 0, 0]);
