@@ -1,13 +1,5 @@
 /** The closed list of what can go wrong. Each dialect maps kinds to its wire form in one file. */
-export type ErrorKind =
-  | 'notFound'
-  | 'conflict'
-  | 'invalid'
-  | 'denied'
-  | 'unavailable'
-  | 'unsupported'
-  | 'unchanged'
-  | 'internal';
+export type ErrorKind = 'notFound' | 'conflict' | 'invalid' | 'denied' | 'unavailable' | 'unsupported' | 'unchanged' | 'internal';
 
 /**
  * The one error class of the house. `message` is a sentence that names the value at fault;

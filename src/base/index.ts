@@ -3,5 +3,5 @@ export * from './errors.ts';
 export * from './ids.ts';
 export * from './log.ts';
 export * from './queue.ts';
-export * from './teardown.ts';
 export * from './tar/index.ts';
+export * from './teardown.ts';

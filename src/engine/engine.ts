@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Images, RemovedImage } from '../images/index.ts';
 import type {
   ContainerRecord,
   ContainerSpec,
@@ -12,7 +13,6 @@ import type {
   ResourceUsage,
   RestartPolicy,
 } from '../model/index.ts';
-import type { Images, RemovedImage } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Volumes } from '../volumes/index.ts';
 
@@ -40,7 +40,11 @@ export interface Containers {
   update(reference: string, change: { resources: ResourceLimits; restart?: RestartPolicy }): Promise<{ warnings: string[] }>;
   remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
   /** Registered when the call returns; `result` settles when the condition holds. Abort leaves nothing behind. */
-  wait(reference: string, condition: 'not-running' | 'next-exit' | 'removed', signal: AbortSignal): { id: string; result: Promise<{ exitCode: number; error?: string }> };
+  wait(
+    reference: string,
+    condition: 'not-running' | 'next-exit' | 'removed',
+    signal: AbortSignal,
+  ): { id: string; result: Promise<{ exitCode: number; error?: string }> };
   resize(reference: string, size: { rows: number; columns: number }): Promise<void>;
   /**
    * Streams of the main process. May be called before start: output begins when the process does. Reads of the kept log
@@ -134,7 +138,11 @@ export interface Execs {
   /** Ids of the execs of a container that run or wait to be started, for its inspect. */
   of(containerId: string): string[];
   /** Resolves when the process runs; its streams follow. Detached: `streams` is undefined. */
-  start(id: string, options: { detach: boolean; tty: boolean; size?: { rows: number; columns: number } }, signal: AbortSignal): Promise<AttachedStreams | undefined>;
+  start(
+    id: string,
+    options: { detach: boolean; tty: boolean; size?: { rows: number; columns: number } },
+    signal: AbortSignal,
+  ): Promise<AttachedStreams | undefined>;
   resize(id: string, size: { rows: number; columns: number }): Promise<void>;
 }
 
@@ -143,7 +151,13 @@ export interface Archive {
   stat(container: string, path: string): Promise<PathStat>;
   /** A tar of `path`; entry names begin with the base name of `path`. */
   get(container: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
-  put(container: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyOwner: boolean }, signal: AbortSignal): Promise<void>;
+  put(
+    container: string,
+    path: string,
+    tar: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyOwner: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface PathStat {
@@ -208,7 +222,10 @@ export interface ImageUseCases {
 export interface VolumeUseCases {
   remove(name: string, options: { force: boolean }): Promise<void>;
   /** `all` false prunes anonymous ones only. */
-  prune(filter: (name: string, labels: Record<string, string>) => boolean, all: boolean): Promise<{ removed: string[]; spaceReclaimed: number }>;
+  prune(
+    filter: (name: string, labels: Record<string, string>) => boolean,
+    all: boolean,
+  ): Promise<{ removed: string[]; spaceReclaimed: number }>;
   usedBy(name: string): ContainerRecord[];
 }
 

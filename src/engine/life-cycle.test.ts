@@ -91,7 +91,10 @@ suite('the life of a container', () => {
     const { id } = await t.engine.containers.create(request({}, 'web'));
     await t.engine.containers.start(id);
     const removed = t.engine.containers.wait(id, 'removed', never).result;
-    await assert.rejects(t.engine.containers.remove('web', { force: false, volumes: false, link: false }), /cannot remove container "web".*running/);
+    await assert.rejects(
+      t.engine.containers.remove('web', { force: false, volumes: false, link: false }),
+      /cannot remove container "web".*running/,
+    );
     await t.engine.containers.remove('web', { force: true, volumes: false, link: false });
     assert.equal((await removed).exitCode, 137);
     assert.equal(t.engine.containers.list().length, 0);
@@ -140,7 +143,10 @@ suite('after kill -9 of the daemon', () => {
     });
     await settle();
     assert.equal(next.engine.containers.get(lives).state.pid, 99);
-    assert.deepEqual(next.house.startedWith.map((a) => a.containerId), [lives]);
+    assert.deepEqual(
+      next.house.startedWith.map((a) => a.containerId),
+      [lives],
+    );
     const { state } = next.engine.containers.get(ended);
     assert.deepEqual([state.status, state.exitCode, state.finishedAt], ['exited', 4, '2026-01-01T00:00:07.000Z']);
     assert.equal(next.house.layers.get(ended)?.mounted, false);
@@ -162,7 +168,10 @@ suite('after kill -9 of the daemon', () => {
       for (const id of [...ids, 'stranger']) house.layers.set(id, { mounted: true });
     });
     await settle();
-    assert.deepEqual(next.engine.containers.list().map((c) => c.id), [started]);
+    assert.deepEqual(
+      next.engine.containers.list().map((c) => c.id),
+      [started],
+    );
     assert.equal(next.engine.containers.get(started).state.status, 'created');
     assert.equal(next.engine.containers.get(started).intent, undefined);
     assert.deepEqual(await next.runtime.list(), []);

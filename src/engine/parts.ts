@@ -31,7 +31,12 @@ export interface EngineParts {
 }
 
 /** Tells about a container as Docker does: image and name, then labels, then what the action adds. */
-export function publishContainerEvent(parts: EngineParts, record: ContainerRecord, action: string, extra: Record<string, string> = {}): void {
+export function publishContainerEvent(
+  parts: EngineParts,
+  record: ContainerRecord,
+  action: string,
+  extra: Record<string, string> = {},
+): void {
   parts.events.publish({
     type: 'container',
     action,

@@ -37,7 +37,8 @@ export class Reconciler {
     const adopted = alive.filter((r) => livesOn(observed.get(r.id)));
     await network.start(adopted.flatMap(attachmentOf));
     for (const record of adopted) await this.#each(record, () => this.#keep(record, observed.get(record.id)));
-    for (const record of alive) if (!livesOn(observed.get(record.id))) await this.#each(record, () => this.#recordEnd(record, observed.get(record.id)));
+    for (const record of alive)
+      if (!livesOn(observed.get(record.id))) await this.#each(record, () => this.#recordEnd(record, observed.get(record.id)));
     for (const record of table.list()) if (record.intent) await this.#each(record, () => this.#finishIntent(record));
     await this.#removeStrangers();
   }
@@ -58,16 +59,27 @@ export class Reconciler {
     await this.#parts.roots.hold(record.id, 'run');
     for (const name of volumeNames(record)) await this.#parts.volumes.mount(name);
     const status = seen.status === 'paused' ? 'paused' : 'running';
-    const kept = await this.#parts.table.change(record.id, (r) => withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }));
+    const kept = await this.#parts.table.change(record.id, (r) =>
+      withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }),
+    );
     this.#health.watch(kept, false);
   }
 
   async #recordEnd(record: ContainerRecord, seen: RuntimeObservation | undefined): Promise<void> {
     if (seen?.status === 'stopped') {
-      await this.#lifecycle.settle(record, { id: record.id, exitCode: seen.exitCode, finishedAt: seen.finishedAt, oomKilled: seen.oomKilled });
+      await this.#lifecycle.settle(record, {
+        id: record.id,
+        exitCode: seen.exitCode,
+        finishedAt: seen.finishedAt,
+        oomKilled: seen.oomKilled,
+      });
       return;
     }
-    this.#parts.decisions.add(record.id, 'lost', 'it was gone when the daemon started, without an exit record: the host was restarted, or its monitor was killed');
+    this.#parts.decisions.add(
+      record.id,
+      'lost',
+      'it was gone when the daemon started, without an exit record: the host was restarted, or its monitor was killed',
+    );
     await this.#lifecycle.settle(record, { id: record.id, exitCode: 255, finishedAt: this.#parts.clock.timestamp(), oomKilled: false });
   }
 
@@ -79,7 +91,9 @@ export class Reconciler {
     }
     // Nobody was told that this start succeeded: it is undone, and the restart policy may start it anew.
     await dismantle(this.#parts, record);
-    const undone = await this.#parts.table.change(record.id, (r) => withoutIntent({ ...r, state: { ...r.state, pid: 0, status: r.state.status === 'restarting' ? 'exited' : r.state.status } }));
+    const undone = await this.#parts.table.change(record.id, (r) =>
+      withoutIntent({ ...r, state: { ...r.state, pid: 0, status: r.state.status === 'restarting' ? 'exited' : r.state.status } }),
+    );
     this.#parts.decisions.add(undone.id, 'start undone', 'the daemon ended in the middle of its start');
   }
 
@@ -97,7 +111,8 @@ export class Reconciler {
     for (const layer of await images.layers.list()) {
       const record = table.find(layer.containerId);
       if (!record) await this.#quietly(layer.containerId, () => images.layers.remove(layer.containerId));
-      else if (layer.mounted && !isAlive(record.state)) await this.#quietly(layer.containerId, () => images.layers.unmount(layer.containerId));
+      else if (layer.mounted && !isAlive(record.state))
+        await this.#quietly(layer.containerId, () => images.layers.unmount(layer.containerId));
     }
     log.debug('reconciled', { containers: table.list().length });
   }
@@ -122,5 +137,12 @@ function livesOn(seen: RuntimeObservation | undefined): boolean {
 function attachmentOf(record: ContainerRecord): Attachment[] {
   const { networkMode } = record.spec;
   if (networkMode.kind === 'container') return [];
-  return [{ containerId: record.id, namespace: record.state.networkNamespace, endpoints: record.state.endpoints, publishedPorts: record.state.publishedPorts }];
+  return [
+    {
+      containerId: record.id,
+      namespace: record.state.networkNamespace,
+      endpoints: record.state.endpoints,
+      publishedPorts: record.state.publishedPorts,
+    },
+  ];
 }

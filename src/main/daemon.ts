@@ -36,7 +36,12 @@ async function run(options: DaemonOptions): Promise<void> {
 
   const store = house.use(await openStore(join(dataRoot, 'gantry.db')));
   const common = { dataRoot, execRoot, clock, ids, store };
-  const images = await createImages({ ...common, log: log.child('images'), insecureRegistries: options.insecureRegistries, registryMirrors: options.registryMirrors });
+  const images = await createImages({
+    ...common,
+    log: log.child('images'),
+    insecureRegistries: options.insecureRegistries,
+    registryMirrors: options.registryMirrors,
+  });
   const volumes = await createVolumes({ ...common, log: log.child('volumes') });
   const network = house.use(
     await createNetwork({
@@ -47,11 +52,25 @@ async function run(options: DaemonOptions): Promise<void> {
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
     }),
   );
-  const runtime = await createRuntime({ ...common, log: log.child('runtime'), cgroupParent: options.cgroupParent, runtimes: options.runtimes, defaultRuntime: options.defaultRuntime });
-  const engine = house.use(createEngine({ ...common, ...options, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }));
+  const runtime = await createRuntime({
+    ...common,
+    log: log.child('runtime'),
+    cgroupParent: options.cgroupParent,
+    runtimes: options.runtimes,
+    defaultRuntime: options.defaultRuntime,
+  });
+  const engine = house.use(
+    createEngine({ ...common, ...options, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }),
+  );
   await engine.start();
 
-  const docker = createDockerApi({ engine, version: VERSION, log: log.child('docker'), clock, defaults: { runtime: options.defaultRuntime, cgroupParent: options.cgroupParent, logOptions: options.logOptions } });
+  const docker = createDockerApi({
+    engine,
+    version: VERSION,
+    log: log.child('docker'),
+    clock,
+    defaults: { runtime: options.defaultRuntime, cgroupParent: options.cgroupParent, logOptions: options.logOptions },
+  });
   for (const host of options.hosts) {
     house.use(await listen({ host, group: options.group, tls: options.tls, log: log.child('http') }, docker));
   }

@@ -120,7 +120,8 @@ function parseFile(path: string, required: boolean, readFile: (path: string) => 
   } catch (error) {
     throw invalid(`the configuration file ${path} is not JSON: ${describe(error)}`);
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid(`the configuration file ${path} must hold a JSON object`);
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    throw invalid(`the configuration file ${path} must hold a JSON object`);
   const raw: Raw = {};
   for (const [key, value] of Object.entries(document)) {
     const flag = FILE_KEYS[key];
@@ -131,11 +132,15 @@ function parseFile(path: string, required: boolean, readFile: (path: string) => 
 }
 
 function fileValue(flag: keyof typeof FLAGS, value: unknown, path: string): string | string[] | boolean {
-  if (flag === 'default-address-pool' && Array.isArray(value)) return value.map((p: { base: string; size: number }) => `base=${p.base},size=${p.size}`);
+  if (flag === 'default-address-pool' && Array.isArray(value))
+    return value.map((p: { base: string; size: number }) => `base=${p.base},size=${p.size}`);
   if (flag === 'add-runtime' && typeof value === 'object' && value !== null) {
-    return Object.entries(value as Record<string, { path: string; runtimeArgs?: string[] }>).map(([name, r]) => [name, r.path, ...(r.runtimeArgs ?? [])].join('='));
+    return Object.entries(value as Record<string, { path: string; runtimeArgs?: string[] }>).map(([name, r]) =>
+      [name, r.path, ...(r.runtimeArgs ?? [])].join('='),
+    );
   }
-  if (flag === 'log-opt' && typeof value === 'object' && value !== null) return Object.entries(value as Record<string, unknown>).map(([k, v]) => `${k}=${v}`);
+  if (flag === 'log-opt' && typeof value === 'object' && value !== null)
+    return Object.entries(value as Record<string, unknown>).map(([k, v]) => `${k}=${v}`);
   if (FLAGS[flag].type === 'boolean' && typeof value === 'boolean') return value;
   if ('multiple' in FLAGS[flag] && Array.isArray(value) && value.every((v) => typeof v === 'string')) return value as string[];
   if (!('multiple' in FLAGS[flag]) && ['string', 'number', 'boolean'].includes(typeof value)) return String(value);
@@ -169,7 +174,14 @@ function resolve(raw: Raw): DaemonOptions {
     runtimes: Object.fromEntries(many('add-runtime').map(parseRuntime)),
     cgroupParent: text('cgroup-parent') ?? '/gantry',
     group: text('group') ?? 'docker',
-    tls: tls ? { verify, ca: text('tlscacert') ?? `${home}/ca.pem`, certificate: text('tlscert') ?? `${home}/cert.pem`, key: text('tlskey') ?? `${home}/key.pem` } : undefined,
+    tls: tls
+      ? {
+          verify,
+          ca: text('tlscacert') ?? `${home}/ca.pem`,
+          certificate: text('tlscert') ?? `${home}/cert.pem`,
+          key: text('tlskey') ?? `${home}/key.pem`,
+        }
+      : undefined,
     plainTcp: text('tls') === 'false',
     logOptions: Object.fromEntries(many('log-opt').map((o) => splitOnce(o, '--log-opt'))),
   };
@@ -189,7 +201,9 @@ function checkHost(host: string, options: DaemonOptions): void {
   if (loopback && options.plainTcp) return;
   throw invalid(
     `refusing to listen on ${host} without mutual TLS: whoever can connect would be root on this host`,
-    loopback ? 'Add --tlsverify with --tlscacert, --tlscert and --tlskey, or say --tls=false to allow it on loopback.' : 'Add --tlsverify with --tlscacert, --tlscert and --tlskey.',
+    loopback
+      ? 'Add --tlsverify with --tlscacert, --tlscert and --tlskey, or say --tls=false to allow it on loopback.'
+      : 'Add --tlsverify with --tlscacert, --tlscert and --tlskey.',
   );
 }
 

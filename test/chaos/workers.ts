@@ -47,7 +47,11 @@ async function exec(client: EngineClient, name: string): Promise<Reply> {
 async function copy(client: EngineClient, name: string, random: Random): Promise<Reply> {
   const content = Buffer.alloc(random.integer(300_000), 'x');
   const header = encodeTarHeader({ type: 'file', name: 'copied', mode: 0o644, size: content.length });
-  return await client.call('PUT', `/containers/${name}/archive?path=/tmp`, Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length)), tarEnd()]));
+  return await client.call(
+    'PUT',
+    `/containers/${name}/archive?path=/tmp`,
+    Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length)), tarEnd()]),
+  );
 }
 
 /** Works on containers of its own, one verb after the other, until the daemon is gone. Resolves when a connection breaks. */
@@ -75,12 +79,7 @@ async function create(client: EngineClient, target: Tracked, image: string, rand
     Volumes: random.next() < 0.3 ? { '/data': {} } : {},
     HostConfig: { NetworkMode: random.pick(['bridge', 'bridge', 'none', 'host']), Runtime: random.next() < 0.1 ? 'runc' : '' },
   };
-  return await attempt(
-    target,
-    'created',
-    'create',
-    () => post(client, `/containers/create?name=${target.name}`, body)
-  );
+  return await attempt(target, 'created', 'create', () => post(client, `/containers/create?name=${target.name}`, body));
 }
 
 async function act(client: EngineClient, target: Tracked, random: Random): Promise<boolean> {

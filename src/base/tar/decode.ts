@@ -13,7 +13,11 @@ export interface TarHandler {
 }
 
 const MAX_EXTENSION = 1024 * 1024;
-const TYPES = new Map<string, TarEntryType>([...(Object.entries(FLAGS) as [TarEntryType, string][]).map(([type, flag]) => [flag, type] as [string, TarEntryType]), ['\0', 'file'], ['7', 'file']]);
+const TYPES = new Map<string, TarEntryType>([
+  ...(Object.entries(FLAGS) as [TarEntryType, string][]).map(([type, flag]) => [flag, type] as [string, TarEntryType]),
+  ['\0', 'file'],
+  ['7', 'file'],
+]);
 const strict = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -47,8 +51,14 @@ export class TarDecoder {
 
   /** Call it when the archive has ended: fails when that was too early. */
   finish(): void {
-    const clean = this.#state === 'trailer' || (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
-    if (!clean) throw invalid(this.#entries === 0 && this.#state === 'header' ? 'the archive is not a tar, or is empty' : 'the tar archive ends too early (unexpected EOF)');
+    const clean =
+      this.#state === 'trailer' || (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
+    if (!clean)
+      throw invalid(
+        this.#entries === 0 && this.#state === 'header'
+          ? 'the archive is not a tar, or is empty'
+          : 'the tar archive ends too early (unexpected EOF)',
+      );
   }
 
   #step(chunk: Uint8Array, at: number): number {
@@ -104,7 +114,12 @@ export class TarDecoder {
       this.#zeroBlock = true;
       return;
     }
-    if (this.#zeroBlock || checksumOf(block) !== stored) throw invalid(this.#entries === 0 ? 'the archive is not a tar (invalid tar header)' : `the tar archive is damaged after entry ${this.#entries} (invalid tar header)`);
+    if (this.#zeroBlock || checksumOf(block) !== stored)
+      throw invalid(
+        this.#entries === 0
+          ? 'the archive is not a tar (invalid tar header)'
+          : `the tar archive is damaged after entry ${this.#entries} (invalid tar header)`,
+      );
     const flag = String.fromCharCode(block[156] as number);
     if (flag === 'x' || flag === 'g' || flag === 'L' || flag === 'K') {
       this.#handler.rest?.(block);
@@ -155,7 +170,8 @@ export class TarDecoder {
     const prefix = ustar && block[262] === 0 ? text(untilZero(block.subarray(345, 500))) : '';
     const plain = text(untilZero(block.subarray(0, 100)));
     const name = record('path') ?? this.#longName ?? (prefix === '' ? plain : `${prefix}/${plain}`);
-    if (flag === 'S' || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.'))) throw invalid(`the entry '${shown(name)}' is a sparse file: make the archive without sparse files`);
+    if (flag === 'S' || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))
+      throw invalid(`the entry '${shown(name)}' is a sparse file: make the archive without sparse files`);
     let type = TYPES.get(flag);
     if (type === undefined) throw invalid(`the entry '${shown(name)}' has the unknown type ${JSON.stringify(flag)}`);
     if (flag === '\0' && name.endsWith('/')) type = 'directory';
@@ -237,7 +253,8 @@ function signedNumber(block: Buffer, field: readonly [number, number]): number {
 function wholeNumber(value: string | undefined, key: string, name: string): number | undefined {
   if (value === undefined) return undefined;
   const parsed = Number(value);
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(parsed)) throw invalid(`the entry '${shown(name)}' has an invalid ${key}: '${shown(value)}'`);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(parsed))
+    throw invalid(`the entry '${shown(name)}' has an invalid ${key}: '${shown(value)}'`);
   return parsed;
 }
 
@@ -255,7 +272,15 @@ function* paxRecords(data: Buffer): Generator<[string, Uint8Array]> {
     const space = data.indexOf(32, at);
     const length = space < 0 ? Number.NaN : Number(data.toString('latin1', at, space));
     const equals = data.indexOf(61, space);
-    if (!Number.isInteger(length) || length < 5 || at + length > data.length || equals < 0 || equals >= at + length || data[at + length - 1] !== 10) throw invalid('the tar archive has a damaged pax header');
+    if (
+      !Number.isInteger(length) ||
+      length < 5 ||
+      at + length > data.length ||
+      equals < 0 ||
+      equals >= at + length ||
+      data[at + length - 1] !== 10
+    )
+      throw invalid('the tar archive has a damaged pax header');
     yield [data.toString('utf8', space + 1, equals), Buffer.from(data.subarray(equals + 1, at + length - 1))];
     at += length;
   }

@@ -22,9 +22,15 @@ export function encodeTarHeader(entry: NewTarEntry, options: { nanoseconds?: boo
   if (size > MAX_OCTAL_11) records.push(['size', String(size)]);
   for (const key of ['uid', 'gid'] as const) if ((entry[key] ?? 0) > MAX_OCTAL_7) records.push([key, String(entry[key])]);
   if (seconds < 0 || seconds > MAX_OCTAL_11) records.push(['mtime', String(seconds)]);
-  else if (options.nanoseconds && modified % 1_000_000_000n !== 0n) records.push(['mtime', `${seconds}.${String(modified % 1_000_000_000n).padStart(9, '0')}`]);
+  else if (options.nanoseconds && modified % 1_000_000_000n !== 0n)
+    records.push(['mtime', `${seconds}.${String(modified % 1_000_000_000n).padStart(9, '0')}`]);
   for (const [name, value] of entry.xattrs ?? []) records.push([XATTR_PREFIX + name, value]);
-  const block = headerBlock({ ...entry, size: size > MAX_OCTAL_11 ? 0 : size }, place ?? { name: truncated(entry.name, 100), prefix: '' }, FLAGS[entry.type], seconds);
+  const block = headerBlock(
+    { ...entry, size: size > MAX_OCTAL_11 ? 0 : size },
+    place ?? { name: truncated(entry.name, 100), prefix: '' },
+    FLAGS[entry.type],
+    seconds,
+  );
   return records.length === 0 ? block : Buffer.concat([paxHeader(records), block]);
 }
 
@@ -59,7 +65,8 @@ function splitName(name: string): { name: string; prefix: string } | undefined {
 function headerBlock(entry: NewTarEntry, place: { name: string; prefix: string }, flag: string, seconds: number): Buffer {
   const block = Buffer.alloc(BLOCK);
   const put = ([offset, length]: readonly [number, number], value: string) => block.write(value.slice(0, length), offset, 'latin1');
-  const digits = (field: readonly [number, number], value: number, most: number) => put(field, (value < 0 || value > most ? 0 : value).toString(8).padStart(field[1] - 1, '0'));
+  const digits = (field: readonly [number, number], value: number, most: number) =>
+    put(field, (value < 0 || value > most ? 0 : value).toString(8).padStart(field[1] - 1, '0'));
   put(FIELDS.name, place.name);
   digits(FIELDS.mode, entry.mode ?? 0, MAX_OCTAL_7);
   digits(FIELDS.uid, entry.uid ?? 0, MAX_OCTAL_7);

@@ -27,7 +27,15 @@ export const BLOCK = 512;
 export const paddingOf = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
 /** Type flags, as characters. */
-export const FLAGS: Readonly<Record<TarEntryType, string>> = { file: '0', hardLink: '1', symbolicLink: '2', character: '3', block: '4', directory: '5', fifo: '6' };
+export const FLAGS: Readonly<Record<TarEntryType, string>> = {
+  file: '0',
+  hardLink: '1',
+  symbolicLink: '2',
+  character: '3',
+  block: '4',
+  directory: '5',
+  fifo: '6',
+};
 export const XATTR_PREFIX = 'SCHILY.xattr.';
 /** Where the fields of a header block are: offset and length. */
 export const FIELDS = {

@@ -6,7 +6,11 @@ function archive(...entries: (NewTarEntry & { content?: string })[]): Buffer {
   return Buffer.concat([
     ...entries.map((entry) => {
       const content = Buffer.from(entry.content ?? '');
-      return Buffer.concat([encodeTarHeader({ ...entry, size: content.length }, { nanoseconds: true }), content, Buffer.alloc(paddingOf(content.length))]);
+      return Buffer.concat([
+        encodeTarHeader({ ...entry, size: content.length }, { nanoseconds: true }),
+        content,
+        Buffer.alloc(paddingOf(content.length)),
+      ]);
     }),
     tarEnd(),
   ]);
@@ -35,18 +39,29 @@ test('what the encoder writes, the decoder reads, in chunks of any size', () => 
     { type: 'symbolicLink', name: 'Főtanúsítvány', link: 'x'.repeat(150) },
     { type: 'hardLink', name: long, link: 'a' },
     { type: 'character', name: 'null', device: { major: 1, minor: 3 } },
-    { type: 'file', name: `${'p'.repeat(99)}/${'n'.repeat(90)}`, xattrs: new Map([['user.x', Buffer.from([0, 255, 10])]]), content: 'y'.repeat(1024) },
+    {
+      type: 'file',
+      name: `${'p'.repeat(99)}/${'n'.repeat(90)}`,
+      xattrs: new Map([['user.x', Buffer.from([0, 255, 10])]]),
+      content: 'y'.repeat(1024),
+    },
   );
   for (const step of [tar.length, 1, 100, 512, 1000]) {
     const { headers, contents, rest } = decode(tar, step);
-    assert.deepEqual(headers.map((h) => h.name), ['a', 'd/', 'Főtanúsítvány', long, 'null', `${'p'.repeat(99)}/${'n'.repeat(90)}`]);
+    assert.deepEqual(
+      headers.map((h) => h.name),
+      ['a', 'd/', 'Főtanúsítvány', long, 'null', `${'p'.repeat(99)}/${'n'.repeat(90)}`],
+    );
     assert.equal(headers[0]?.mode, 0o4755);
     assert.equal(headers[0]?.gid, 3_000_000);
     assert.equal(headers[0]?.modified, 1_700_000_000_123_456_789n);
     assert.equal(headers[2]?.link, 'x'.repeat(150));
     assert.deepEqual(headers[4]?.device, { major: 1, minor: 3 });
     assert.deepEqual([...(headers[5]?.xattrs.get('user.x') ?? [])], [0, 255, 10]);
-    assert.deepEqual(contents.map((c) => c.length), [5, 0, 0, 0, 0, 1024]);
+    assert.deepEqual(
+      contents.map((c) => c.length),
+      [5, 0, 0, 0, 0, 1024],
+    );
     assert.equal(rest, tar.length - 5 - 1024);
   }
 });
@@ -72,7 +87,11 @@ test('a damaged, short or strange archive is refused with a sentence', () => {
 });
 
 test('tarEntries() skips content that nobody reads', async () => {
-  const tar = archive({ type: 'file', name: 'a', content: 'A'.repeat(3000) }, { type: 'file', name: 'empty' }, { type: 'file', name: 'b', content: 'B' });
+  const tar = archive(
+    { type: 'file', name: 'a', content: 'A'.repeat(3000) },
+    { type: 'file', name: 'empty' },
+    { type: 'file', name: 'b', content: 'B' },
+  );
   const seen: string[] = [];
   async function* chunks() {
     for (let at = 0; at < tar.length; at += 700) yield tar.subarray(at, at + 700);

@@ -41,15 +41,26 @@ export class ContainerArchive implements Archive {
     }
   }
 
-  async put(reference: string, path: string, tar: Readable, options: { noOverwriteDirNonDir: boolean; copyOwner: boolean }, signal: AbortSignal): Promise<void> {
+  async put(
+    reference: string,
+    path: string,
+    tar: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyOwner: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { record, place, release } = await this.#open(reference, path);
     try {
       const stats = statInRoot(place.root, place.path);
       if (!stats) throw missing(record, path);
-      if (!stats.isDirectory()) throw invalid('extraction point is not a directory', `${path} in container ${record.name} is something else.`);
+      if (!stats.isDirectory())
+        throw invalid('extraction point is not a directory', `${path} in container ${record.name} is something else.`);
       if (place.readOnly) throw denied(`${place.name} is marked read-only`, `${path} in container ${record.name} cannot be written.`);
       signal.addEventListener('abort', () => tar.destroy(), { once: true });
-      await unpackTree(tar, { root: place.root, path: resolveInRoot(place.root, place.path), noOverwriteDirNonDir: options.noOverwriteDirNonDir });
+      await unpackTree(tar, {
+        root: place.root,
+        path: resolveInRoot(place.root, place.path),
+        noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+      });
       publishContainerEvent(this.#parts, record, 'extract-to-dir');
     } finally {
       await release();

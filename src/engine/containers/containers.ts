@@ -144,7 +144,10 @@ export class ContainerUseCases implements Containers {
     if (record.spec.log.driver === 'none') throw new GantryError('unsupported', 'configured logging driver does not support reading');
     const { tty } = record.spec;
     const { details, ...rest } = options;
-    const chunks = this.#parts.runtime.readLogs({ ...rest, id: record.id, framing: tty ? 'raw' : 'multiplexed', ...(details ? { detailsPrefix: detailsOf(record) } : {}) }, signal);
+    const chunks = this.#parts.runtime.readLogs(
+      { ...rest, id: record.id, framing: tty ? 'raw' : 'multiplexed', ...(details ? { detailsPrefix: detailsOf(record) } : {}) },
+      signal,
+    );
     return { tty, chunks };
   }
 
@@ -185,7 +188,9 @@ export class ContainerUseCases implements Containers {
 
   async export(reference: string, output: Writable, signal: AbortSignal): Promise<void> {
     const record = this.get(reference);
-    await this.#parts.roots.using(record.id, `export-${this.#parts.ids.next()}`, () => this.#parts.images.layers.export(record.id, output, signal));
+    await this.#parts.roots.using(record.id, `export-${this.#parts.ids.next()}`, () =>
+      this.#parts.images.layers.export(record.id, output, signal),
+    );
     publishContainerEvent(this.#parts, record, 'export');
   }
 

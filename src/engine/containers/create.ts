@@ -49,7 +49,11 @@ function freeName(parts: EngineParts, id: string): string {
 
 function mountsFrom(parts: EngineParts, sources: readonly { container: string; readOnly: boolean }[]): MountSpec[] {
   return sources.flatMap(({ container, readOnly }) =>
-    parts.table.get(container).spec.mounts.flatMap((m) => (m.type === 'tmpfs' ? [] : [{ ...m, readOnly: readOnly || m.readOnly, ...(m.type === 'volume' ? { noCopy: true } : {}) }])),
+    parts.table
+      .get(container)
+      .spec.mounts.flatMap((m) =>
+        m.type === 'tmpfs' ? [] : [{ ...m, readOnly: readOnly || m.readOnly, ...(m.type === 'volume' ? { noCopy: true } : {}) }],
+      ),
   );
 }
 
@@ -67,7 +71,8 @@ async function makeVolumes(parts: EngineParts, record: ContainerRecord, undo: As
   const fill: { name: string; target: string }[] = [];
   for (const mount of record.spec.mounts) {
     if (mount.type !== 'volume') continue;
-    if (mount.driver && mount.driver !== 'local') throw invalid(`volume driver "${mount.driver}" is not known`, 'Only the driver "local" is there.');
+    if (mount.driver && mount.driver !== 'local')
+      throw invalid(`volume driver "${mount.driver}" is not known`, 'Only the driver "local" is there.');
     await parts.volumes.create({
       name: mount.source,
       anonymous: mount.anonymous,

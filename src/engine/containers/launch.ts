@@ -72,7 +72,10 @@ export function volumeNames(record: ContainerRecord): string[] {
   return record.spec.mounts.flatMap((m) => (m.type === 'volume' ? [m.source] : []));
 }
 
-async function joinNetwork(parts: EngineParts, record: ContainerRecord): Promise<{ namespace: string | undefined; attachment: Attachment | undefined }> {
+async function joinNetwork(
+  parts: EngineParts,
+  record: ContainerRecord,
+): Promise<{ namespace: string | undefined; attachment: Attachment | undefined }> {
   const mode = record.spec.networkMode;
   if (mode.kind === 'container') {
     const other = running(parts, mode.id, 'network');
@@ -117,7 +120,11 @@ function linkEntries(parts: EngineParts, record: ContainerRecord): HostEntry[] {
 
 function running(parts: EngineParts, reference: string, what: string): ContainerRecord {
   const other = parts.table.get(reference);
-  if (other.state.pid === 0) throw conflict(`cannot join the ${what} namespace of container ${reference}: it is not running`, `Start it first: gantry start ${other.name}`);
+  if (other.state.pid === 0)
+    throw conflict(
+      `cannot join the ${what} namespace of container ${reference}: it is not running`,
+      `Start it first: gantry start ${other.name}`,
+    );
   return other;
 }
 

@@ -38,7 +38,10 @@ export class Lifecycle {
     this.#parts = parts;
     this.#hooks = hooks;
     this.#removeContainer = removeContainer;
-    parts.runtime.onExit((exit) => void this.#exited(exit).catch((error) => parts.log.error('an exit could not be recorded', { id: exit.id, error: describe(error) })));
+    parts.runtime.onExit(
+      (exit) =>
+        void this.#exited(exit).catch((error) => parts.log.error('an exit could not be recorded', { id: exit.id, error: describe(error) })),
+    );
   }
 
   start(id: string, reason: StartReason): Promise<void> {
@@ -71,7 +74,8 @@ export class Lifecycle {
     if (!before) throw notFound(`No such container: ${id}`);
     if (before.state.status === 'paused') throw conflict('cannot start a paused container, try unpause instead');
     if (isAlive(before.state)) throw new GantryError('unchanged', `Container ${before.name} is already running.`);
-    if (before.state.status === 'removing' || before.state.status === 'dead') throw conflict(`Container ${before.name} is marked for removal and cannot be started.`);
+    if (before.state.status === 'removing' || before.state.status === 'dead')
+      throw conflict(`Container ${before.name} is marked for removal and cannot be started.`);
     if (reason === 'restart' && before.state.stoppedByUser) return;
     this.cancelRestart(id);
     if (reason === 'user') this.#lastDelay.delete(id);
@@ -95,7 +99,9 @@ export class Lifecycle {
       await dismantle(this.#parts, record);
       throw error;
     }
-    const running = await table.change(id, (r) => withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }));
+    const running = await table.change(id, (r) =>
+      withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }),
+    );
     publishContainerEvent(this.#parts, running, 'start');
     this.#parts.decisions.add(id, 'started', startWords[reason]);
     this.#hooks.started(running);
@@ -130,7 +136,10 @@ export class Lifecycle {
     const words = describe(error);
     decisions.add(record.id, 'start failed', words);
     const after = await table.change(record.id, (r) =>
-      withoutIntent({ ...r, state: { ...r.state, status: r.state.status === 'restarting' ? 'exited' : r.state.status, exitCode, error: words, pid: 0 } }),
+      withoutIntent({
+        ...r,
+        state: { ...r.state, status: r.state.status === 'restarting' ? 'exited' : r.state.status, exitCode, error: words, pid: 0 },
+      }),
     );
     waiters.exited(record.id, { exitCode, error: words }, true);
     if (reason === 'restart') this.#parts.log.warn('a restart failed', { container: record.name, error: words });
@@ -175,17 +184,24 @@ export class Lifecycle {
       publishContainerEvent(this.#parts, ended, 'oom');
       decisions.add(id, 'oom', oomWords(ended));
     }
-    publishContainerEvent(this.#parts, ended, 'die', { exitCode: String(exit.exitCode), execDuration: String(secondsBetween(record.state.startedAt, exit.finishedAt)) });
+    publishContainerEvent(this.#parts, ended, 'die', {
+      exitCode: String(exit.exitCode),
+      execDuration: String(secondsBetween(record.state.startedAt, exit.finishedAt)),
+    });
     decisions.add(id, 'exited', exitWords(exit));
     decisions.add(id, decision.restart ? 'restart' : 'no restart', decision.why);
-    void queue.run(id, () => dismantle(this.#parts, ended)).catch((error) => log.error('a run could not be taken down whole', { container: ended.name, error: describe(error) }));
+    void queue
+      .run(id, () => dismantle(this.#parts, ended))
+      .catch((error) => log.error('a run could not be taken down whole', { container: ended.name, error: describe(error) }));
     if (decision.restart) this.#planRestart(id, decision.delay);
     else if (ended.spec.autoRemove) this.#removeLater(ended);
   }
 
   /** Not awaited: this may run inside the container's queue, which the removal joins. */
   #removeLater(record: ContainerRecord): void {
-    void this.#removeContainer(record.id).catch((error) => this.#parts.log.error('automatic removal failed', { container: record.name, error: describe(error) }));
+    void this.#removeContainer(record.id).catch((error) =>
+      this.#parts.log.error('automatic removal failed', { container: record.name, error: describe(error) }),
+    );
   }
 
   #planRestart(id: string, delay: number): void {
@@ -222,11 +238,14 @@ function secondsBetween(start: string, end: string): number {
 }
 
 function exitWords(exit: ExitRecord): string {
-  if (exit.exitCode > 128 && exit.exitCode < 193) return `its main process ended by signal ${exit.exitCode - 128} (exit code ${exit.exitCode})`;
+  if (exit.exitCode > 128 && exit.exitCode < 193)
+    return `its main process ended by signal ${exit.exitCode - 128} (exit code ${exit.exitCode})`;
   return `its main process ended with exit code ${exit.exitCode}`;
 }
 
 function oomWords(record: ContainerRecord): string {
   const limit = record.spec.resources.memory;
-  return limit ? `the kernel killed a process of it for want of memory: its limit is ${Math.round(limit / 1048576)} MiB` : 'the kernel killed a process of it for want of memory on the host';
+  return limit
+    ? `the kernel killed a process of it for want of memory: its limit is ${Math.round(limit / 1048576)} MiB`
+    : 'the kernel killed a process of it for want of memory on the host';
 }

@@ -3,7 +3,14 @@ import { suite, test } from 'node:test';
 import type { MountSpec } from '../../model/index.ts';
 import { mergeEnvironment, mergeHealth, mergeMounts } from './merge.ts';
 
-const volume = (source: string, target: string): MountSpec => ({ type: 'volume', source, target, readOnly: false, anonymous: false, noCopy: false });
+const volume = (source: string, target: string): MountSpec => ({
+  type: 'volume',
+  source,
+  target,
+  readOnly: false,
+  anonymous: false,
+  noCopy: false,
+});
 
 suite('image defaults', () => {
   test('mergeEnvironment() lets the request win by name and a bare name take a variable away', () => {

@@ -12,7 +12,8 @@ export function mergeImage(request: CreateContainer['spec'], image: ImageRecord,
   const entrypoint = clear(request.entrypoint ?? config.entrypoint ?? []);
   const ownCommand = request.command !== undefined && request.command.length > 0;
   const command = ownCommand ? (request.command ?? []) : ownEntrypoint ? [] : (config.cmd ?? []);
-  if (entrypoint.length === 0 && command.length === 0) throw invalid('no command specified', `Image ${request.image} names none: give one after the image.`);
+  if (entrypoint.length === 0 && command.length === 0)
+    throw invalid('no command specified', `Image ${request.image} names none: give one after the image.`);
   const healthCheck = mergeHealth(request.healthCheck, config.healthcheck);
   const { healthCheck: _requested, ...rest } = request;
   return {
@@ -84,7 +85,12 @@ export function mergeHealth(request: HealthCheck | undefined, image: HealthCheck
  * The mounts of a container: its own, then those of `--volumes-from`, then anonymous volumes for the image's VOLUMEs.
  * The first to claim a target keeps it.
  */
-export function mergeMounts(own: readonly MountSpec[], from: readonly MountSpec[], imageVolumes: readonly string[], nextName: () => string): MountSpec[] {
+export function mergeMounts(
+  own: readonly MountSpec[],
+  from: readonly MountSpec[],
+  imageVolumes: readonly string[],
+  nextName: () => string,
+): MountSpec[] {
   const byTarget = new Map<string, MountSpec>();
   for (const mount of own) {
     if (byTarget.has(mount.target)) throw invalid(`Duplicate mount point: ${mount.target}`);
@@ -93,7 +99,8 @@ export function mergeMounts(own: readonly MountSpec[], from: readonly MountSpec[
   for (const mount of from) if (!byTarget.has(mount.target)) byTarget.set(mount.target, mount);
   for (const path of imageVolumes) {
     const target = normalizeTarget(path);
-    if (!byTarget.has(target)) byTarget.set(target, { type: 'volume', source: nextName(), target, readOnly: false, anonymous: true, noCopy: false });
+    if (!byTarget.has(target))
+      byTarget.set(target, { type: 'volume', source: nextName(), target, readOnly: false, anonymous: true, noCopy: false });
   }
   return [...byTarget.values()];
 }

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { GantryError, invalid } from '../../base/index.ts';
-import type { BindMount, ContainerRecord, MountSpec, ResolvedMount, TmpfsMount, VolumeMount } from '../../model/index.ts';
 import { openInRoot } from '../../host/index.ts';
+import type { BindMount, ContainerRecord, MountSpec, ResolvedMount, TmpfsMount, VolumeMount } from '../../model/index.ts';
 import type { EngineParts } from '../parts.ts';
 
 /** Every mount the container asks for, with its source made and found, outermost target first. */
@@ -35,7 +35,9 @@ async function resolveMount(parts: EngineParts, mount: MountSpec): Promise<Resol
 async function resolveBind(mount: BindMount): Promise<ResolvedMount> {
   const found = await stat(mount.source).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new GantryError('invalid', `invalid mount config for type "bind": cannot use source path ${mount.source}: ${error.message}`, { cause: error });
+    throw new GantryError('invalid', `invalid mount config for type "bind": cannot use source path ${mount.source}: ${error.message}`, {
+      cause: error,
+    });
   });
   if (!found && !mount.createSource) {
     throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
@@ -55,7 +57,8 @@ async function resolveVolume(parts: EngineParts, mount: VolumeMount): Promise<Re
 /** A subpath is resolved inside the volume: links in it never lead out. */
 async function subpath(base: string, mount: VolumeMount): Promise<string> {
   const path = mount.subpath ?? '';
-  if (path.startsWith('/') || path.split('/').includes('..')) throw invalid(`invalid mount config: volume-subpath ${path} must be a relative path without ".."`);
+  if (path.startsWith('/') || path.split('/').includes('..'))
+    throw invalid(`invalid mount config: volume-subpath ${path} must be a relative path without ".."`);
   const O_PATH = 0o10000000;
   const O_DIRECTORY_OR_FILE = O_PATH;
   const { closeSync, readlinkSync } = await import('node:fs');

@@ -47,7 +47,11 @@ export class Remover {
       const record = await this.#parts.table.change(id, (r) => ({
         ...r,
         state: { ...r.state, status: 'removing' },
-        intent: { operation: 'remove', since: this.#parts.clock.timestamp(), volumes: volumes || r.spec.autoRemove || r.intent?.operation === 'create' || r.intent?.volumes === true },
+        intent: {
+          operation: 'remove',
+          since: this.#parts.clock.timestamp(),
+          volumes: volumes || r.spec.autoRemove || r.intent?.operation === 'create' || r.intent?.volumes === true,
+        },
       }));
       await this.#erase(record);
     });
@@ -77,7 +81,9 @@ export class Remover {
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
     for (const mount of record.spec.mounts) {
       if (mount.type !== 'volume' || !mount.anonymous) continue;
-      const users = this.#parts.table.list().filter((r) => r.id !== record.id && r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
+      const users = this.#parts.table
+        .list()
+        .filter((r) => r.id !== record.id && r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
       if (users.length === 0) await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
     }
   }

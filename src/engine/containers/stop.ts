@@ -55,7 +55,9 @@ export class Stopper {
     await this.#unlessEnded(() => this.#parts.runtime.killAll(record.id));
     if (record.state.status === 'paused') await this.#unlessEnded(() => this.#parts.runtime.resume(record.id));
     if (!(await this.#gone(record.id, KILL_PATIENCE))) {
-      throw new GantryError('unavailable', `Container ${record.name} does not end even on SIGKILL (process ${record.state.pid}).`, { hint: 'A process may hang in the kernel, often on a disk or network file system.' });
+      throw new GantryError('unavailable', `Container ${record.name} does not end even on SIGKILL (process ${record.state.pid}).`, {
+        hint: 'A process may hang in the kernel, often on a disk or network file system.',
+      });
     }
   }
 

@@ -25,7 +25,8 @@ export class ContainerTable {
       this.#records.set(row.id, row.value);
       this.#names.set(row.value.name, row.id);
     }
-    for (const row of damaged) this.#log.error('a container row cannot be read; the container is left out', { id: row.id, reason: row.reason });
+    for (const row of damaged)
+      this.#log.error('a container row cannot be read; the container is left out', { id: row.id, reason: row.reason });
   }
 
   list(): ContainerRecord[] {
@@ -44,7 +45,8 @@ export class ContainerTable {
     const byName = named === undefined ? undefined : this.#records.get(named);
     if (byName) return byName;
     const matches = /^[0-9a-f]{1,64}$/.test(reference) ? this.list().filter((r) => r.id.startsWith(reference)) : [];
-    if (matches.length > 1) throw conflict(`Multiple IDs found with provided prefix: ${reference}`, 'Give more digits of the id, or the name.');
+    if (matches.length > 1)
+      throw conflict(`Multiple IDs found with provided prefix: ${reference}`, 'Give more digits of the id, or the name.');
     const [match] = matches;
     if (!match) throw notFound(`No such container: ${reference}`);
     return match;

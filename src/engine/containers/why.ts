@@ -1,8 +1,17 @@
 import type { ContainerRecord, Decision } from '../../model/index.ts';
 
 /** The story of a container: what it is now, the sentence that explains it best, and the decisions kept. */
-export function explain(record: ContainerRecord, decisions: Decision[], now: number): { subject: string; state: string; summary: string; decisions: Decision[] } {
-  return { subject: `container ${record.name} (${record.id.slice(0, 12)})`, state: record.state.status, summary: summary(record, decisions, now), decisions };
+export function explain(
+  record: ContainerRecord,
+  decisions: Decision[],
+  now: number,
+): { subject: string; state: string; summary: string; decisions: Decision[] } {
+  return {
+    subject: `container ${record.name} (${record.id.slice(0, 12)})`,
+    state: record.state.status,
+    summary: summary(record, decisions, now),
+    decisions,
+  };
 }
 
 function summary(record: ContainerRecord, decisions: Decision[], now: number): string {
@@ -28,7 +37,11 @@ function summary(record: ContainerRecord, decisions: Decision[], now: number): s
 function ended(record: ContainerRecord, last: (what: string) => string | undefined): string {
   const { state } = record;
   if (state.error) return `It did not start: ${state.error}.`;
-  const cause = state.oomKilled ? (last('oom') ?? 'the kernel killed it for want of memory') : state.stoppedByUser ? `someone stopped it${last('killed') ? ` (${last('killed')})` : ''}` : (last('exited') ?? `it ended with exit code ${state.exitCode}`);
+  const cause = state.oomKilled
+    ? (last('oom') ?? 'the kernel killed it for want of memory')
+    : state.stoppedByUser
+      ? `someone stopped it${last('killed') ? ` (${last('killed')})` : ''}`
+      : (last('exited') ?? `it ended with exit code ${state.exitCode}`);
   return `It is not running: ${cause}. It is not started again because ${last('no restart') ?? 'nobody asked for it'}.`;
 }
 

@@ -48,7 +48,8 @@ export class EventStream implements Events {
     };
     signal.addEventListener('abort', stop, { once: true });
     this.#subscribers.add(subscriber);
-    const cancelTimer = until === undefined ? () => {} : this.#clock.later(Math.max(0, Number(until / 1_000_000n) - this.#clock.now()), stop);
+    const cancelTimer =
+      until === undefined ? () => {} : this.#clock.later(Math.max(0, Number(until / 1_000_000n) - this.#clock.now()), stop);
     try {
       while (!signal.aborted) {
         const event = unread.shift();

@@ -40,7 +40,9 @@ export class ExecTable implements Execs {
 
   /** Ids of the execs of a container, for its inspect. */
   of(containerId: string): string[] {
-    return [...this.#entries.values()].filter((e) => e.record.containerId === containerId && (e.record.running || !e.record.started)).map((e) => e.record.id);
+    return [...this.#entries.values()]
+      .filter((e) => e.record.containerId === containerId && (e.record.running || !e.record.started))
+      .map((e) => e.record.id);
   }
 
   /** Those that were never started go with the run; those that ended stay readable for a while. */
@@ -48,7 +50,11 @@ export class ExecTable implements Execs {
     for (const [id, { record }] of this.#entries) if (record.containerId === containerId && !record.started) this.#entries.delete(id);
   }
 
-  async start(id: string, options: { detach: boolean; tty: boolean; size?: { rows: number; columns: number } }, signal: AbortSignal): Promise<AttachedStreams | undefined> {
+  async start(
+    id: string,
+    options: { detach: boolean; tty: boolean; size?: { rows: number; columns: number } },
+    signal: AbortSignal,
+  ): Promise<AttachedStreams | undefined> {
     const entry = this.#entry(id);
     if (entry.record.started) throw conflict(`Error: Exec command ${id} has already run`);
     const container = this.#runningContainer(entry.record.containerId);
@@ -101,7 +107,8 @@ export class ExecTable implements Execs {
   #runningContainer(reference: string): ContainerRecord {
     const container = this.#parts.table.get(reference);
     if (container.state.status === 'paused') throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
-    if (container.state.status === 'restarting') throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
+    if (container.state.status === 'restarting')
+      throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
     if (container.state.status !== 'running') throw conflict(`container ${container.id} is not running`);
     return container;
   }

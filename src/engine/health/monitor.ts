@@ -40,7 +40,9 @@ export class HealthMonitor {
     const health = record.state.health ?? { status: 'starting', failingStreak: 0, log: [] };
     const sinceStart = this.#parts.clock.now() - Date.parse(record.state.startedAt);
     const cancel = this.#parts.clock.later(nextProbeDelay(check, health, sinceStart), () => {
-      void this.#probe(id, check, command).catch((error) => this.#parts.log.error('a health probe could not be recorded', { id, error: describe(error) }));
+      void this.#probe(id, check, command).catch((error) =>
+        this.#parts.log.error('a health probe could not be recorded', { id, error: describe(error) }),
+      );
     });
     this.#timers.set(id, cancel);
   }
@@ -63,7 +65,18 @@ export class HealthMonitor {
         containerId: record.id,
         containerSpec: record.spec,
         rootfs: images.layers.path(record.id),
-        spec: { command, environment: [], user: '', workingDirectory: '', tty: false, attachStdin: false, attachStdout: true, attachStderr: true, privileged: false, detachKeys: '' },
+        spec: {
+          command,
+          environment: [],
+          user: '',
+          workingDirectory: '',
+          tty: false,
+          attachStdin: false,
+          attachStdout: true,
+          attachStderr: true,
+          privileged: false,
+          detachKeys: '',
+        },
       });
       const output = collect(handle);
       const exitCode = await this.#within(handle, probeTimeout(check));
@@ -98,7 +111,11 @@ export class HealthMonitor {
     const after = await table.changeState(id, { health });
     if (health.status === before.status) return;
     publishContainerEvent(this.#parts, after, `health_status: ${health.status}`);
-    decisions.add(id, 'health', `${before.status} → ${health.status}: ${probe.exitCode === 0 ? 'the check passed' : `the check failed ${health.failingStreak} times in a row, last with ${probe.exitCode}: ${probe.output.trim().slice(0, 200)}`}`);
+    decisions.add(
+      id,
+      'health',
+      `${before.status} → ${health.status}: ${probe.exitCode === 0 ? 'the check passed' : `the check failed ${health.failingStreak} times in a row, last with ${probe.exitCode}: ${probe.output.trim().slice(0, 200)}`}`,
+    );
   }
 }
 

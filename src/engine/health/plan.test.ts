@@ -4,7 +4,14 @@ import type { HealthCheck, HealthState } from '../../model/index.ts';
 import { afterProbe, nextProbeDelay, probeCommand } from './plan.ts';
 
 const second = 1_000_000_000;
-const check: HealthCheck = { test: ['CMD', 'true'], interval: 10 * second, timeout: second, startPeriod: 60 * second, startInterval: 2 * second, retries: 2 };
+const check: HealthCheck = {
+  test: ['CMD', 'true'],
+  interval: 10 * second,
+  timeout: second,
+  startPeriod: 60 * second,
+  startInterval: 2 * second,
+  retries: 2,
+};
 const starting: HealthState = { status: 'starting', failingStreak: 0, log: [] };
 const probe = (exitCode: number) => ({ start: '', end: '', exitCode, output: '' });
 

@@ -7,7 +7,11 @@ const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 /** Milliseconds until the next probe. While starting it probes at the start interval; before the first one too. */
 export function nextProbeDelay(check: HealthCheck, state: HealthState, sinceStart: number): number {
   const starting = state.status === 'starting' && sinceStart < milliseconds(check.startPeriod || HEALTH_DEFAULTS.startPeriod);
-  return milliseconds(starting ? check.startInterval || Math.min(HEALTH_DEFAULTS.startInterval, check.interval || HEALTH_DEFAULTS.interval) : check.interval || HEALTH_DEFAULTS.interval);
+  return milliseconds(
+    starting
+      ? check.startInterval || Math.min(HEALTH_DEFAULTS.startInterval, check.interval || HEALTH_DEFAULTS.interval)
+      : check.interval || HEALTH_DEFAULTS.interval,
+  );
 }
 
 export function probeTimeout(check: HealthCheck): number {

@@ -32,15 +32,25 @@ export function decideRestart(policy: RestartPolicy, facts: ExitFacts): RestartD
   if (policy.name === 'on-failure') {
     if (facts.exitCode === 0) return no('it ended with 0, and its restart policy is "on-failure"');
     if (policy.maximumRetryCount > 0 && facts.restartCount >= policy.maximumRetryCount) {
-      return no(`it was restarted ${facts.restartCount} times, the most that its restart policy "on-failure:${policy.maximumRetryCount}" allows`);
+      return no(
+        `it was restarted ${facts.restartCount} times, the most that its restart policy "on-failure:${policy.maximumRetryCount}" allows`,
+      );
     }
   }
   const delay = facts.lived >= STEADY_AFTER || facts.lastDelay === 0 ? FIRST_DELAY : Math.min(facts.lastDelay * 2, LONGEST_DELAY);
-  return { restart: true, delay, why: `its restart policy is "${policy.name}"; it lived ${(facts.lived / 1000).toFixed(1)} s, so it waits ${delay} ms` };
+  return {
+    restart: true,
+    delay,
+    why: `its restart policy is "${policy.name}"; it lived ${(facts.lived / 1000).toFixed(1)} s, so it waits ${delay} ms`,
+  };
 }
 
 /** Whether a container that is not running is started when the daemon starts. */
-export function restartsAtBoot(policy: RestartPolicy, state: { status: string; exitCode: number; stoppedByUser: boolean; startedAt: string; restartCount: number }, never: string): boolean {
+export function restartsAtBoot(
+  policy: RestartPolicy,
+  state: { status: string; exitCode: number; stoppedByUser: boolean; startedAt: string; restartCount: number },
+  never: string,
+): boolean {
   if (state.startedAt === never && state.status === 'created') return false;
   if (policy.name === 'always') return true;
   if (policy.name === 'unless-stopped') return !state.stoppedByUser;

@@ -66,7 +66,14 @@ export class AttachDesk {
   async #fromLog(record: ContainerRecord, options: AttachOptions, signal: AbortSignal): Promise<AttachedStreams> {
     const { tty } = record.spec;
     const chunks = this.#runtime.readLogs(
-      { id: record.id, framing: tty ? 'raw' : 'multiplexed', stdout: options.stdout, stderr: options.stderr, timestamps: false, follow: options.stream },
+      {
+        id: record.id,
+        framing: tty ? 'raw' : 'multiplexed',
+        stdout: options.stdout,
+        stderr: options.stderr,
+        timestamps: false,
+        follow: options.stream,
+      },
       signal,
     );
     const output = Readable.from(chunks, { objectMode: false });

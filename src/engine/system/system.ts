@@ -46,11 +46,22 @@ export class System implements SystemInfo {
       containers: await Promise.all(
         containers.map(async (container) => {
           const writable = await images.layers.size(container.id);
-          return { container, writable, root: writable + (images.list().find((i) => i.id === container.spec.imageId)?.size ?? 0), logs: await runtime.logSize(container.id) };
+          return {
+            container,
+            writable,
+            root: writable + (images.list().find((i) => i.id === container.spec.imageId)?.size ?? 0),
+            logs: await runtime.logSize(container.id),
+          };
         }),
       ),
       volumes: await Promise.all(
-        volumes.list().map(async ({ name }) => ({ name, size: await volumes.size(name), references: containers.filter((c) => usesVolume(c, name)).length })),
+        volumes
+          .list()
+          .map(async ({ name }) => ({
+            name,
+            size: await volumes.size(name),
+            references: containers.filter((c) => usesVolume(c, name)).length,
+          })),
       ),
     };
   }
@@ -74,7 +85,11 @@ export class System implements SystemInfo {
       defaultRuntime: this.#options.defaultRuntime,
       monitorVersion: described.monitor.version,
       initPath: described.init?.path ?? '',
-      securityOptions: [...(host.security.apparmor ? ['name=apparmor'] : []), ...(host.security.seccomp ? ['name=seccomp,profile=builtin'] : []), ...(cgroupNamespaces ? ['name=cgroupns'] : [])],
+      securityOptions: [
+        ...(host.security.apparmor ? ['name=apparmor'] : []),
+        ...(host.security.seccomp ? ['name=seccomp,profile=builtin'] : []),
+        ...(cgroupNamespaces ? ['name=cgroupns'] : []),
+      ],
       labels: this.#options.labels,
       insecureRegistries: this.#options.insecureRegistries,
       registryMirrors: this.#options.registryMirrors,

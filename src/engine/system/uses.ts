@@ -48,7 +48,10 @@ export class VolumeUses implements VolumeUseCases {
     this.#publish(name, 'destroy');
   }
 
-  async prune(filter: (name: string, labels: Record<string, string>) => boolean, all: boolean): Promise<{ removed: string[]; spaceReclaimed: number }> {
+  async prune(
+    filter: (name: string, labels: Record<string, string>) => boolean,
+    all: boolean,
+  ): Promise<{ removed: string[]; spaceReclaimed: number }> {
     const removed: string[] = [];
     let spaceReclaimed = 0;
     for (const volume of this.#parts.volumes.list()) {
@@ -70,4 +73,3 @@ export class VolumeUses implements VolumeUseCases {
     this.#parts.events.publish({ type: 'volume', action, actor: { id: name, attributes: { driver: 'local' } }, scope: 'local' });
   }
 }
-

@@ -131,7 +131,20 @@ const image: ImageRecord = {
   created: '',
   author: '',
   comment: '',
-  config: { user: '', exposedPorts: [], env: ['PATH=/bin'], entrypoint: undefined, cmd: ['sh'], volumes: [], workingDir: '', labels: {}, stopSignal: '', healthcheck: undefined, onBuild: [], shell: undefined },
+  config: {
+    user: '',
+    exposedPorts: [],
+    env: ['PATH=/bin'],
+    entrypoint: undefined,
+    cmd: ['sh'],
+    volumes: [],
+    workingDir: '',
+    labels: {},
+    stopSignal: '',
+    healthcheck: undefined,
+    onBuild: [],
+    shell: undefined,
+  },
   rawConfig: {},
   layers: [],
   history: [],
@@ -204,7 +217,12 @@ export async function engineUnderTest(): Promise<EngineUnderTest> {
   return await build(root, memoryStore(), new ManualClock(), () => undefined);
 }
 
-async function build(root: string, store: Store, clock: ManualClock, prepare: (runtime: FakeRuntime, house: FakeHouse) => void): Promise<EngineUnderTest> {
+async function build(
+  root: string,
+  store: Store,
+  clock: ManualClock,
+  prepare: (runtime: FakeRuntime, house: FakeHouse) => void,
+): Promise<EngineUnderTest> {
   const runtime = new FakeRuntime(clock);
   const house = new FakeHouse();
   prepare(runtime, house);

@@ -2,7 +2,10 @@ import { invalid } from '../../base/index.ts';
 import type { HealthCheck, ImageHistoryEntry, ImageRecord, ImageRunConfig } from '../../model/index.ts';
 
 /** The part of an image record that its configuration blob tells (OCI image-spec, config.md; Docker's extensions). */
-export type DecodedImage = Pick<ImageRecord, 'architecture' | 'os' | 'variant' | 'created' | 'author' | 'comment' | 'config' | 'rawConfig' | 'layers' | 'history'>;
+export type DecodedImage = Pick<
+  ImageRecord,
+  'architecture' | 'os' | 'variant' | 'created' | 'author' | 'comment' | 'config' | 'rawConfig' | 'layers' | 'history'
+>;
 
 type Json = Record<string, unknown>;
 
@@ -17,7 +20,8 @@ export function decodeImageConfig(data: Uint8Array): DecodedImage {
   if (!isObject(document)) throw invalid('the image configuration is not an object');
   const rootfs = objectAt(document, 'rootfs');
   const layers = texts(rootfs, 'diff_ids') ?? [];
-  for (const diffId of layers) if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw invalid(`the image configuration names an invalid diff id: ${diffId.slice(0, 100)}`);
+  for (const diffId of layers)
+    if (!/^sha256:[0-9a-f]{64}$/.test(diffId)) throw invalid(`the image configuration names an invalid diff id: ${diffId.slice(0, 100)}`);
   const variant = text(document, 'variant');
   return {
     architecture: text(document, 'architecture'),
@@ -53,7 +57,8 @@ function decodeRunConfig(config: Json): ImageRunConfig {
 
 function labelsOf(config: Json): Record<string, string> {
   const labels = objectAt(config, 'Labels');
-  for (const [key, value] of Object.entries(labels)) if (typeof value !== 'string') throw invalid(`label ${key} of the image is not a text`);
+  for (const [key, value] of Object.entries(labels))
+    if (typeof value !== 'string') throw invalid(`label ${key} of the image is not a text`);
   return labels as Record<string, string>;
 }
 
@@ -62,7 +67,14 @@ function healthCheckOf(config: Json): HealthCheck | undefined {
   const test = texts(check, 'Test');
   if (!test) return undefined;
   const number = (key: string) => (typeof check[key] === 'number' ? (check[key] as number) : 0);
-  return { test, interval: number('Interval'), timeout: number('Timeout'), startPeriod: number('StartPeriod'), startInterval: number('StartInterval'), retries: number('Retries') };
+  return {
+    test,
+    interval: number('Interval'),
+    timeout: number('Timeout'),
+    startPeriod: number('StartPeriod'),
+    startInterval: number('StartInterval'),
+    retries: number('Retries'),
+  };
 }
 
 function historyOf(document: Json): ImageHistoryEntry[] {
@@ -91,7 +103,8 @@ function text(object: Json, key: string): string {
 function texts(object: Json, key: string): string[] | undefined {
   const value = object[key];
   if (value === undefined || value === null) return undefined;
-  if (!Array.isArray(value) || !value.every((v) => typeof v === 'string')) throw invalid(`"${key}" of the image configuration is not a list of texts`);
+  if (!Array.isArray(value) || !value.every((v) => typeof v === 'string'))
+    throw invalid(`"${key}" of the image configuration is not a list of texts`);
   return value;
 }
 

@@ -25,7 +25,8 @@ const INSTRUCTIONS: Record<string, Instruction> = {
     config.Entrypoint = command(rest);
   },
   ENV: (config, rest, line) => {
-    for (const [key, value] of pairs(rest, line)) config.Env = [...(config.Env ?? []).filter((e) => !e.startsWith(`${key}=`)), `${key}=${value}`];
+    for (const [key, value] of pairs(rest, line))
+      config.Env = [...(config.Env ?? []).filter((e) => !e.startsWith(`${key}=`)), `${key}=${value}`];
   },
   LABEL: (config, rest, line) => {
     config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(rest, line)) };
@@ -87,7 +88,12 @@ const command = (text: string): string[] => list(text) ?? ['/bin/sh', '-c', text
 function words(text: string): string[] {
   const found: string[] = [];
   for (const match of text.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs)) {
-    found.push(match[0].replace(/'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/gs, (_all, single, double, escaped) => single ?? double?.replace(/\\(["\\$])/g, '$1') ?? escaped));
+    found.push(
+      match[0].replace(
+        /'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/gs,
+        (_all, single, double, escaped) => single ?? double?.replace(/\\(["\\$])/g, '$1') ?? escaped,
+      ),
+    );
   }
   return found;
 }

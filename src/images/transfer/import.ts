@@ -7,7 +7,15 @@ import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, parseReference, withDefaultTag } from '../reference.ts';
 import { applyChanges } from './changes.ts';
 
-const ARCHITECTURES: Record<string, string> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386', s390x: 's390x', ppc64: 'ppc64le', riscv64: 'riscv64' };
+const ARCHITECTURES: Record<string, string> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ia32: '386',
+  s390x: 's390x',
+  ppc64: 'ppc64le',
+  riscv64: 'riscv64',
+};
 
 /** The platform of this host, as image indexes name it. */
 export function hostPlatform(): { os: string; architecture: string } {
@@ -15,7 +23,11 @@ export function hostPlatform(): { os: string; architecture: string } {
 }
 
 /** One root filesystem becomes an image of one layer. */
-export async function importImage(rooms: { layers: LayerStore; catalog: ImageCatalog; clock: Clock }, archive: Readable, options: ImportOptions): Promise<ImageRecord> {
+export async function importImage(
+  rooms: { layers: LayerStore; catalog: ImageCatalog; clock: Clock },
+  archive: Readable,
+  options: ImportOptions,
+): Promise<ImageRecord> {
   // What can be refused is refused before anything is unpacked.
   const names = options.reference ? [formatReference(withDefaultTag(parseReference(options.reference)))] : [];
   const config = applyChanges({}, options.changes);

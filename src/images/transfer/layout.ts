@@ -1,7 +1,7 @@
 import { invalid } from '../../base/index.ts';
 import { formatReference, parseReference, withDefaultTag } from '../reference.ts';
+import { type Described, parseDocument, type Unpacked } from './described.ts';
 import { hostPlatform } from './import.ts';
-import { type Described, parseDocument, type Unpacked } from './load.ts';
 
 interface ManifestEntry {
   Config?: unknown;
@@ -40,12 +40,17 @@ export function readIndex(unpacked: Unpacked): Described[] {
 function describe(unpacked: Unpacked, descriptor: Descriptor, depth: number): Described[] {
   if (depth > 3) throw invalid('the indexes of the archive are nested too deeply');
   const data = documentOf(unpacked, descriptor.digest);
-  const document = parseDocument(data, `manifest ${descriptor.digest}`) as { manifests?: Descriptor[]; config?: Descriptor; layers?: Descriptor[] };
+  const document = parseDocument(data, `manifest ${descriptor.digest}`) as {
+    manifests?: Descriptor[];
+    config?: Descriptor;
+    layers?: Descriptor[];
+  };
   if (Array.isArray(document.manifests)) {
     const chosen = choose(descriptorsOf(data, String(descriptor.digest)));
     return describe(unpacked, { ...chosen, annotations: { ...chosen.annotations, ...descriptor.annotations } }, depth + 1);
   }
-  if (!document.config?.digest || !Array.isArray(document.layers)) throw invalid(`manifest ${descriptor.digest} has no configuration or no layers`);
+  if (!document.config?.digest || !Array.isArray(document.layers))
+    throw invalid(`manifest ${descriptor.digest} has no configuration or no layers`);
   return [
     {
       config: documentOf(unpacked, document.config.digest),
@@ -57,7 +62,9 @@ function describe(unpacked: Unpacked, descriptor: Descriptor, depth: number): De
 
 function choose(descriptors: Descriptor[]): Descriptor {
   const { os, architecture } = hostPlatform();
-  const fitting = descriptors.find((d) => d.platform?.os === os && d.platform?.architecture === architecture) ?? (descriptors.length === 1 ? descriptors[0] : undefined);
+  const fitting =
+    descriptors.find((d) => d.platform?.os === os && d.platform?.architecture === architecture) ??
+    (descriptors.length === 1 ? descriptors[0] : undefined);
   if (!fitting) throw invalid(`the archive has no image for ${os}/${architecture}`);
   return fitting;
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { invalid, tarEntries } from '../../base/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ProgressEvent } from '../images.ts';
 import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
+import { type Described, parseDocument, type Unpacked } from './described.ts';
 import { readIndex, readManifestList } from './layout.ts';
 
 /** Documents (configurations, manifests, indexes) larger than this are refused. */
@@ -19,32 +20,27 @@ export interface LoadRooms {
   catalog: ImageCatalog;
 }
 
-/** What an archive held: documents by name, layers by the name of their member. */
-export interface Unpacked {
-  documents: Map<string, Buffer>;
-  layers: Map<string, LayerRecord>;
-}
-
-/** One image that an archive describes. */
-export interface Described {
-  config: Buffer;
-  names: string[];
-  /** Names of the members that hold its layers, base first. */
-  layers: string[];
-}
-
 /**
  * Loads every image of an archive in one pass: layers are unpacked as they stream by, and made visible only when a configuration
  * in the archive names their diff ids. What no image of the archive uses goes again with the lease.
  */
-export async function loadImages(rooms: LoadRooms, archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
+export async function loadImages(
+  rooms: LoadRooms,
+  archive: Readable,
+  options: { progress: (event: ProgressEvent) => void; signal: AbortSignal },
+): Promise<string[]> {
   await using lease = rooms.layers.lease();
   const unpacked = await unpackMembers(rooms.layers, lease, await decompressed(archive), options);
   const described = unpacked.documents.has('manifest.json') ? readManifestList(unpacked) : readIndex(unpacked);
   const loaded: string[] = [];
   for (const image of described) {
     checkLayers(image, unpacked);
-    const record = await rooms.catalog.put({ config: image.config, names: image.names, lease, event: { action: 'load', ...(image.names[0] ? { reference: image.names[0] } : {}) } });
+    const record = await rooms.catalog.put({
+      config: image.config,
+      names: image.names,
+      lease,
+      event: { action: 'load', ...(image.names[0] ? { reference: image.names[0] } : {}) },
+    });
     loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
   }
   return loaded;
@@ -53,11 +49,13 @@ export async function loadImages(rooms: LoadRooms, archive: Readable, options: {
 /** The configuration and the members must tell the same layers: a mismatch is a forged or broken archive. */
 function checkLayers(image: Described, unpacked: Unpacked): void {
   const wanted = diffIdsOf(image.config);
-  if (wanted.length !== image.layers.length) throw invalid(`invalid manifest: the configuration names ${wanted.length} layers, the manifest ${image.layers.length}`);
+  if (wanted.length !== image.layers.length)
+    throw invalid(`invalid manifest: the configuration names ${wanted.length} layers, the manifest ${image.layers.length}`);
   image.layers.forEach((member, index) => {
     const layer = unpacked.layers.get(member);
     if (!layer) throw invalid(`the archive has no layer ${member}`);
-    if (layer.diffId !== wanted[index]) throw invalid(`layer ${member} has diff id ${layer.diffId}, the configuration wants ${wanted[index]}`);
+    if (layer.diffId !== wanted[index])
+      throw invalid(`layer ${member} has diff id ${layer.diffId}, the configuration wants ${wanted[index]}`);
   });
 }
 
@@ -66,14 +64,6 @@ function diffIdsOf(config: Buffer): string[] {
   const ids = document.rootfs?.diff_ids;
   if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) throw invalid('the image configuration has no list of diff ids');
   return ids;
-}
-
-export function parseDocument(data: Uint8Array, what: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(data).toString('utf8'));
-  } catch (error) {
-    throw invalid(`${what} is not JSON: ${(error as Error).message}`);
-  }
 }
 
 async function unpackMembers(
@@ -103,10 +93,14 @@ async function unpackMembers(
     const { first, all } = await peek(content);
     if (isDocument(name, first, header.size)) {
       documentBytes += header.size;
-      if (header.size > DOCUMENT_LIMIT || documentBytes > DOCUMENTS_LIMIT) throw invalid(`${name} of ${header.size} bytes is too large for a document`);
+      if (header.size > DOCUMENT_LIMIT || documentBytes > DOCUMENTS_LIMIT)
+        throw invalid(`${name} of ${header.size} bytes is too large for a document`);
       documents.set(name, await gather(all));
     } else {
-      layers.set(name, await store.unpack(reported(checked(all, name), name, header.size, options.progress), { lease, signal: options.signal }));
+      layers.set(
+        name,
+        await store.unpack(reported(checked(all, name), name, header.size, options.progress), { lease, signal: options.signal }),
+      );
     }
   }
   for (const [alias, target] of aliases) {
@@ -159,7 +153,12 @@ async function* checked(content: AsyncIterable<Uint8Array>, name: string): Async
   if (hash && hash.digest('hex') !== expected) throw invalid(`${name} does not have the digest that its name says`);
 }
 
-async function* reported(content: AsyncIterable<Uint8Array>, name: string, total: number, progress: (event: ProgressEvent) => void): AsyncGenerator<Uint8Array> {
+async function* reported(
+  content: AsyncIterable<Uint8Array>,
+  name: string,
+  total: number,
+  progress: (event: ProgressEvent) => void,
+): AsyncGenerator<Uint8Array> {
   const id = (/[0-9a-f]{12}/.exec(name)?.[0] ?? name).slice(0, 12);
   let current = 0;
   let told = 0;

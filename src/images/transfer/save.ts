@@ -35,11 +35,22 @@ export async function saveImages(rooms: SaveRooms, references: readonly string[]
     for (const diffId of image.layers) await archive.layer(rooms.layers, diffId);
     await archive.blob(config);
     const layers = image.layers.map((diffId) => ({ mediaType: OCI_LAYER, digest: diffId, size: layerOf(rooms.layers, diffId).tarSize }));
-    const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config: { mediaType: OCI_CONFIG, digest: image.id, size: config.length }, layers }));
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        config: { mediaType: OCI_CONFIG, digest: image.id, size: config.length },
+        layers,
+      }),
+    );
     await archive.blob(manifest);
     const descriptor = { mediaType: OCI_MANIFEST, digest: `sha256:${sha256(manifest)}`, size: manifest.length };
     if (tags.length === 0) index.push(descriptor);
-    for (const tag of tags) index.push({ ...descriptor, annotations: { 'io.containerd.image.name': fullName(tag), 'org.opencontainers.image.ref.name': parseReference(tag).tag } });
+    for (const tag of tags)
+      index.push({
+        ...descriptor,
+        annotations: { 'io.containerd.image.name': fullName(tag), 'org.opencontainers.image.ref.name': parseReference(tag).tag },
+      });
     manifests.push({ Config: blobPath(image.id), RepoTags: tags.length > 0 ? tags : null, Layers: image.layers.map(blobPath) });
     const top = image.layers.at(-1)?.slice('sha256:'.length);
     for (const tag of tags) if (top) (repositories[familiarName(parseReference(tag))] ??= {})[parseReference(tag).tag ?? 'latest'] = top;
@@ -104,7 +115,9 @@ class ArchiveWriter {
   }
 
   async file(name: string, data: Uint8Array): Promise<void> {
-    await this.write(Buffer.concat([encodeTarHeader({ type: 'file', name, mode: 0o644, size: data.length }), data, Buffer.alloc(paddingOf(data.length))]));
+    await this.write(
+      Buffer.concat([encodeTarHeader({ type: 'file', name, mode: 0o644, size: data.length }), data, Buffer.alloc(paddingOf(data.length))]),
+    );
   }
 
   async blob(data: Uint8Array): Promise<void> {

@@ -1,0 +1,24 @@
+import { invalid } from '../../base/index.ts';
+import type { LayerRecord } from '../layers/layer-store.ts';
+
+/** What an archive held: documents by name, layers by the name of their member. */
+export interface Unpacked {
+  documents: Map<string, Buffer>;
+  layers: Map<string, LayerRecord>;
+}
+
+/** One image that an archive describes. */
+export interface Described {
+  config: Buffer;
+  names: string[];
+  /** Names of the members that hold its layers, base first. */
+  layers: string[];
+}
+
+export function parseDocument(data: Uint8Array, what: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch (error) {
+    throw invalid(`${what} is not JSON: ${(error as Error).message}`);
+  }
+}
