@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,10 @@ const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-'));
 const socketPath = join(folder, 'api.sock');
 const clock = systemClock();
 const fake = fakeEngine(clock);
-const server = new HttpServer({ handler: createDockerApi({ engine: fake.engine, clock, log: silentLog, version: '9.9.9' }), log: silentLog });
+const server = new HttpServer({
+  handler: createDockerApi({ engine: fake.engine, clock, log: silentLog, version: '9.9.9' }),
+  log: silentLog,
+});
 
 before(() => server.listen({ kind: 'unix', path: socketPath }));
 after(async () => {
@@ -23,21 +26,42 @@ after(async () => {
 });
 beforeEach(() => fake.records.splice(0));
 
+// biome-ignore lint/suspicious/noExplicitAny: answers are read as a client without types reads them
+type Json = any;
+
 interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  json: any;
+  json: Json;
 }
 
 function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const sent = request({ socketPath, method, path, headers: { ...(payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(payload)) }), ...headers } }, (response) => {
-      let text = '';
-      response.on('data', (data) => (text += data));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined }));
-    });
+    const sent = request(
+      {
+        socketPath,
+        method,
+        path,
+        headers: {
+          ...(payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(payload)) }),
+          ...headers,
+        },
+      },
+      (response) => {
+        let text = '';
+        response.on('data', (data) => (text += data));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined,
+          }),
+        );
+      },
+    );
     sent.on('error', reject);
     sent.end(payload);
   });
@@ -62,13 +86,19 @@ describe('versions', () => {
     for (const path of ['/_ping', '/v1.24/_ping']) {
       const answer = await call('GET', path);
       assert.equal(answer.text, 'OK');
-      assert.deepEqual([answer.headers['api-version'], answer.headers['ostype'], answer.headers['docker-experimental'], answer.headers['builder-version']], ['1.51', 'linux', 'false', '1']);
+      assert.deepEqual(
+        [answer.headers['api-version'], answer.headers['ostype'], answer.headers['docker-experimental'], answer.headers['builder-version']],
+        ['1.51', 'linux', 'false', '1'],
+      );
     }
     assert.equal((await call('HEAD', '/_ping')).headers['content-length'], '0');
   });
 
   test('an unknown path and an unknown method get "page not found"', async () => {
-    for (const [method, path] of [['GET', '/v1.51/nothing'], ['PATCH', '/containers/json']] as const) {
+    for (const [method, path] of [
+      ['GET', '/v1.51/nothing'],
+      ['PATCH', '/containers/json'],
+    ] as const) {
       const answer = await call(method, path);
       assert.deepEqual([answer.status, answer.json], [404, { message: 'page not found' }]);
     }
@@ -77,7 +107,11 @@ describe('versions', () => {
 
 describe('containers', () => {
   test('create and inspect give back what was asked, completed by defaults', async () => {
-    const id = await create('web', { Env: ['A=1'], ExposedPorts: { '80/tcp': {} }, HostConfig: { Binds: ['/srv:/srv:ro'], PortBindings: { '80/tcp': [{ HostPort: '8080' }] }, Memory: 64 << 20 } });
+    const id = await create('web', {
+      Env: ['A=1'],
+      ExposedPorts: { '80/tcp': {} },
+      HostConfig: { Binds: ['/srv:/srv:ro'], PortBindings: { '80/tcp': [{ HostPort: '8080' }] }, Memory: 64 << 20 },
+    });
     const { json } = await call('GET', '/v1.51/containers/web/json');
     assert.equal(json.Id, id);
     assert.equal(json.Name, '/web');
@@ -93,7 +127,11 @@ describe('containers', () => {
   test('inspect follows the record when its state changes', async () => {
     const id = await create('changing');
     assert.equal((await call('GET', `/containers/${id}/json`)).json.State.Running, false);
-    fake.setState(id, { status: 'running', pid: 7, publishedPorts: [{ containerPort: 80, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080 }] });
+    fake.setState(id, {
+      status: 'running',
+      pid: 7,
+      publishedPorts: [{ containerPort: 80, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080 }],
+    });
     const { json } = await call('GET', `/containers/${id}/json`);
     assert.deepEqual([json.State.Running, json.State.Pid], [true, 7]);
     assert.deepEqual(json.NetworkSettings.Ports, { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] });
@@ -103,15 +141,25 @@ describe('containers', () => {
     await create('first');
     const second = await create('second', { Labels: { tier: 'db' } });
     fake.setState(second, { status: 'running', startedAt: clock.timestamp() });
-    assert.deepEqual((await call('GET', '/containers/json')).json.map((c: any) => [c.Names, c.Image, c.ImageID, c.State]), [[['/second'], 'busybox', FAKE_IMAGE.id, 'running']]);
-    assert.deepEqual((await call('GET', '/containers/json?all=1')).json.map((c: any) => c.Names[0]), ['/second', '/first']);
+    assert.deepEqual(
+      (await call('GET', '/containers/json')).json.map((c: Json) => [c.Names, c.Image, c.ImageID, c.State]),
+      [[['/second'], 'busybox', FAKE_IMAGE.id, 'running']],
+    );
+    assert.deepEqual(
+      (await call('GET', '/containers/json?all=1')).json.map((c: Json) => c.Names[0]),
+      ['/second', '/first'],
+    );
     const byLabel = await call('GET', `/containers/json?all=1&filters=${encodeURIComponent('{"label":["tier=db"],"name":["^/second$"]}')}`);
     assert.equal(byLabel.json.length, 1);
     assert.match(byLabel.json[0].Status, /^Up /);
   });
 
   test('malformed filters are 400 with the name of the filter', async () => {
-    for (const [filters, complaint] of [['{"status":["happy"]}', /invalid filter 'status=happy'/], ['{"exited":["x"]}', /invalid filter 'exited=x'/], ['{"size":["1"]}', /invalid filter 'size'/]] as const) {
+    for (const [filters, complaint] of [
+      ['{"status":["happy"]}', /invalid filter 'status=happy'/],
+      ['{"exited":["x"]}', /invalid filter 'exited=x'/],
+      ['{"size":["1"]}', /invalid filter 'size'/],
+    ] as const) {
       const answer = await call('GET', `/containers/json?filters=${encodeURIComponent(filters)}`);
       assert.equal(answer.status, 400);
       assert.match(answer.json.message, complaint);
@@ -135,7 +183,10 @@ describe('containers', () => {
 
   test('an unknown container is 404, also when the connection was to be hijacked', async () => {
     assert.deepEqual((await call('GET', '/containers/nope/json')).json, { message: 'No such container: nope' });
-    const answer = await raw('POST /containers/nope/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n', '');
+    const answer = await raw(
+      'POST /containers/nope/attach?stream=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+      '',
+    );
     assert.match(answer, /^HTTP\/1\.1 404 [^]*No such container: nope/);
   });
 
@@ -173,14 +224,23 @@ function raw(head: string, typed: string): Promise<string> {
 describe('streams', () => {
   test('attach carries input and output, and ends after the client ended its half', async () => {
     const id = await create('attached', { Tty: true, OpenStdin: true });
-    const answer = await raw(`POST /v1.51/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`, 'echo me');
+    const answer = await raw(
+      `POST /v1.51/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+      'echo me',
+    );
     assert.match(answer, /^HTTP\/1\.1 101 UPGRADED\r\n[^]*Content-Type: application\/vnd\.docker\.raw-stream\r\n[^]*\r\n\r\necho me$/);
   });
 
   test('exec start reads its body in both forms of hijack', async () => {
     fake.setState(await create('execs'), { status: 'running' });
-    for (const [upgrade, status] of [['Connection: Upgrade\r\nUpgrade: tcp\r\n', '101 UPGRADED'], ['', '200 OK']] as const) {
-      const answer = await raw(`POST /exec/e1/start HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"Detach":false,"Tty":  true }`, 'typed');
+    for (const [upgrade, status] of [
+      ['Connection: Upgrade\r\nUpgrade: tcp\r\n', '101 UPGRADED'],
+      ['', '200 OK'],
+    ] as const) {
+      const answer = await raw(
+        `POST /exec/e1/start HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"Detach":false,"Tty":  true }`,
+        'typed',
+      );
       assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);
       assert.ok(answer.endsWith('\r\n\r\ntyped'), answer);
     }
@@ -189,7 +249,8 @@ describe('streams', () => {
   test('logs tell by their type that they are framed, since API 1.42', async () => {
     const id = await create('logged');
     const types = [];
-    for (const version of ['1.41', '1.42']) types.push((await call('GET', `/v${version}/containers/${id}/logs?stdout=1`)).headers['content-type']);
+    for (const version of ['1.41', '1.42'])
+      types.push((await call('GET', `/v${version}/containers/${id}/logs?stdout=1`)).headers['content-type']);
     assert.deepEqual(types, ['application/vnd.docker.raw-stream', 'application/vnd.docker.multiplexed-stream']);
     assert.match((await call('GET', `/containers/${id}/logs`)).json.message, /you must choose at least one stream/);
   });
@@ -211,7 +272,12 @@ describe('streams', () => {
     const lines = await new Promise<string>((resolve) => {
       const sent = request({ socketPath, path: `/events?filters=${encodeURIComponent('{"type":["container"]}')}` }, (response) => {
         fake.engine.events.publish({ type: 'image', action: 'pull', actor: { id: 'x', attributes: {} }, scope: 'local' });
-        fake.engine.events.publish({ type: 'container', action: 'start', actor: { id: 'c1', attributes: { image: 'busybox' } }, scope: 'local' });
+        fake.engine.events.publish({
+          type: 'container',
+          action: 'start',
+          actor: { id: 'c1', attributes: { image: 'busybox' } },
+          scope: 'local',
+        });
         response.once('data', (data) => {
           resolve(String(data));
           sent.destroy();
@@ -219,7 +285,10 @@ describe('streams', () => {
       });
       sent.end();
     });
-    assert.equal(lines, '{"status":"start","id":"c1","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"c1","Attributes":{"image":"busybox"}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}\n');
+    assert.equal(
+      lines,
+      '{"status":"start","id":"c1","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"c1","Attributes":{"image":"busybox"}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}\n',
+    );
   });
 });
 

@@ -42,7 +42,16 @@ export function createDockerApi(options: DockerApiOptions): Handler {
   };
   const parts: Parts = { engine, clock, log, build, host };
   const routes = collectRoutes(parts, { runtime: '', cgroupParent: '', logOptions: {}, ...options.defaults });
-  const headers = ['Api-Version', MAXIMUM_VERSION, 'Docker-Experimental', 'false', 'Ostype', 'linux', 'Server', `Gantry/${options.version} (linux)`];
+  const headers = [
+    'Api-Version',
+    MAXIMUM_VERSION,
+    'Docker-Experimental',
+    'false',
+    'Ostype',
+    'linux',
+    'Server',
+    `Gantry/${options.version} (linux)`,
+  ];
   return (exchange) => {
     exchange.headers = headers;
     try {
@@ -79,7 +88,13 @@ function collectRoutes(parts: Parts, defaults: CreateDefaults): Router<Operation
 function tellFailure(exchange: Exchange, error: unknown, log: Log): void {
   const { status, message } = failureOf(error);
   if (isAbort(error) && exchange.request.socket.destroyed) return;
-  if (status === 500) log.error('a request failed', { method: exchange.method, path: exchange.path, error: describe(error), ...(error instanceof TypeError ? { stack: error.stack } : {}) });
+  if (status === 500)
+    log.error('a request failed', {
+      method: exchange.method,
+      path: exchange.path,
+      error: describe(error),
+      ...(error instanceof TypeError ? { stack: error.stack } : {}),
+    });
   if (exchange.started) {
     // Too late for a status: a cut connection tells the client that the stream is not whole.
     exchange.request.socket.destroy();
@@ -97,4 +112,3 @@ function sendFailure(exchange: Exchange, status: number, message: string, closin
   exchange.send(status, `${JSON.stringify({ message })}\n`, 'application/json', unread && !exchange.upgrade ? ['Connection', 'close'] : []);
   if (unread) exchange.request.resume();
 }
-

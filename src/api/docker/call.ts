@@ -1,4 +1,4 @@
-import { invalid, type Clock, type Log } from '../../base/index.ts';
+import { type Clock, invalid, type Log } from '../../base/index.ts';
 import type { Engine, HostDescription } from '../../engine/index.ts';
 import type { Exchange } from '../http/index.ts';
 
@@ -64,6 +64,7 @@ export function size(call: Call): { rows: number; columns: number } {
   const rows = integer(call, 'h');
   const columns = integer(call, 'w');
   if (rows === undefined || columns === undefined) throw invalid('invalid terminal size: the query parameters h and w must be given');
-  if (rows < 0 || columns < 0 || rows > 65535 || columns > 65535) throw invalid(`invalid terminal size: ${rows}x${columns} is out of range`);
+  if (rows < 0 || columns < 0 || rows > 65535 || columns > 65535)
+    throw invalid(`invalid terminal size: ${rows}x${columns} is out of range`);
   return { rows, columns };
 }

@@ -37,5 +37,8 @@ export function startFailureCode(error: unknown): number | undefined {
 
 /** The client is gone: there is nobody to tell. */
 export function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || ('code' in error && (error.code === 'ABORT_ERR' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')));
+  return (
+    error instanceof Error &&
+    (error.name === 'AbortError' || ('code' in error && (error.code === 'ABORT_ERR' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')))
+  );
 }

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import { notFound, conflict, type Clock } from '../../base/index.ts';
+import { type Clock, conflict, notFound } from '../../base/index.ts';
 import type { Engine, HostDescription } from '../../engine/index.ts';
 import { type ContainerRecord, type ContainerSpec, type Event, freshState, type ImageRecord } from '../../model/index.ts';
 
@@ -36,7 +36,20 @@ export const FAKE_IMAGE: ImageRecord = {
   created: '2024-01-01T00:00:00Z',
   author: '',
   comment: '',
-  config: { user: '', exposedPorts: [], env: ['PATH=/bin'], entrypoint: undefined, cmd: ['sh'], volumes: [], workingDir: '', labels: {}, stopSignal: '', healthcheck: undefined, onBuild: [], shell: undefined },
+  config: {
+    user: '',
+    exposedPorts: [],
+    env: ['PATH=/bin'],
+    entrypoint: undefined,
+    cmd: ['sh'],
+    volumes: [],
+    workingDir: '',
+    labels: {},
+    stopSignal: '',
+    healthcheck: undefined,
+    onBuild: [],
+    shell: undefined,
+  },
   rawConfig: {},
   layers: [`sha256:${'cd'.repeat(32)}`],
   history: [{ createdBy: 'fake', comment: '', emptyLayer: false }],
@@ -76,10 +89,23 @@ export function fakeEngine(clock: Clock): FakeEngine {
     get,
     async create(request: { name?: string; spec: ContainerSpec; request: unknown }) {
       created.push(request);
-      if (request.name && records.some((record) => record.name === request.name)) throw conflict(`Conflict. The container name "/${request.name}" is already in use`);
+      if (request.name && records.some((record) => record.name === request.name))
+        throw conflict(`Conflict. The container name "/${request.name}" is already in use`);
       const id = (records.length + 1).toString(16).padStart(64, 'e');
-      const spec = { ...request.spec, imageId: FAKE_IMAGE.id, entrypoint: request.spec.entrypoint ?? [], command: request.spec.command ?? ['sh'] };
-      records.push({ id, name: request.name ?? `fake_${records.length}`, createdAt: clock.timestamp(), spec, state: freshState(), request: request.request });
+      const spec = {
+        ...request.spec,
+        imageId: FAKE_IMAGE.id,
+        entrypoint: request.spec.entrypoint ?? [],
+        command: request.spec.command ?? ['sh'],
+      };
+      records.push({
+        id,
+        name: request.name ?? `fake_${records.length}`,
+        createdAt: clock.timestamp(),
+        spec,
+        state: freshState(),
+        request: request.request,
+      });
       return { id, warnings: [] };
     },
     async start(reference: string) {
@@ -99,7 +125,8 @@ export function fakeEngine(clock: Clock): FakeEngine {
   const images = {
     list: () => [FAKE_IMAGE],
     get(reference: string) {
-      if (reference !== 'busybox' && reference !== 'busybox:latest' && reference !== FAKE_IMAGE.id) throw notFound(`No such image: ${reference}`);
+      if (reference !== 'busybox' && reference !== 'busybox:latest' && reference !== FAKE_IMAGE.id)
+        throw notFound(`No such image: ${reference}`);
       return FAKE_IMAGE;
     },
     layers: { path: () => '/root' },
@@ -110,11 +137,31 @@ export function fakeEngine(clock: Clock): FakeEngine {
     execs: {
       create: async () => 'e1',
       of: () => [],
-      get: (id: string) => ({ id, containerId: records[0]?.id ?? '', spec: { command: ['cat'], environment: [], user: '', workingDirectory: '', tty: true, attachStdin: true, attachStdout: true, attachStderr: true, privileged: false, detachKeys: '' }, running: false, started: false, pid: 0, exitCode: undefined }),
+      get: (id: string) => ({
+        id,
+        containerId: records[0]?.id ?? '',
+        spec: {
+          command: ['cat'],
+          environment: [],
+          user: '',
+          workingDirectory: '',
+          tty: true,
+          attachStdin: true,
+          attachStdout: true,
+          attachStderr: true,
+          privileged: false,
+          detachKeys: '',
+        },
+        running: false,
+        started: false,
+        pid: 0,
+        exitCode: undefined,
+      }),
       start: async () => echo(),
     },
     events: {
-      publish: (event: Omit<Event, 'timeNano'>) => listeners.forEach((listener) => listener({ ...event, timeNano: 1_700_000_000_123_456_789n })),
+      publish: (event: Omit<Event, 'timeNano'>) =>
+        [...listeners].map((listener) => listener({ ...event, timeNano: 1_700_000_000_123_456_789n })),
       async *subscribe(_options: unknown, signal: AbortSignal) {
         const queue: Event[] = [];
         let wake = () => {};

@@ -20,9 +20,12 @@ export function splitVersion(path: string): { minor: number; path: string } {
   const major = Number(match[1]);
   const minor = Number(match[2] ?? 0);
   const asked = match[0];
-  if (major > 1 || (major === 1 && minor > MAXIMUM_MINOR)) throw invalid(`client version ${asked} is too new. Maximum supported API version is ${MAXIMUM_VERSION}`);
+  if (major > 1 || (major === 1 && minor > MAXIMUM_MINOR))
+    throw invalid(`client version ${asked} is too new. Maximum supported API version is ${MAXIMUM_VERSION}`);
   if (major < 1 || minor < MINIMUM_MINOR) {
-    throw invalid(`client version ${asked} is too old. Minimum supported API version is ${MINIMUM_VERSION}, please upgrade your client to a newer version`);
+    throw invalid(
+      `client version ${asked} is too old. Minimum supported API version is ${MINIMUM_VERSION}, please upgrade your client to a newer version`,
+    );
   }
   return { minor, path: path.slice(end) };
 }

@@ -15,10 +15,12 @@ export function parseAddress(text: string, tls = false): ListenAddress {
   const scheme = match?.[1] ?? 'tcp';
   const rest = match?.[2] ?? '';
   if (scheme === 'unix') {
-    if (!rest.startsWith('/')) throw invalid(`invalid address '${text}': a unix socket needs an absolute path, such as unix:///run/gantry/gantry.sock`);
+    if (!rest.startsWith('/'))
+      throw invalid(`invalid address '${text}': a unix socket needs an absolute path, such as unix:///run/gantry/gantry.sock`);
     return { kind: 'unix', path: rest };
   }
-  if (scheme === 'fd') throw unsupported(`address '${text}': sockets handed over by systemd (fd://) are not supported`, 'use unix:///run/gantry/gantry.sock');
+  if (scheme === 'fd')
+    throw unsupported(`address '${text}': sockets handed over by systemd (fd://) are not supported`, 'use unix:///run/gantry/gantry.sock');
   if (scheme !== 'tcp') throw unsupported(`address '${text}': the scheme '${scheme}' is not supported`, 'use unix:// or tcp://');
   return parseTcp(text, rest.replace(/\/+$/, ''), tls);
 }

@@ -33,7 +33,8 @@ export async function readJson(request: IncomingMessage, limit = JSON_LIMIT): Pr
   checkContentType(request.headers['content-type']);
   const value = parseJson(body);
   if (value === null) return undefined;
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalid(`invalid JSON: expected an object, got ${Array.isArray(value) ? 'an array' : `a ${typeof value}`}`);
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw invalid(`invalid JSON: expected an object, got ${Array.isArray(value) ? 'an array' : `a ${typeof value}`}`);
   return value as Record<string, unknown>;
 }
 

@@ -44,7 +44,8 @@ export class Exchange {
       const abort = new AbortController();
       this.#abort = abort;
       const ended = () => {
-        if (this.#hijacked || !this.response.writableFinished) abort.abort(new DOMException('the client closed the connection', 'AbortError'));
+        if (this.#hijacked || !this.response.writableFinished)
+          abort.abort(new DOMException('the client closed the connection', 'AbortError'));
       };
       if (this.request.socket.destroyed) ended();
       else if (this.upgrade) this.upgrade.once('close', ended);

@@ -1,6 +1,6 @@
-export { formatAddress, isLoopback, parseAddress, type ListenAddress } from './address.ts';
+export { formatAddress, isLoopback, type ListenAddress, parseAddress } from './address.ts';
 export { BodyTooLarge, JSON_LIMIT } from './body.ts';
 export { Exchange } from './exchange.ts';
-export { Router, type Route } from './router.ts';
-export { HttpServer, type Handler, type HttpServerOptions, type TlsMaterial } from './server.ts';
-export { listen, type ListenOptions } from './listen.ts';
+export { type ListenOptions, listen } from './listen.ts';
+export { type Route, Router } from './router.ts';
+export { type Handler, HttpServer, type HttpServerOptions, type TlsMaterial } from './server.ts';

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Log } from '../../base/index.ts';
 import { invalid } from '../../base/index.ts';
 import { formatAddress, parseAddress } from './address.ts';
-import { groupId } from './socket-file.ts';
 import { type Handler, HttpServer, type TlsMaterial } from './server.ts';
+import { groupId } from './socket-file.ts';
 
 const DEFAULT_GROUP = 'docker';
 

@@ -55,7 +55,7 @@ function decode(text: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
-  } catch (error) {
+  } catch {
     throw invalid(`invalid path: '${text}' is not valid percent-encoding`);
   }
 }

@@ -28,7 +28,10 @@ async function handle(exchange: Exchange): Promise<void> {
   exchange.sendJson(200, { body: (await exchange.json()) ?? null });
 }
 
-const server = new HttpServer({ handler: (exchange) => handle(exchange).catch((error: Error) => exchange.send(400, error.message, 'text/plain')), log: silentLog });
+const server = new HttpServer({
+  handler: (exchange) => handle(exchange).catch((error: Error) => exchange.send(400, error.message, 'text/plain')),
+  log: silentLog,
+});
 before(() => server.listen({ kind: 'unix', path }));
 after(async () => {
   await server.close();
@@ -59,20 +62,28 @@ function talk(head: string, later: string[] = []): Promise<string> {
 
 describe('hijack', () => {
   test('hijack() answers 101 to an upgrade, reads the body first and half-closes both ways', async () => {
-    const answer = await talk('POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}', ['ping']);
+    const answer = await talk(
+      'POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}',
+      ['ping'],
+    );
     assert.match(answer, /^HTTP\/1\.1 101 UPGRADED\r\n/);
     assert.match(answer, /\r\nUpgrade: tcp\r\n/);
     assert.match(answer, /\r\n\r\npingafter your end$/);
   });
 
   test('hijack() answers 200 to a plain POST and passes raw bytes, even those that look like HTTP', async () => {
-    const answer = await talk('POST /echo HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}', ['GET / HTTP/1.1\r\n\r\n']);
+    const answer = await talk('POST /echo HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}', [
+      'GET / HTTP/1.1\r\n\r\n',
+    ]);
     assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
     assert.match(answer, /\r\n\r\nGET \/ HTTP\/1\.1\r\n\r\nafter your end$/);
   });
 
   test('an upgrade with a chunked body is read whole', async () => {
-    const answer = await talk('POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n', ['x']);
+    const answer = await talk(
+      'POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+      ['x'],
+    );
     assert.match(answer, /101 UPGRADED[^]*\r\n\r\nxafter your end$/);
   });
 
@@ -87,7 +98,9 @@ describe('hijack', () => {
       };
       client.write('GET / HTTP/1.1\r\nHost: d\r\n\r\n');
       await until('"body":null');
-      client.write(`POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`);
+      client.write(
+        `POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+      );
       await new Promise((resolve) => setTimeout(resolve, 30));
       client.write(body);
       await until('101 UPGRADED');
@@ -100,7 +113,10 @@ describe('hijack', () => {
   }
 
   test('what comes right behind the head of an upgrade is not lost', async () => {
-    assert.match(await talk('POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly', [' late']), /101 UPGRADED[^]*\r\n\r\nearly lateafter your end$/);
+    assert.match(
+      await talk('POST /echo HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly', [' late']),
+      /101 UPGRADED[^]*\r\n\r\nearly lateafter your end$/,
+    );
   });
 
   test('an upgrade that is refused gets a plain answer', async () => {
@@ -123,7 +139,9 @@ describe('bodies', () => {
     ['{}', 'text/plain', /unsupported Content-Type header \(text\/plain\)/],
   ] as const) {
     test(`${body.slice(0, 20)} as ${type} is refused with a sentence`, async () => {
-      const answer = await talk(`POST / HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      const answer = await talk(
+        `POST / HTTP/1.1\r\nHost: d\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
       assert.match(answer, /^HTTP\/1\.1 400 /);
       assert.match(answer, expected);
     });

@@ -78,7 +78,10 @@ function get(port: number, client: { cert: string; key: string } | undefined): P
 
 test('a tcp address with TLS serves clients of the authority and nobody else', async () => {
   await using server = new HttpServer({ handler: (exchange) => exchange.send(200, 'secret', 'text/plain'), log: silentLog });
-  const address = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }, { ca: caCertificate, cert: serverCertificate, key: serverKey });
+  const address = await server.listen(
+    { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    { ca: caCertificate, cert: serverCertificate, key: serverKey },
+  );
   assert.ok(address.kind === 'tcp');
   assert.equal(await get(address.port, { cert: clientCertificate, key: clientKey }), 'secret');
   await assert.rejects(get(address.port, undefined));

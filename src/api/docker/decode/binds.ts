@@ -53,7 +53,15 @@ function isPropagation(word: string): word is Propagation {
 }
 
 function bind(source: string, target: string, options: BindOptions): MountSpec {
-  return { type: 'bind', source, target, readOnly: options.readOnly, recursive: true, propagation: options.propagation ?? 'rprivate', createSource: true };
+  return {
+    type: 'bind',
+    source,
+    target,
+    readOnly: options.readOnly,
+    recursive: true,
+    propagation: options.propagation ?? 'rprivate',
+    createSource: true,
+  };
 }
 
 function volume(source: string, target: string, options: BindOptions): MountSpec {
@@ -61,7 +69,8 @@ function volume(source: string, target: string, options: BindOptions): MountSpec
 }
 
 function destination(text: string, path: string): string {
-  if (!path.startsWith('/')) throw invalid(`invalid volume specification: '${text}': invalid mount path: '${path}' mount path must be absolute`);
+  if (!path.startsWith('/'))
+    throw invalid(`invalid volume specification: '${text}': invalid mount path: '${path}' mount path must be absolute`);
   const target = normalize(path);
   if (target === '/') throw invalid(`invalid volume specification: '${text}': invalid specification: destination can't be '/'`);
   return target;
@@ -95,7 +104,8 @@ export function decodeTmpfs(path: string, optionText: string): MountSpec {
   return mount;
 }
 
-const TMPFS_FLAGS = /^(no)?(exec|suid|dev|atime|diratime|swap)$|^(relatime|strictatime|norelatime|nostrictatime|sync|async|dirsync|mand|nomand|defaults|r?private|r?shared|r?slave)$/;
+const TMPFS_FLAGS =
+  /^(no)?(exec|suid|dev|atime|diratime|swap)$|^(relatime|strictatime|norelatime|nostrictatime|sync|async|dirsync|mand|nomand|defaults|r?private|r?shared|r?slave)$/;
 const TMPFS_VALUES = /^(uid|gid|nr_inodes|nr_blocks|mpol|huge)$/;
 
 export function isTmpfsOption(name: string, value: string | undefined): boolean {
@@ -110,7 +120,8 @@ function splitOnce(word: string): [string, string | undefined] {
 function parseSize(path: string, value: string): number {
   const match = /^(\d+)([kmg%]?)$/i.exec(value);
   if (!match) throw invalid(`invalid tmpfs option 'size=${value}' for ${path}`);
-  if (match[2] === '%') throw unsupported(`tmpfs option 'size=${value}' for ${path}: a size in percent is not supported`, 'give bytes, k, m or g');
+  if (match[2] === '%')
+    throw unsupported(`tmpfs option 'size=${value}' for ${path}: a size in percent is not supported`, 'give bytes, k, m or g');
   const unit = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match[2] ?? '').toLowerCase()] ?? 1;
   return Number(match[1]) * unit;
 }

@@ -4,7 +4,14 @@ import type { CreateContainer, HostDescription } from '../../../engine/index.ts'
 import { checkConflicts } from './conflicts.ts';
 import { Fields } from './fields.ts';
 import { decodeMounts, decodeVolumesFrom } from './mounts.ts';
-import { decodeCgroupNamespaceMode, decodeIpcMode, decodeNetworkMode, decodePidMode, decodeUtsMode, refuseForeignModes } from './namespaces.ts';
+import {
+  decodeCgroupNamespaceMode,
+  decodeIpcMode,
+  decodeNetworkMode,
+  decodePidMode,
+  decodeUtsMode,
+  refuseForeignModes,
+} from './namespaces.ts';
 import { decodeEndpoints, decodeExtraHosts, decodeLinks, decodeNameService } from './networking.ts';
 import { decodeHealthCheck, decodeLog, decodeRestartPolicy } from './policies.ts';
 import { decodeExposedPorts, decodePortBindings } from './ports.ts';
@@ -34,13 +41,16 @@ export interface KeptRequest {
  * honoured, or refused by name when it asks for something.
  */
 export function decodeCreate(document: Record<string, unknown> | undefined, context: CreateContext): CreateContainer {
-  if (!document) throw invalid("Config cannot be empty in order to create a container: the request has no body");
+  if (!document) throw invalid('Config cannot be empty in order to create a container: the request has no body');
   const config = new Fields(document, '');
   const host = config.object('HostConfig') ?? Fields.empty('HostConfig');
   refuseForeignModes(host);
-  if (Object.keys(host.stringMap('StorageOpt')).length > 0) throw unsupported('HostConfig.StorageOpt is not supported: the size of a container\'s layer cannot be limited here');
-  if ((config.strings('Shell') ?? []).length > 0) throw unsupported('Config.Shell is not supported for containers: give the command and the health check in their list form');
-  if ((config.strings('OnBuild') ?? []).length > 0) throw unsupported('Config.OnBuild is not supported for containers: it belongs to images');
+  if (Object.keys(host.stringMap('StorageOpt')).length > 0)
+    throw unsupported("HostConfig.StorageOpt is not supported: the size of a container's layer cannot be limited here");
+  if ((config.strings('Shell') ?? []).length > 0)
+    throw unsupported('Config.Shell is not supported for containers: give the command and the health check in their list form');
+  if ((config.strings('OnBuild') ?? []).length > 0)
+    throw unsupported('Config.OnBuild is not supported for containers: it belongs to images');
   const image = config.string('Image');
   if (image === '') throw invalid('no image specified: Config.Image must not be empty');
   const healthCheck = decodeHealthCheck(config);
@@ -101,7 +111,8 @@ function decodeIsolation(_config: Fields, host: Fields, context: CreateContext) 
   const shmSize = host.integer('ShmSize');
   if (shmSize < 0) throw invalid('SHM size can not be less than 0');
   const oomScoreAdjust = host.integer('OomScoreAdj');
-  if (oomScoreAdjust < -1000 || oomScoreAdjust > 1000) throw invalid(`Invalid value ${oomScoreAdjust}, range for oom score adj is [-1000, 1000]`);
+  if (oomScoreAdjust < -1000 || oomScoreAdjust > 1000)
+    throw invalid(`Invalid value ${oomScoreAdjust}, range for oom score adj is [-1000, 1000]`);
   return {
     groupAdd: host.strings('GroupAdd') ?? [],
     init: host.boolean('Init'),
@@ -150,7 +161,8 @@ function decodeRuntime(host: Fields, context: CreateContext): string {
 
 function checkHostname(name: string): string {
   // 64 is what sethostname(2) takes.
-  if (name !== '' && (name.length > 64 || !/^[a-zA-Z0-9_.-]+$/.test(name) || name.startsWith('-'))) throw invalid(`invalid hostname format: ${name}`);
+  if (name !== '' && (name.length > 64 || !/^[a-zA-Z0-9_.-]+$/.test(name) || name.startsWith('-')))
+    throw invalid(`invalid hostname format: ${name}`);
   return name;
 }
 
@@ -162,7 +174,11 @@ function checkWorkingDirectory(path: string): string {
 /** A name with or without SIG, a number, or a real-time signal such as RTMIN+3. */
 function checkSignal(text: string): string {
   const name = text.toUpperCase().replace(/^SIG/, '');
-  const known = text === '' || Object.hasOwn(constants.signals, `SIG${name}`) || /^RT(MIN|MAX)([+-]\d{1,2})?$/.test(name) || (/^\d{1,2}$/.test(name) && Number(name) >= 1 && Number(name) <= 64);
+  const known =
+    text === '' ||
+    Object.hasOwn(constants.signals, `SIG${name}`) ||
+    /^RT(MIN|MAX)([+-]\d{1,2})?$/.test(name) ||
+    (/^\d{1,2}$/.test(name) && Number(name) >= 1 && Number(name) <= 64);
   if (!known) throw invalid(`invalid signal: ${text}`);
   return text;
 }

@@ -55,7 +55,11 @@ export class Fields {
   }
 
   stringMap(name: string): Record<string, string> {
-    const map = this.#typed<Record<string, string | null>>(name, 'an object of strings', (v) => isObject(v) && Object.values(v).every((inner) => typeof inner === 'string' || inner === null));
+    const map = this.#typed<Record<string, string | null>>(
+      name,
+      'an object of strings',
+      (v) => isObject(v) && Object.values(v).every((inner) => typeof inner === 'string' || inner === null),
+    );
     // A value of null is the empty string, as in Go.
     return Object.fromEntries(Object.entries(map ?? {}).map(([key, value]) => [key, value ?? '']));
   }
@@ -70,7 +74,10 @@ export class Fields {
     const value = this.raw(name);
     if (value === undefined) return [];
     if (!isObject(value)) throw wrongType(this.#at(name), 'an object', value);
-    return Object.entries(value).map(([key, inner]) => [key, inner === null ? Fields.empty(`${this.#at(name)}.${key}`) : new Fields(inner, `${this.#at(name)}.${key}`)]);
+    return Object.entries(value).map(([key, inner]) => [
+      key,
+      inner === null ? Fields.empty(`${this.#at(name)}.${key}`) : new Fields(inner, `${this.#at(name)}.${key}`),
+    ]);
   }
 
   objects(name: string): Fields[] {
@@ -101,6 +108,13 @@ function isStrings(value: unknown): boolean {
 }
 
 function wrongType(path: string, expected: string, value: unknown): Error {
-  const found = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `the ${typeof value} ${JSON.stringify(value)}`;
+  const found =
+    value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'a list'
+        : typeof value === 'object'
+          ? 'an object'
+          : `the ${typeof value} ${JSON.stringify(value)}`;
   return invalid(`invalid JSON: ${path === '' ? 'the body' : path} must be ${expected}, not ${found}`);
 }

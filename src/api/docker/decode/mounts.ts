@@ -30,7 +30,8 @@ export function decodeVolumesFrom(host: Fields): { container: string; readOnly: 
   return (host.strings('VolumesFrom') ?? []).map((text) => {
     const [container = '', mode = 'rw', ...rest] = text.split(':');
     const words = mode.split(',');
-    if (container === '' || rest.length > 0 || words.some((word) => !/^(ro|rw|z|Z)$/.test(word))) throw invalid(`invalid volumes-from specification: '${text}'`);
+    if (container === '' || rest.length > 0 || words.some((word) => !/^(ro|rw|z|Z)$/.test(word)))
+      throw invalid(`invalid volumes-from specification: '${text}'`);
     return { container, readOnly: words.includes('ro') };
   });
 }
@@ -39,7 +40,8 @@ function decodeMount(entry: Fields): MountSpec {
   const type = entry.string('Type');
   const target = entry.string('Target');
   if (target === '') throw invalid(`invalid mount config for type "${type}": field Target must not be empty`);
-  if (!target.startsWith('/')) throw invalid(`invalid mount config for type "${type}": invalid mount path: '${target}' mount path must be absolute`);
+  if (!target.startsWith('/'))
+    throw invalid(`invalid mount config for type "${type}": invalid mount path: '${target}' mount path must be absolute`);
   if (normalize(target) === '/') throw invalid(`invalid mount config for type "${type}": invalid specification: destination can't be '/'`);
   refuseForeignOptions(entry, type);
   switch (type) {
@@ -59,22 +61,32 @@ function decodeMount(entry: Fields): MountSpec {
 }
 
 function refuseForeignOptions(entry: Fields, type: string): void {
-  const owners = { BindOptions: 'bind', VolumeOptions: 'volume', TmpfsOptions: 'tmpfs', ImageOptions: 'image', ClusterOptions: 'cluster' } as const;
+  const owners = {
+    BindOptions: 'bind',
+    VolumeOptions: 'volume',
+    TmpfsOptions: 'tmpfs',
+    ImageOptions: 'image',
+    ClusterOptions: 'cluster',
+  } as const;
   for (const [field, owner] of Object.entries(owners)) {
-    if (owner !== type && entry.object(field)) throw invalid(`invalid mount config for type "${type}": field ${field} must not be specified`);
+    if (owner !== type && entry.object(field))
+      throw invalid(`invalid mount config for type "${type}": field ${field} must not be specified`);
   }
 }
 
 function decodeBindMount(entry: Fields, target: string): BindMount {
   const source = entry.string('Source');
   if (source === '') throw invalid('invalid mount config for type "bind": field Source must not be empty');
-  if (!source.startsWith('/')) throw invalid(`invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
+  if (!source.startsWith('/'))
+    throw invalid(`invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
   const options = entry.object('BindOptions');
   const propagation = options?.string('Propagation') || 'rprivate';
-  if (!(PROPAGATIONS as readonly string[]).includes(propagation)) throw invalid(`invalid mount config for type "bind": invalid propagation mode: ${propagation}`);
+  if (!(PROPAGATIONS as readonly string[]).includes(propagation))
+    throw invalid(`invalid mount config for type "bind": invalid propagation mode: ${propagation}`);
   const nonRecursive = options?.boolean('ReadOnlyNonRecursive') ?? false;
   const forceRecursive = options?.boolean('ReadOnlyForceRecursive') ?? false;
-  if (nonRecursive && forceRecursive) throw invalid('invalid mount config for type "bind": ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot be used together');
+  if (nonRecursive && forceRecursive)
+    throw invalid('invalid mount config for type "bind": ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot be used together');
   return {
     type: 'bind',
     source: normalize(source),
@@ -93,7 +105,8 @@ function decodeVolumeMount(entry: Fields, target: string): VolumeMount {
   const options = entry.object('VolumeOptions');
   const driver = options?.object('DriverConfig');
   const name = driver?.string('Name') ?? '';
-  if (name !== '' && name !== 'local') throw unsupported(`${entry.path}.VolumeOptions.DriverConfig.Name '${name}' is not supported: only 'local' is there`);
+  if (name !== '' && name !== 'local')
+    throw unsupported(`${entry.path}.VolumeOptions.DriverConfig.Name '${name}' is not supported: only 'local' is there`);
   const driverOptions = driver?.stringMap('Options') ?? {};
   const labels = options?.stringMap('Labels') ?? {};
   const subpath = options?.string('Subpath') ?? '';
@@ -116,7 +129,14 @@ function decodeTmpfsMount(entry: Fields, target: string): TmpfsMount {
   const options = entry.object('TmpfsOptions');
   const size = options?.integer('SizeBytes') ?? 0;
   if (size < 0) throw invalid(`invalid mount config for type "tmpfs": SizeBytes ${size} is negative`);
-  return { type: 'tmpfs', target, readOnly: entry.boolean('ReadOnly'), size, mode: options?.integer('Mode') || 0o1777, options: decodeTmpfsOptions(entry, options?.raw('Options')) };
+  return {
+    type: 'tmpfs',
+    target,
+    readOnly: entry.boolean('ReadOnly'),
+    size,
+    mode: options?.integer('Mode') || 0o1777,
+    options: decodeTmpfsOptions(entry, options?.raw('Options')),
+  };
 }
 
 /** `[["noexec"], ["uid", "5"]]` (API 1.46). */
@@ -127,7 +147,8 @@ function decodeTmpfsOptions(entry: Fields, value: unknown): string[] {
     if (!Array.isArray(pair) || pair.length < 1 || pair.length > 2 || pair.some((p) => typeof p !== 'string')) {
       throw invalid(`invalid mount config for type "tmpfs": invalid option ${JSON.stringify(pair)}`);
     }
-    if (!isTmpfsOption(pair[0] as string, pair[1] as string | undefined)) throw invalid(`invalid mount config for type "tmpfs": invalid option ${JSON.stringify(pair)}`);
+    if (!isTmpfsOption(pair[0] as string, pair[1] as string | undefined))
+      throw invalid(`invalid mount config for type "tmpfs": invalid option ${JSON.stringify(pair)}`);
     return pair.join('=');
   });
 }

@@ -45,9 +45,11 @@ export function decodeCgroupNamespaceMode(host: Fields, cgroupVersion: 'v1' | 'v
 /** Modes that only Docker's other settings or other systems know. */
 export function refuseForeignModes(host: Fields): void {
   const userns = host.string('UsernsMode');
-  if (userns !== '' && userns !== 'host') throw unsupported(`HostConfig.UsernsMode '${userns}' is not supported: user namespaces are not remapped here`);
+  if (userns !== '' && userns !== 'host')
+    throw unsupported(`HostConfig.UsernsMode '${userns}' is not supported: user namespaces are not remapped here`);
   const isolation = host.string('Isolation');
-  if (isolation !== '' && isolation !== 'default') throw invalid(`invalid isolation: "${isolation}" is not supported on Linux, only 'default' is`);
+  if (isolation !== '' && isolation !== 'default')
+    throw invalid(`invalid isolation: "${isolation}" is not supported on Linux, only 'default' is`);
   const cgroup = host.string('Cgroup');
   if (cgroup !== '') throw unsupported(`HostConfig.Cgroup '${cgroup}' is not supported: use CgroupParent`);
 }

@@ -8,14 +8,19 @@ export function decodeEndpoints(body: Fields, mode: NetworkMode): Record<string,
   const endpoints: Record<string, EndpointRequest> = {};
   for (const [key, entry] of body.object('NetworkingConfig')?.entries('EndpointsConfig') ?? []) {
     const name = key === 'default' ? 'bridge' : key;
-    if (name !== own) throw unsupported(`NetworkingConfig.EndpointsConfig.${key}: a container can be joined only to the network of its NetworkMode (${own || 'container'})`);
+    if (name !== own)
+      throw unsupported(
+        `NetworkingConfig.EndpointsConfig.${key}: a container can be joined only to the network of its NetworkMode (${own || 'container'})`,
+      );
     endpoints[name] = decodeEndpoint(entry);
   }
   const mac = body.string('MacAddress');
   if (mac === '') return endpoints;
   const endpoint = endpoints[own] ?? { aliases: [], links: [], driverOptions: {} };
   if (endpoint.macAddress !== undefined && endpoint.macAddress !== checkMac(mac)) {
-    throw invalid('conflicting MAC address: the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty');
+    throw invalid(
+      'conflicting MAC address: the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+    );
   }
   return { ...endpoints, [own]: { ...endpoint, macAddress: checkMac(mac) } };
 }
@@ -55,7 +60,8 @@ export function isIPv6(text: string): boolean {
 /** Dns, DnsSearch and DnsOptions. */
 export function decodeNameService(host: Fields): { dnsServers: string[]; dnsSearch: string[]; dnsOptions: string[] } {
   const dnsServers = host.strings('Dns') ?? [];
-  for (const server of dnsServers) if (!isIPv4(server) && !isIPv6(server)) throw invalid(`bad nameserver address ${server}: it is not an IP address`);
+  for (const server of dnsServers)
+    if (!isIPv4(server) && !isIPv6(server)) throw invalid(`bad nameserver address ${server}: it is not an IP address`);
   return { dnsServers, dnsSearch: host.strings('DnsSearch') ?? [], dnsOptions: host.strings('DnsOptions') ?? [] };
 }
 

@@ -11,9 +11,12 @@ export function decodeRestartPolicy(host: Fields): RestartPolicy | undefined {
   const text = policy.string('Name');
   const maximumRetryCount = policy.integer('MaximumRetryCount');
   const name = text === '' ? 'no' : POLICIES.find((known) => known === text);
-  if (!name) throw invalid(`invalid restart policy: unknown policy '${text}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
+  if (!name)
+    throw invalid(`invalid restart policy: unknown policy '${text}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
   if (name !== 'on-failure' && maximumRetryCount !== 0) {
-    throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'${maximumRetryCount < 0 ? ' and cannot be negative' : ''}`);
+    throw invalid(
+      `invalid restart policy: maximum retry count can only be used with 'on-failure'${maximumRetryCount < 0 ? ' and cannot be negative' : ''}`,
+    );
   }
   if (maximumRetryCount < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
   return { name, maximumRetryCount };
@@ -28,14 +31,18 @@ const LOG_OPTIONS: Record<ContainerSpec['log']['driver'], readonly string[]> = {
 export function decodeLog(host: Fields): ContainerSpec['log'] {
   const config = host.object('LogConfig');
   const type = config?.string('Type') || 'json-file';
-  if (!(type in LOG_OPTIONS)) throw unsupported(`HostConfig.LogConfig.Type: the logging driver '${type}' is not supported`, "Use 'json-file', 'local' or 'none'.");
+  if (!(type in LOG_OPTIONS))
+    throw unsupported(`HostConfig.LogConfig.Type: the logging driver '${type}' is not supported`, "Use 'json-file', 'local' or 'none'.");
   const driver = type as ContainerSpec['log']['driver'];
   const options = config?.stringMap('Config') ?? {};
   for (const [name, value] of Object.entries(options)) {
     if (!LOG_OPTIONS[driver].includes(name)) throw invalid(`unknown log opt '${name}' for ${driver} log driver`);
-    if ((name === 'max-size' || name === 'max-buffer-size') && !/^(-1|\d+(\.\d+)?\s?[kmgtb]?i?b?)$/i.test(value)) throw invalid(`invalid size in log opt ${name}: '${value}'`);
-    if (name === 'max-file' && !/^[1-9]\d{0,8}$/.test(value)) throw invalid(`invalid log opt max-file: '${value}' is not a number of 1 or more`);
-    if (name === 'mode' && value !== 'blocking' && value !== 'non-blocking' && value !== '') throw invalid(`invalid log opt mode: '${value}': use 'blocking' or 'non-blocking'`);
+    if ((name === 'max-size' || name === 'max-buffer-size') && !/^(-1|\d+(\.\d+)?\s?[kmgtb]?i?b?)$/i.test(value))
+      throw invalid(`invalid size in log opt ${name}: '${value}'`);
+    if (name === 'max-file' && !/^[1-9]\d{0,8}$/.test(value))
+      throw invalid(`invalid log opt max-file: '${value}' is not a number of 1 or more`);
+    if (name === 'mode' && value !== 'blocking' && value !== 'non-blocking' && value !== '')
+      throw invalid(`invalid log opt mode: '${value}': use 'blocking' or 'non-blocking'`);
   }
   return { driver, options };
 }
@@ -52,7 +59,8 @@ export function decodeHealthCheck(config: Fields): HealthCheck | undefined {
     return value;
   };
   const test = check.strings('Test') ?? [];
-  if (test[0] !== undefined && !['NONE', 'CMD', 'CMD-SHELL', ''].includes(test[0])) throw invalid(`Unknown healthcheck type '${test[0]}': expected 'CMD', 'CMD-SHELL' or 'NONE'`);
+  if (test[0] !== undefined && !['NONE', 'CMD', 'CMD-SHELL', ''].includes(test[0]))
+    throw invalid(`Unknown healthcheck type '${test[0]}': expected 'CMD', 'CMD-SHELL' or 'NONE'`);
   const retries = check.integer('Retries');
   if (retries < 0) throw invalid('Retries in Healthcheck cannot be negative');
   return {

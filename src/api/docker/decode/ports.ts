@@ -27,12 +27,15 @@ export function decodePortBindings(host: Fields): PortRequest[] {
 
 function decodeBinding(key: string, container: { from: number; to: number; protocol: Protocol }, binding: unknown): PortRequest[] {
   const { HostIp: address, HostPort: port } = (binding ?? {}) as { HostIp?: unknown; HostPort?: unknown };
-  if ((address ?? '') !== '' && !isAddress(address)) throw invalid(`invalid port specification: HostConfig.PortBindings.${key}: '${String(address)}' is not an IP address`);
+  if ((address ?? '') !== '' && !isAddress(address))
+    throw invalid(`invalid port specification: HostConfig.PortBindings.${key}: '${String(address)}' is not an IP address`);
   const hostAddress = typeof address === 'string' ? address.replace(/^\[(.*)\]$/, '$1') : '';
   const hostPorts = parseHostPorts(key, port ?? '');
   const count = container.to - container.from + 1;
   if (count > 1 && hostPorts && hostPorts.to - hostPorts.from + 1 !== count) {
-    throw invalid(`invalid port specification: HostConfig.PortBindings.${key}: the ranges ${container.from}-${container.to} and ${String(port)} have different lengths`);
+    throw invalid(
+      `invalid port specification: HostConfig.PortBindings.${key}: the ranges ${container.from}-${container.to} and ${String(port)} have different lengths`,
+    );
   }
   return Array.from({ length: count }, (_, index) => ({
     containerPort: container.from + index,

@@ -8,7 +8,7 @@ export function decodeRegistryAuth(header: string | string[] | undefined): Crede
   let document: unknown;
   try {
     document = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
-  } catch (error) {
+  } catch {
     throw invalid('invalid X-Registry-Auth header: it is not JSON in base64');
   }
   if (document === null) return undefined;

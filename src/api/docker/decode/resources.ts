@@ -33,11 +33,18 @@ function memory(host: Fields, purpose: 'create' | 'update'): ResourceLimits {
   const swap = host.integer('MemorySwap');
   const reservation = host.integer('MemoryReservation');
   const swappiness = host.optionalInteger('MemorySwappiness');
-  if (limit < 0 || (limit > 0 && limit < MINIMUM_MEMORY)) throw invalid(`Minimum memory limit allowed is 6MB: HostConfig.Memory is ${limit} bytes`);
-  if (limit > 0 && swap > 0 && swap < limit) throw invalid(`Minimum memoryswap limit should be larger than memory limit, see usage: HostConfig.MemorySwap ${swap} is below HostConfig.Memory ${limit}`);
-  if (purpose === 'create' && limit === 0 && swap > 0) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
-  if (swappiness !== undefined && (swappiness < -1 || swappiness > 100)) throw invalid(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
-  if (reservation < 0 || (reservation > 0 && reservation < MINIMUM_MEMORY)) throw invalid(`Minimum memory reservation allowed is 6MB: HostConfig.MemoryReservation is ${reservation} bytes`);
+  if (limit < 0 || (limit > 0 && limit < MINIMUM_MEMORY))
+    throw invalid(`Minimum memory limit allowed is 6MB: HostConfig.Memory is ${limit} bytes`);
+  if (limit > 0 && swap > 0 && swap < limit)
+    throw invalid(
+      `Minimum memoryswap limit should be larger than memory limit, see usage: HostConfig.MemorySwap ${swap} is below HostConfig.Memory ${limit}`,
+    );
+  if (purpose === 'create' && limit === 0 && swap > 0)
+    throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (swappiness !== undefined && (swappiness < -1 || swappiness > 100))
+    throw invalid(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
+  if (reservation < 0 || (reservation > 0 && reservation < MINIMUM_MEMORY))
+    throw invalid(`Minimum memory reservation allowed is 6MB: HostConfig.MemoryReservation is ${reservation} bytes`);
   if (limit > 0 && reservation > limit) throw invalid('Minimum memory limit can not be less than memory reservation limit, see usage');
   const limits: ResourceLimits = {};
   if (limit > 0) limits.memory = limit;
@@ -60,7 +67,10 @@ function processorTime(host: Fields, processors: number): ResourceLimits {
   if (nano !== 0 && (nano < 10_000_000 || nano > processors * 1e9)) {
     throw invalid(`range of CPUs is from 0.01 to ${processors}.00, as there are only ${processors} CPUs available`);
   }
-  if (period !== 0 && (period < 1000 || period > 1_000_000)) throw invalid(`CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000): HostConfig.CpuPeriod is ${period}`);
+  if (period !== 0 && (period < 1000 || period > 1_000_000))
+    throw invalid(
+      `CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000): HostConfig.CpuPeriod is ${period}`,
+    );
   if (quota > 0 && quota < 1000) throw invalid(`CPU cfs quota can not be less than 1ms (i.e. 1000): HostConfig.CpuQuota is ${quota}`);
   if (nano !== 0) limits.nanoCpus = nano;
   if (period !== 0) limits.cpuPeriod = period;
@@ -68,7 +78,10 @@ function processorTime(host: Fields, processors: number): ResourceLimits {
   const shares = host.integer('CpuShares');
   if (shares < 0) throw invalid(`CPU shares must not be negative: HostConfig.CpuShares is ${shares}`);
   if (shares > 0) limits.cpuShares = Math.min(262_144, Math.max(2, shares));
-  for (const [field, key] of [['CpuRealtimePeriod', 'cpuRealtimePeriod'], ['CpuRealtimeRuntime', 'cpuRealtimeRuntime']] as const) {
+  for (const [field, key] of [
+    ['CpuRealtimePeriod', 'cpuRealtimePeriod'],
+    ['CpuRealtimeRuntime', 'cpuRealtimeRuntime'],
+  ] as const) {
     if (host.integer(field) !== 0) limits[key] = host.integer(field);
   }
   const cpus = cpuset(host, 'CpusetCpus', processors);
@@ -95,7 +108,8 @@ function cpuset(host: Fields, field: string, processors: number | undefined): st
 function blockIo(host: Fields): ResourceLimits {
   const limits: ResourceLimits = {};
   const weight = host.integer('BlkioWeight');
-  if (weight !== 0 && (weight < 10 || weight > 1000)) throw invalid(`Range of blkio weight is from 10 to 1000: HostConfig.BlkioWeight is ${weight}`);
+  if (weight !== 0 && (weight < 10 || weight > 1000))
+    throw invalid(`Range of blkio weight is from 10 to 1000: HostConfig.BlkioWeight is ${weight}`);
   if (weight !== 0) limits.blkioWeight = weight;
   const weights = host.objects('BlkioWeightDevice').map((device) => ({ path: devicePath(device), weight: device.integer('Weight') }));
   if (weights.length > 0) limits.blkioWeightDevice = weights;
@@ -123,7 +137,23 @@ function rateOf(device: Fields): number {
   return rate;
 }
 
-const ULIMITS = ['core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack'];
+const ULIMITS = [
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+];
 
 export function decodeUlimits(host: Fields): Ulimit[] {
   return host.objects('Ulimits').map((entry) => {
@@ -131,7 +161,8 @@ export function decodeUlimits(host: Fields): Ulimit[] {
     if (!ULIMITS.includes(name)) throw invalid(`invalid ulimit type: ${name}`);
     const soft = entry.integer('Soft');
     const hard = entry.integer('Hard');
-    if (hard !== -1 && (soft === -1 || soft > hard)) throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${name}=${soft}:${hard}`);
+    if (hard !== -1 && (soft === -1 || soft > hard))
+      throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${name}=${soft}:${hard}`);
     return { name, soft, hard };
   });
 }

@@ -65,17 +65,22 @@ function decodeSeccomp(value: string): SeccompChoice {
     if (typeof profile !== 'object' || profile === null || Array.isArray(profile)) throw new Error('it is not an object');
     return { kind: 'profile', profile };
   } catch (error) {
-    throw invalid(`Decoding seccomp profile failed: ${error instanceof Error ? error.message : String(error)}`, 'Give the profile as JSON text.');
+    throw invalid(
+      `Decoding seccomp profile failed: ${error instanceof Error ? error.message : String(error)}`,
+      'Give the profile as JSON text.',
+    );
   }
 }
 
 export function decodeDevices(host: Fields): DeviceSpec[] {
-  if (host.objects('DeviceRequests').length > 0) throw unsupported('HostConfig.DeviceRequests (such as --gpus) is not supported: there is no device driver here');
+  if (host.objects('DeviceRequests').length > 0)
+    throw unsupported('HostConfig.DeviceRequests (such as --gpus) is not supported: there is no device driver here');
   return host.objects('Devices').map((device) => {
     const pathOnHost = device.string('PathOnHost');
     if (!pathOnHost.startsWith('/')) throw invalid(`${device.path}.PathOnHost must be the absolute path of a device, not '${pathOnHost}'`);
     const permissions = device.string('CgroupPermissions') || 'rwm';
-    if (!/^[rwm]{1,3}$/.test(permissions)) throw invalid(`${device.path}.CgroupPermissions '${permissions}' is invalid: use letters of rwm`);
+    if (!/^[rwm]{1,3}$/.test(permissions))
+      throw invalid(`${device.path}.CgroupPermissions '${permissions}' is invalid: use letters of rwm`);
     const pathInContainer = device.string('PathInContainer') || pathOnHost;
     if (!pathInContainer.startsWith('/')) throw invalid(`${device.path}.PathInContainer '${pathInContainer}' must be absolute`);
     return { pathOnHost, pathInContainer, permissions };
@@ -105,8 +110,10 @@ export function decodeSysctls(host: Fields): Record<string, string> {
   const sysctls = host.stringMap('Sysctls');
   for (const name of Object.keys(sysctls)) {
     if (!NAMESPACED.test(name)) throw invalid(`sysctl '${name}' is not in a separate kernel namespace: it would change the whole host`);
-    if (name.startsWith('net.') && host.string('NetworkMode') === 'host') throw invalid(`sysctl '${name}' is not allowed as the container uses the network of the host`);
-    if (!name.startsWith('net.') && host.string('IpcMode') === 'host') throw invalid(`sysctl '${name}' is not allowed as the container uses the IPC namespace of the host`);
+    if (name.startsWith('net.') && host.string('NetworkMode') === 'host')
+      throw invalid(`sysctl '${name}' is not allowed as the container uses the network of the host`);
+    if (!name.startsWith('net.') && host.string('IpcMode') === 'host')
+      throw invalid(`sysctl '${name}' is not allowed as the container uses the IPC namespace of the host`);
   }
   return sysctls;
 }

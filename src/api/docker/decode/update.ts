@@ -5,7 +5,10 @@ import { decodeRestartPolicy } from './policies.ts';
 import { decodeResources } from './resources.ts';
 
 /** The body of `POST /containers/{id}/update`: limits that it does not name (or names as 0) stay as they are. */
-export function decodeUpdate(document: Record<string, unknown> | undefined, processors: number): { resources: ResourceLimits; restart?: RestartPolicy } {
+export function decodeUpdate(
+  document: Record<string, unknown> | undefined,
+  processors: number,
+): { resources: ResourceLimits; restart?: RestartPolicy } {
   if (!document) throw invalid('the request has no body: give the limits to change');
   const body = new Fields(document, '');
   const restart = body.object('RestartPolicy')?.string('Name') ? decodeRestartPolicy(body) : undefined;
@@ -19,5 +22,6 @@ export function checkAgainst(current: ResourceLimits, change: ResourceLimits): v
   if (memory !== undefined && swap !== undefined && swap !== -1 && memory > swap) {
     throw invalid('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
   }
-  if (change.memorySwap !== undefined && change.memorySwap > 0 && memory === undefined) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (change.memorySwap !== undefined && change.memorySwap > 0 && memory === undefined)
+    throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
 }

@@ -51,7 +51,11 @@ export class ContainerCache {
 
   #splitEntry(record: ContainerRecord, minor: number, image: string): { before: string; after: string; image: string } {
     const { HostConfig, NetworkSettings, Mounts, ...first } = encodeListEntry(record, image, minor, (name) => this.#volumePath(name));
-    return { before: `${JSON.stringify(first).slice(0, -1)},`, after: JSON.stringify({ HostConfig, NetworkSettings, Mounts }).slice(1), image };
+    return {
+      before: `${JSON.stringify(first).slice(0, -1)},`,
+      after: JSON.stringify({ HostConfig, NetworkSettings, Mounts }).slice(1),
+      image,
+    };
   }
 
   #entry(record: ContainerRecord, minor: number): Kept {

@@ -57,7 +57,10 @@ export function encodeInspect(record: ContainerRecord, context: InspectContext):
 
 function encodeConfig(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
   const { spec } = record;
-  const exposed = [...spec.exposedPorts.map((p) => `${p.port}/${p.protocol}`), ...spec.ports.map((p) => `${p.containerPort}/${p.protocol}`)];
+  const exposed = [
+    ...spec.exposedPorts.map((p) => `${p.port}/${p.protocol}`),
+    ...spec.ports.map((p) => `${p.containerPort}/${p.protocol}`),
+  ];
   return {
     Hostname: spec.hostname,
     Domainname: spec.domainname,
@@ -96,7 +99,9 @@ function emptyObjects(names: readonly string[]): Record<string, object> {
 /** The paths that the request and the image declared. */
 function encodeVolumes(record: ContainerRecord, kept: KeptRequest): Record<string, object> | null {
   const asked = new Set(((kept.HostConfig['Mounts'] ?? []) as { Target?: string }[]).map((mount) => mount.Target));
-  const anonymous = record.spec.mounts.filter((mount) => mount.type === 'volume' && mount.anonymous && !asked.has(mount.target)).map((mount) => mount.target);
+  const anonymous = record.spec.mounts
+    .filter((mount) => mount.type === 'volume' && mount.anonymous && !asked.has(mount.target))
+    .map((mount) => mount.target);
   const paths = [...new Set([...Object.keys(kept.Volumes), ...anonymous])];
   return paths.length > 0 ? emptyObjects(paths) : null;
 }

@@ -3,7 +3,11 @@ import type { ImageHistoryEntry, ImageRecord } from '../../../model/index.ts';
 const seconds = (text: string | undefined) => (text === undefined || text === '' ? 0 : Math.floor(Date.parse(text) / 1000));
 
 /** One entry of `GET /images/json`. Counts and sizes that were not asked for are -1. */
-export function encodeImageSummary(image: ImageRecord, minor: number, counts: { containers: number; sharedSize: number }): Record<string, unknown> {
+export function encodeImageSummary(
+  image: ImageRecord,
+  minor: number,
+  counts: { containers: number; sharedSize: number },
+): Record<string, unknown> {
   // Old clients expect a name where there is none.
   const nameless = minor < 43 && image.tags.length === 0;
   return {
@@ -54,7 +58,18 @@ function encodeImageConfig({ config }: ImageRecord, minor: number): Record<strin
     Env: config.env.length > 0 ? config.env : null,
     Cmd: config.cmd ?? null,
     ...(check
-      ? { Healthcheck: { Test: check.test, ...nonZero({ Interval: check.interval, Timeout: check.timeout, StartPeriod: check.startPeriod, StartInterval: check.startInterval, Retries: check.retries }) } }
+      ? {
+          Healthcheck: {
+            Test: check.test,
+            ...nonZero({
+              Interval: check.interval,
+              Timeout: check.timeout,
+              StartPeriod: check.startPeriod,
+              StartInterval: check.startInterval,
+              Retries: check.retries,
+            }),
+          },
+        }
       : {}),
     ...(config.argsEscaped ? { ArgsEscaped: true } : {}),
     Volumes: config.volumes.length > 0 ? keys(config.volumes) : null,
@@ -77,11 +92,31 @@ function nonZero(values: Record<string, number>): Record<string, number> {
 
 /** What an image's configuration has of a container's: always the same. Gone since API 1.50. */
 function processDefaults(): Record<string, unknown> {
-  return { Hostname: '', Domainname: '', AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false, Image: '' };
+  return {
+    Hostname: '',
+    Domainname: '',
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Image: '',
+  };
 }
 
 function emptyConfig(): Record<string, unknown> {
-  return { ...processDefaults(), User: '', Env: null, Cmd: null, Volumes: null, WorkingDir: '', Entrypoint: null, OnBuild: null, Labels: null };
+  return {
+    ...processDefaults(),
+    User: '',
+    Env: null,
+    Cmd: null,
+    Volumes: null,
+    WorkingDir: '',
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: null,
+  };
 }
 
 /** `GET /images/{name}/history`, newest first. Only the newest entry has an id: layers of pulled images have none. */

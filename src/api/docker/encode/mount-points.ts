@@ -20,7 +20,16 @@ function encodeMountPoint(mount: MountSpec, mode: string | undefined, findVolume
       return { Type: 'bind', Source: mount.source, ...common, Mode: mode ?? '', RW: !mount.readOnly, Propagation: mount.propagation };
     case 'volume':
       // z is Docker's default for volumes, which clients see here.
-      return { Type: 'volume', Name: mount.source, Source: findVolume(mount.source), ...common, Driver: 'local', Mode: mode || 'z', RW: !mount.readOnly, Propagation: '' };
+      return {
+        Type: 'volume',
+        Name: mount.source,
+        Source: findVolume(mount.source),
+        ...common,
+        Driver: 'local',
+        Mode: mode || 'z',
+        RW: !mount.readOnly,
+        Propagation: '',
+      };
     case 'tmpfs':
       return { Type: 'tmpfs', Source: '', ...common, Mode: '', RW: !mount.readOnly, Propagation: '' };
   }

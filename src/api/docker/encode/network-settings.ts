@@ -2,7 +2,17 @@ import { type ContainerRecord, type EndpointState, isAlive, type PublishedPort }
 import type { KeptRequest } from '../decode/create.ts';
 import { networkModeText } from './host-config.ts';
 
-const NO_ENDPOINT = { networkId: '', endpointId: '', macAddress: '', ipv4Address: '', ipv4PrefixLength: 0, gateway: '', ipv6Address: '', ipv6PrefixLength: 0, ipv6Gateway: '' };
+const NO_ENDPOINT = {
+  networkId: '',
+  endpointId: '',
+  macAddress: '',
+  ipv4Address: '',
+  ipv4PrefixLength: 0,
+  gateway: '',
+  ipv6Address: '',
+  ipv6PrefixLength: 0,
+  ipv6Gateway: '',
+};
 
 /** NetworkSettings of inspect. */
 export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
@@ -36,13 +46,20 @@ export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest
 export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
   const { networkMode } = record.spec;
   const networks: Record<string, unknown> = {};
-  for (const endpoint of record.state.endpoints) networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, minor, endpoint.networkName);
+  for (const endpoint of record.state.endpoints)
+    networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, minor, endpoint.networkName);
   if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
   const name = networkModeText(networkMode);
   return { [name]: encodeEndpoint({ ...NO_ENDPOINT, networkName: name }, record, kept, minor, name) };
 }
 
-function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: KeptRequest, minor: number, name: string): Record<string, unknown> {
+function encodeEndpoint(
+  endpoint: EndpointState,
+  record: ContainerRecord,
+  kept: KeptRequest,
+  minor: number,
+  name: string,
+): Record<string, unknown> {
   const asked = (kept.Endpoints[name] ?? (name === 'bridge' ? kept.Endpoints['default'] : undefined) ?? {}) as Record<string, unknown>;
   const request = record.spec.endpoints[name];
   const options = request && Object.keys(request.driverOptions).length > 0 ? request.driverOptions : null;
@@ -87,7 +104,12 @@ interface ListedPort {
 export function encodePortList(record: ContainerRecord): ListedPort[] {
   if (!isAlive(record.state) || record.spec.networkMode.kind === 'host') return [];
   const published = record.state.publishedPorts.map(
-    (port: PublishedPort): ListedPort => ({ IP: port.hostAddress, PrivatePort: port.containerPort, PublicPort: port.hostPort, Type: port.protocol }),
+    (port: PublishedPort): ListedPort => ({
+      IP: port.hostAddress,
+      PrivatePort: port.containerPort,
+      PublicPort: port.hostPort,
+      Type: port.protocol,
+    }),
   );
   const shown = new Set(record.state.publishedPorts.map((port) => `${port.containerPort}/${port.protocol}`));
   const exposed = record.spec.exposedPorts

@@ -28,7 +28,10 @@ export function encodeStats(current: ContainerUsage, previous: Previous, minor: 
 function encodeCpu(measured: ContainerUsage | undefined, minor: number): Record<string, unknown> {
   const cpu = measured?.usage?.cpu;
   if (!measured || !cpu) {
-    return { cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 }, throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 } };
+    return {
+      cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },
+      throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
+    };
   }
   return {
     cpu_usage: {
@@ -39,7 +42,11 @@ function encodeCpu(measured: ContainerUsage | undefined, minor: number): Record<
     },
     system_cpu_usage: measured.systemCpu,
     ...(minor >= 27 ? { online_cpus: measured.processors } : {}),
-    throttling_data: { periods: cpu.throttling.periods, throttled_periods: cpu.throttling.throttledPeriods, throttled_time: cpu.throttling.throttledTime },
+    throttling_data: {
+      periods: cpu.throttling.periods,
+      throttled_periods: cpu.throttling.throttledPeriods,
+      throttled_time: cpu.throttling.throttledTime,
+    },
   };
 }
 
@@ -55,7 +62,14 @@ function encodeMemory({ memory }: ResourceUsage): Record<string, unknown> {
 
 /** cgroup v1 and v2 tell the same four numbers per device; the names of the operations differ in case. */
 function encodeBlockIo(usage: ResourceUsage | undefined): Record<string, unknown> {
-  const rest = { io_queue_recursive: null, io_service_time_recursive: null, io_wait_time_recursive: null, io_merged_recursive: null, io_time_recursive: null, sectors_recursive: null };
+  const rest = {
+    io_queue_recursive: null,
+    io_service_time_recursive: null,
+    io_wait_time_recursive: null,
+    io_merged_recursive: null,
+    io_time_recursive: null,
+    sectors_recursive: null,
+  };
   if (!usage) return { io_service_bytes_recursive: null, io_serviced_recursive: null, ...rest };
   const [read, write] = usage.cgroupVersion === 'v1' ? ['Read', 'Write'] : ['read', 'write'];
   const rows = (readKey: 'readBytes' | 'readOperations', writeKey: 'writeBytes' | 'writeOperations') =>
@@ -63,7 +77,11 @@ function encodeBlockIo(usage: ResourceUsage | undefined): Record<string, unknown
       { major: device.major, minor: device.minor, op: read, value: device[readKey] },
       { major: device.major, minor: device.minor, op: write, value: device[writeKey] },
     ]);
-  return { io_service_bytes_recursive: rows('readBytes', 'writeBytes'), io_serviced_recursive: rows('readOperations', 'writeOperations'), ...rest };
+  return {
+    io_service_bytes_recursive: rows('readBytes', 'writeBytes'),
+    io_serviced_recursive: rows('readOperations', 'writeOperations'),
+    ...rest,
+  };
 }
 
 function encodeNetworks({ networks }: ContainerUsage): Record<string, unknown> {

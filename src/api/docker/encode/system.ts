@@ -1,5 +1,5 @@
-import { isAlive } from '../../../model/index.ts';
 import type { Engine, HostDescription } from '../../../engine/index.ts';
+import { isAlive } from '../../../model/index.ts';
 import type { BuildInfo } from '../call.ts';
 import { MAXIMUM_VERSION, MINIMUM_VERSION } from '../version.ts';
 
@@ -8,7 +8,17 @@ const GO_ARCHITECTURE: Record<string, string> = { x86_64: 'amd64', x64: 'amd64',
 
 export function encodeVersion(host: HostDescription, build: BuildInfo, runtimeVersion: string): Record<string, unknown> {
   const arch = GO_ARCHITECTURE[host.architecture] ?? host.architecture;
-  const common = { Version: build.version, ApiVersion: MAXIMUM_VERSION, MinAPIVersion: MINIMUM_VERSION, GitCommit: build.commit, GoVersion: runtimeVersion, Os: 'linux', Arch: arch, KernelVersion: host.kernelVersion, BuildTime: build.builtAt };
+  const common = {
+    Version: build.version,
+    ApiVersion: MAXIMUM_VERSION,
+    MinAPIVersion: MINIMUM_VERSION,
+    GitCommit: build.commit,
+    GoVersion: runtimeVersion,
+    Os: 'linux',
+    Arch: arch,
+    KernelVersion: host.kernelVersion,
+    BuildTime: build.builtAt,
+  };
   const { Version, ...details } = common;
   return {
     Platform: { Name: 'Gantry' },
@@ -100,7 +110,9 @@ function limits(host: HostDescription): Record<string, boolean> {
 function encodeRegistries(host: HostDescription): Record<string, unknown> {
   const isRange = (name: string) => /\/\d+$/.test(name);
   const named = Object.fromEntries(
-    host.insecureRegistries.filter((name) => !isRange(name)).map((name) => [name, { Mirrors: [], Name: name, Official: false, Secure: false }]),
+    host.insecureRegistries
+      .filter((name) => !isRange(name))
+      .map((name) => [name, { Mirrors: [], Name: name, Official: false, Secure: false }]),
   );
   return {
     IndexConfigs: { ...named, 'docker.io': { Mirrors: host.registryMirrors, Name: 'docker.io', Official: true, Secure: true } },

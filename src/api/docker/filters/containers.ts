@@ -5,7 +5,24 @@ import { parseRange } from '../decode/ports.ts';
 import { networkModeText } from '../encode/host-config.ts';
 import { type Filters, invalidFilter, matchesLabels, matchesPattern } from './filters.ts';
 
-export const CONTAINER_FILTERS = ['ancestor', 'before', 'since', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'label!', 'name', 'network', 'publish', 'status', 'volume'];
+export const CONTAINER_FILTERS = [
+  'ancestor',
+  'before',
+  'since',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'label!',
+  'name',
+  'network',
+  'publish',
+  'status',
+  'volume',
+];
 
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 const HEALTH = ['none', 'starting', 'healthy', 'unhealthy'];
@@ -40,8 +57,10 @@ export function impliesAll(filters: Filters): boolean {
 }
 
 function checkValues(filters: Filters): void {
-  for (const status of filters.get('status')) if (!STATUSES.includes(status)) throw invalid(`invalid filter 'status=${status}': use one of ${STATUSES.join(', ')}`);
-  for (const health of filters.get('health')) if (!HEALTH.includes(health)) throw invalid(`invalid filter 'health=${health}': use one of ${HEALTH.join(', ')}`);
+  for (const status of filters.get('status'))
+    if (!STATUSES.includes(status)) throw invalid(`invalid filter 'status=${status}': use one of ${STATUSES.join(', ')}`);
+  for (const health of filters.get('health'))
+    if (!HEALTH.includes(health)) throw invalid(`invalid filter 'health=${health}': use one of ${HEALTH.join(', ')}`);
   for (const code of filters.get('exited')) if (!/^-?\d+$/.test(code)) throw invalidFilter('exited', code);
   for (const name of ['publish', 'expose']) for (const port of filters.get(name)) portRange(name, port);
 }
@@ -65,19 +84,29 @@ function ancestorIds(filters: Filters, engine: Engine): (record: ContainerRecord
 
 function matchesImage(reference: string, id: string, tags: readonly string[], digests: readonly string[]): boolean {
   const hex = reference.replace(/^sha256:/, '');
-  return tags.includes(reference) || tags.includes(`${reference}:latest`) || digests.includes(reference) || (/^[0-9a-f]{4,64}$/.test(hex) && id.startsWith(`sha256:${hex}`));
+  return (
+    tags.includes(reference) ||
+    tags.includes(`${reference}:latest`) ||
+    digests.includes(reference) ||
+    (/^[0-9a-f]{4,64}$/.test(hex) && id.startsWith(`sha256:${hex}`))
+  );
 }
 
 /** Docker tests the pattern with and without the slash that its names begin with. */
 function matchesName(pattern: string, name: string): boolean {
-  return matchesPattern(pattern, name) || matchesPattern(pattern, `/${name}`) || (pattern.startsWith('/') && matchesPattern(pattern.slice(1), name));
+  return (
+    matchesPattern(pattern, name) ||
+    matchesPattern(pattern, `/${name}`) ||
+    (pattern.startsWith('/') && matchesPattern(pattern.slice(1), name))
+  );
 }
 
 function matchesState(filters: Filters, { state }: ContainerRecord): boolean {
   return (
     filters.any('status', (status) => state.status === status) &&
     filters.any('health', (health) => (state.health?.status ?? 'none') === health) &&
-    (!filters.has('exited') || (!isAlive(state) && state.status !== 'created' && filters.any('exited', (code) => state.exitCode === Number(code))))
+    (!filters.has('exited') ||
+      (!isAlive(state) && state.status !== 'created' && filters.any('exited', (code) => state.exitCode === Number(code))))
   );
 }
 
@@ -88,7 +117,9 @@ function usesVolume(record: ContainerRecord, wanted: string): boolean {
 function onNetwork(record: ContainerRecord, wanted: string, engine: Engine): boolean {
   if (networkModeText(record.spec.networkMode) === wanted) return true;
   if (record.state.endpoints.some((endpoint) => endpoint.networkName === wanted || endpoint.networkId === wanted)) return true;
-  const network = engine.network.list().find((candidate) => candidate.id === wanted || (wanted.length >= 4 && candidate.id.startsWith(wanted)));
+  const network = engine.network
+    .list()
+    .find((candidate) => candidate.id === wanted || (wanted.length >= 4 && candidate.id.startsWith(wanted)));
   return network !== undefined && networkModeText(record.spec.networkMode) === network.name;
 }
 

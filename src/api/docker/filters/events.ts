@@ -1,7 +1,23 @@
 import type { Event } from '../../../model/index.ts';
 import { type Filters, matchesLabels } from './filters.ts';
 
-export const EVENT_FILTERS = ['container', 'image', 'type', 'event', 'label', 'label!', 'volume', 'network', 'daemon', 'scope', 'plugin', 'service', 'node', 'secret', 'config'];
+export const EVENT_FILTERS = [
+  'container',
+  'image',
+  'type',
+  'event',
+  'label',
+  'label!',
+  'volume',
+  'network',
+  'daemon',
+  'scope',
+  'plugin',
+  'service',
+  'node',
+  'secret',
+  'config',
+];
 
 export function eventFilter(filters: Filters): (event: Event) => boolean {
   if (filters.empty) return () => true;
@@ -23,12 +39,15 @@ function matchesObjects(filters: Filters, event: Event, objects: readonly string
 }
 
 function concerns(event: Event, name: string): boolean {
-  return event.actor.id === name || event.actor.attributes['name'] === name || (/^[0-9a-f]{2,64}$/.test(name) && event.actor.id.startsWith(name));
+  return (
+    event.actor.id === name || event.actor.attributes['name'] === name || (/^[0-9a-f]{2,64}$/.test(name) && event.actor.id.startsWith(name))
+  );
 }
 
 function concernsImage(event: Event, image: string): boolean {
   const bare = (name: string) => name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
   const named = (name: string | undefined) => name !== undefined && (name === image || bare(name) === image);
-  if (event.type === 'image') return named(event.actor.id) || named(event.actor.attributes['name']) || event.actor.id.startsWith(`sha256:${image}`);
+  if (event.type === 'image')
+    return named(event.actor.id) || named(event.actor.attributes['name']) || event.actor.id.startsWith(`sha256:${image}`);
   return event.type === 'container' && named(event.actor.attributes['image']);
 }

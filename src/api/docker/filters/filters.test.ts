@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { statusText } from '../encode/status.ts';
 import { type ContainerState, freshState } from '../../../model/index.ts';
+import { statusText } from '../encode/status.ts';
 import { matchesLabels, parseFilters } from './filters.ts';
 import { matchesReference } from './images.ts';
 import { parseTimestamp } from './timestamps.ts';
@@ -58,7 +58,10 @@ describe('statusText', () => {
     [{}, 'Created'],
     [{ status: 'running', startedAt: ago(0.4) }, 'Up Less than a second'],
     [{ status: 'running', startedAt: ago(3), health: { status: 'healthy', failingStreak: 0, log: [] } }, 'Up 3 seconds (healthy)'],
-    [{ status: 'running', startedAt: ago(75), health: { status: 'starting', failingStreak: 0, log: [] } }, 'Up About a minute (health: starting)'],
+    [
+      { status: 'running', startedAt: ago(75), health: { status: 'starting', failingStreak: 0, log: [] } },
+      'Up About a minute (health: starting)',
+    ],
     [{ status: 'paused', startedAt: ago(3600 * 5) }, 'Up 5 hours (Paused)'],
     [{ status: 'exited', exitCode: 137, finishedAt: ago(120) }, 'Exited (137) 2 minutes ago'],
     [{ status: 'restarting', exitCode: 1, finishedAt: ago(86400 * 16) }, 'Restarting (1) 2 weeks ago'],

@@ -57,7 +57,8 @@ export function parseFilters(text: string | undefined, known: readonly string[])
   } catch (error) {
     throw invalid(`invalid filters: '${text.slice(0, 200)}' is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) throw invalid(`invalid filters: '${text.slice(0, 200)}' is not an object`);
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    throw invalid(`invalid filters: '${text.slice(0, 200)}' is not an object`);
   const values = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(document)) {
     if (!known.includes(name)) throw invalid(`invalid filter '${name}'`);
@@ -91,14 +92,16 @@ export function matchesLabel(labels: Record<string, string>, wanted: string): bo
 
 /** Every `label` must be there, no `label!` may be. */
 export function matchesLabels(filters: Filters, labels: Record<string, string>): boolean {
-  return filters.all('label', (wanted) => matchesLabel(labels, wanted)) && filters.all('label!', (unwanted) => !matchesLabel(labels, unwanted));
+  return (
+    filters.all('label', (wanted) => matchesLabel(labels, wanted)) && filters.all('label!', (unwanted) => !matchesLabel(labels, unwanted))
+  );
 }
 
 /** A regular expression of the user, or plain containment when it is none. */
 export function matchesPattern(pattern: string, text: string): boolean {
   try {
     return new RegExp(pattern).test(text);
-  } catch (error) {
+  } catch {
     return text.includes(pattern);
   }
 }

@@ -31,11 +31,14 @@ export function isDangling(image: ImageRecord): boolean {
 
 /** A shell pattern against `name:tag` or the name alone, with and without the registry's host; `*` stays within one part of the path. */
 export function matchesReference(pattern: string, name: string): boolean {
-  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]');
+  const source = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]');
   let expression: RegExp;
   try {
     expression = new RegExp(`^${source}$`);
-  } catch (error) {
+  } catch {
     return false;
   }
   const bare = name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');

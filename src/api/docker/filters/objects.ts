@@ -20,8 +20,11 @@ const BUILT_IN = ['bridge', 'host', 'none'];
 
 export function networkFilter(filters: Filters, engine: Engine): (network: NetworkRecord) => boolean {
   const dangling = filters.boolean('dangling');
-  for (const type of filters.get('type')) if (type !== 'builtin' && type !== 'custom') throw invalid(`invalid filter 'type=${type}': use builtin or custom`);
-  const used = new Set([...engine.network.attachments().values()].flatMap((attachment) => attachment.endpoints.map((endpoint) => endpoint.networkId)));
+  for (const type of filters.get('type'))
+    if (type !== 'builtin' && type !== 'custom') throw invalid(`invalid filter 'type=${type}': use builtin or custom`);
+  const used = new Set(
+    [...engine.network.attachments().values()].flatMap((attachment) => attachment.endpoints.map((endpoint) => endpoint.networkId)),
+  );
   return (network) =>
     (dangling === undefined || (!used.has(network.id) && !BUILT_IN.includes(network.name)) === dangling) &&
     filters.any('driver', (driver) => network.driver === driver) &&

@@ -1,7 +1,8 @@
 import { GantryError, notFound, unsupported } from '../../../base/index.ts';
 import { type AddRoute, parameter } from '../call.ts';
 
-const NO_MANAGER = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+const NO_MANAGER =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
 /** What Docker has and Gantry has not, or not yet: each answered as Docker does in that state, or refused by name. */
 export function absentRoutes(add: AddRoute): void {
@@ -9,7 +10,13 @@ export function absentRoutes(add: AddRoute): void {
   plugins(add);
   refuse(add, 'POST', '/build', 'building images is not supported yet');
   refuse(add, 'POST', '/build/cancel', 'building images is not supported yet');
-  refuse(add, 'POST', '/commit', 'commit is not supported yet: an image cannot be made from a container', 'docker export CONTAINER | docker import - NAME keeps its files.');
+  refuse(
+    add,
+    'POST',
+    '/commit',
+    'commit is not supported yet: an image cannot be made from a container',
+    'docker export CONTAINER | docker import - NAME keeps its files.',
+  );
   refuse(add, 'POST', '/session', 'build sessions are not supported yet');
   refuse(add, 'POST', '/grpc', 'build sessions (gRPC) are not supported yet');
   refuse(add, 'GET', '/images/search', 'searching a registry is not supported');

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { invalid } from '../../../base/index.ts';
 import type { PathStat } from '../../../engine/index.ts';
-import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { plainTar } from '../streams/decompress.ts';
 
 const STAT_HEADER = 'X-Docker-Container-Path-Stat';
@@ -39,5 +39,7 @@ function pathOf(call: Call): string {
 
 /** JSON in base64. */
 function encodeStat(stat: PathStat): string {
-  return Buffer.from(JSON.stringify({ name: stat.name, size: stat.size, mode: stat.mode, mtime: stat.modified, linkTarget: stat.linkTarget })).toString('base64');
+  return Buffer.from(
+    JSON.stringify({ name: stat.name, size: stat.size, mode: stat.mode, mtime: stat.modified, linkTarget: stat.linkTarget }),
+  ).toString('base64');
 }

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { GantryError, invalid } from '../../../base/index.ts';
 import type { AttachOptions, LogOptions } from '../../../engine/index.ts';
-import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { encodeStats, type Previous } from '../encode/stats.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
+import { streamType } from '../streams/content-type.ts';
 import { joinStreams } from '../streams/join.ts';
 import { joinWebSocket } from '../streams/websocket.ts';
-import { streamType } from '../streams/content-type.ts';
 
 /** Routes whose answer goes on for as long as the container does. Their headers leave before the first byte of the body. */
 export function containerStreamRoutes(add: AddRoute, parts: Parts): void {
@@ -37,7 +37,11 @@ async function attachWebSocket(call: Call, parts: Parts): Promise<void> {
   // As in Docker, what is not asked for is not sent; without any choice everything is.
   const chosen = ['stdin', 'stdout', 'stderr'].some((name) => flag(call, name));
   const options = attachOptions(call);
-  const streams = await parts.engine.containers.attach(record.id, { ...options, stream: true, ...(chosen ? {} : { stdin: true, stdout: true, stderr: true }) }, abort.signal);
+  const streams = await parts.engine.containers.attach(
+    record.id,
+    { ...options, stream: true, ...(chosen ? {} : { stdin: true, stdout: true, stderr: true }) },
+    abort.signal,
+  );
   await joinWebSocket(call.exchange, streams, abort);
 }
 
@@ -114,7 +118,7 @@ async function stats(call: Call, parts: Parts): Promise<void> {
   if (stream && oneShot) throw invalid('cannot have stream=true and one-shot=true');
   const { id } = containers.get(parameter(call, 'id'));
   const first = await containers.usage(id);
-  let previous: Previous = undefined;
+  let previous: Previous;
   if (!stream) {
     if (oneShot || !first.running) return exchange.sendJson(200, encodeStats(first, undefined, call.minor));
     await parts.clock.sleep(SECOND, exchange.signal);
@@ -122,7 +126,8 @@ async function stats(call: Call, parts: Parts): Promise<void> {
   }
   const response = exchange.stream(200, 'application/json');
   for (let current = first; ; current = await containers.usage(id)) {
-    if (!response.write(`${JSON.stringify(encodeStats(current, previous, call.minor))}\n`)) await once(response, 'drain', { signal: exchange.signal });
+    if (!response.write(`${JSON.stringify(encodeStats(current, previous, call.minor))}\n`))
+      await once(response, 'drain', { signal: exchange.signal });
     previous = current;
     try {
       await parts.clock.sleep(SECOND, exchange.signal);

@@ -2,15 +2,15 @@ import { describe, GantryError, invalid, isKind, notFound } from '../../../base/
 import type { CreateContainer } from '../../../engine/index.ts';
 import { type ContainerRecord, isAlive } from '../../../model/index.ts';
 import { JSON_LIMIT } from '../../http/index.ts';
-import { type AddRoute, type Call, flag, integer, parameter, type Parts, size, text } from '../call.ts';
+import { type AddRoute, type Call, flag, integer, type Parts, parameter, size, text } from '../call.ts';
 import { decodeCreate } from '../decode/create.ts';
 import { checkAgainst, decodeUpdate } from '../decode/update.ts';
 import { createWarnings } from '../decode/warnings.ts';
 import type { ContainerCache } from '../encode/container-cache.ts';
+import { startFailureCode } from '../errors.ts';
 import { CONTAINER_FILTERS, containerFilter, impliesAll } from '../filters/containers.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { PRUNE_FILTERS, pruneFilter } from '../filters/prune.ts';
-import { startFailureCode } from '../errors.ts';
 
 /** Containers: their life, one verb a route. Streams are in container-streams.ts, files in archive.ts. */
 export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCache, defaults: CreateDefaults): void {
@@ -25,7 +25,8 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
   add('POST', '/containers/:id/start', async (call) => {
     // API 1.23 and before took a HostConfig here; "null" and nothing are no configuration.
     const body = await call.exchange.body(JSON_LIMIT);
-    if (body.length > 7) throw invalid('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
+    if (body.length > 7)
+      throw invalid('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
     await containers.start(parameter(call, 'id'), startOptions(call)).catch(asStartFailure);
     call.exchange.sendEmpty(204);
   });
@@ -78,7 +79,10 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
     call.exchange.sendJson(200, { ContainersDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: spaceReclaimed });
   });
   add('GET', '/containers/:id/top', async (call) => {
-    const { titles, processes } = await containers.top(parameter(call, 'id'), (text(call, 'ps_args') ?? '-ef').split(/\s+/).filter((word) => word !== ''));
+    const { titles, processes } = await containers.top(
+      parameter(call, 'id'),
+      (text(call, 'ps_args') ?? '-ef').split(/\s+/).filter((word) => word !== ''),
+    );
     call.exchange.sendJson(200, { Processes: processes, Titles: titles });
   });
   add('GET', '/containers/:id/changes', async (call) => {
@@ -103,7 +107,12 @@ export interface CreateDefaults {
 async function create(call: Call, parts: Parts, defaults: CreateDefaults): Promise<void> {
   const described = await parts.host();
   const host = defaults.runtime === '' ? described : { ...described, defaultRuntime: defaults.runtime };
-  const request = decodeCreate(await call.exchange.json(), { name: text(call, 'name'), platform: text(call, 'platform'), minor: call.minor, host });
+  const request = decodeCreate(await call.exchange.json(), {
+    name: text(call, 'name'),
+    platform: text(call, 'platform'),
+    minor: call.minor,
+    host,
+  });
   const { spec } = request;
   if (spec.cgroupParent === '') spec.cgroupParent = defaults.cgroupParent;
   if (spec.log.driver !== 'none') spec.log = { ...spec.log, options: { ...defaults.logOptions, ...spec.log.options } };
@@ -133,10 +142,15 @@ function checkImage(parts: Parts, { spec }: CreateContainer): void {
   if (spec.platform === '') return;
   const [os = '', architecture = '', variant] = spec.platform.toLowerCase().split('/');
   if (architecture === '' && os !== 'linux') throw invalid(`invalid platform '${spec.platform}': expected os/architecture[/variant]`);
-  const fits = image.os === os && (architecture === '' || image.architecture === architecture) && (variant === undefined || image.variant === undefined || image.variant === variant);
+  const fits =
+    image.os === os &&
+    (architecture === '' || image.architecture === architecture) &&
+    (variant === undefined || image.variant === undefined || image.variant === variant);
   if (fits) return;
   const found = `${image.os}/${image.architecture}${image.variant ? `/${image.variant}` : ''}`;
-  throw notFound(`image with reference ${spec.image} was found but does not match the specified platform: wanted ${spec.platform}, actual: ${found}`);
+  throw notFound(
+    `image with reference ${spec.image} was found but does not match the specified platform: wanted ${spec.platform}, actual: ${found}`,
+  );
 }
 
 /** Newest first. `limit` takes the newest, whatever their state; without `all` only running ones are shown. */
@@ -146,14 +160,17 @@ async function list(call: Call, parts: Parts, cache: ContainerCache): Promise<vo
   const limit = integer(call, 'limit') ?? 0;
   const all = flag(call, 'all') || limit > 0 || impliesAll(filters);
   const fits = containerFilter(filters, parts.engine);
-  let records = containers.list().filter((record) => (all || isAlive(record.state) || record.state.status === 'restarting') && isVisible(record) && fits(record));
+  let records = containers
+    .list()
+    .filter((record) => (all || isAlive(record.state) || record.state.status === 'restarting') && isVisible(record) && fits(record));
   records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
   if (limit > 0) records = records.slice(0, limit);
   const withSize = flag(call, 'size');
   const now = parts.clock.now();
   const name = imageNames(images);
   const entries: string[] = [];
-  for (const record of records) entries.push(cache.listEntry(record, call.minor, name(record), now, withSize ? await containers.sizes(record.id) : undefined));
+  for (const record of records)
+    entries.push(cache.listEntry(record, call.minor, name(record), now, withSize ? await containers.sizes(record.id) : undefined));
   call.exchange.send(200, `[${entries.join(',')}]\n`, 'application/json');
 }
 

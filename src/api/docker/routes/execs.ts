@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { conflict, describe, GantryError, invalid } from '../../../base/index.ts';
 import type { ExecRecord, ExecSpec } from '../../../model/index.ts';
-import { type AddRoute, type Call, parameter, type Parts, size } from '../call.ts';
+import { type AddRoute, type Call, type Parts, parameter, size } from '../call.ts';
 import { Fields } from '../decode/fields.ts';
 import { encodeExec } from '../encode/exec.ts';
 import { failureOf, startFailureCode } from '../errors.ts';
@@ -28,7 +28,8 @@ export function decodeExec(document: Record<string, unknown> | undefined): ExecS
   const command = body.stringsOrString('Cmd') ?? [];
   if (command.length === 0) throw invalid('No exec command specified');
   const workingDirectory = body.string('WorkingDir');
-  if (workingDirectory !== '' && !workingDirectory.startsWith('/')) throw invalid(`the working directory '${workingDirectory}' is invalid, it needs to be an absolute path`);
+  if (workingDirectory !== '' && !workingDirectory.startsWith('/'))
+    throw invalid(`the working directory '${workingDirectory}' is invalid, it needs to be an absolute path`);
   return {
     command,
     environment: body.strings('Env') ?? [],

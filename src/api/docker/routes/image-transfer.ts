@@ -1,5 +1,5 @@
 import { invalid, unsupported } from '../../../base/index.ts';
-import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { decodeRegistryAuth } from '../decode/registry-auth.ts';
 import { ProgressStream } from '../streams/progress.ts';
 
@@ -8,7 +8,13 @@ export function imageTransferRoutes(add: AddRoute, parts: Parts): void {
   add('POST', '/images/create', (call) => (call.query.has('fromSrc') ? importImage(call, parts) : pull(call, parts)));
   add('POST', '/images/*name/push', (call) => push(call, parts));
   add('POST', '/images/load', (call) => load(call, parts));
-  add('GET', '/images/get', (call) => save(call, parts, call.query.getAll('names').flatMap((names) => names.split(','))));
+  add('GET', '/images/get', (call) =>
+    save(
+      call,
+      parts,
+      call.query.getAll('names').flatMap((names) => names.split(',')),
+    ),
+  );
   add('GET', '/images/*name/get', (call) => save(call, parts, [parameter(call, 'name')]));
 }
 
@@ -41,18 +47,24 @@ async function pull(call: Call, parts: Parts): Promise<void> {
 }
 
 async function push(call: Call, parts: Parts): Promise<void> {
-  if (text(call, 'platform') !== undefined) throw unsupported('the query parameter platform is not supported by push: an image has one platform here');
+  if (text(call, 'platform') !== undefined)
+    throw unsupported('the query parameter platform is not supported by push: an image has one platform here');
   const reference = referenceOf(parameter(call, 'name'), text(call, 'tag'));
   const credentials = decodeRegistryAuth(call.exchange.request.headers['x-registry-auth']);
   const stream = new ProgressStream(call.exchange, parts.clock);
   await stream.run(async () => {
-    await parts.engine.images.push(reference, { progress: stream.progress, signal: call.exchange.signal, ...(credentials ? { credentials } : {}) });
+    await parts.engine.images.push(reference, {
+      progress: stream.progress,
+      signal: call.exchange.signal,
+      ...(credentials ? { credentials } : {}),
+    });
   });
 }
 
 async function importImage(call: Call, parts: Parts): Promise<void> {
   const source = text(call, 'fromSrc') ?? '';
-  if (source !== '-') throw unsupported(`import from the URL '${source}' is not supported`, 'Fetch the file and send it: docker import FILE.');
+  if (source !== '-')
+    throw unsupported(`import from the URL '${source}' is not supported`, 'Fetch the file and send it: docker import FILE.');
   const repository = text(call, 'repo');
   const platform = text(call, 'platform');
   const stream = new ProgressStream(call.exchange, parts.clock);
@@ -74,7 +86,8 @@ async function load(call: Call, parts: Parts): Promise<void> {
   const stream = new ProgressStream(call.exchange, parts.clock, quiet);
   await stream.run(async () => {
     const loaded = await parts.engine.images.load(call.exchange.request, { progress: stream.progress, signal: call.exchange.signal });
-    for (const name of loaded) stream.message({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
+    for (const name of loaded)
+      stream.message({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
   });
 }
 

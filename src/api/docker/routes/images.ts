@@ -1,5 +1,5 @@
 import { invalid } from '../../../base/index.ts';
-import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { IMAGE_FILTERS, imageFilter, isDangling } from '../filters/images.ts';
@@ -10,7 +10,8 @@ export function imageRoutes(add: AddRoute, parts: Parts): void {
   const { images, imageUse } = parts.engine;
   add('GET', '/images/json', (call) => list(call, parts));
   add('GET', '/images/*name/json', (call) => {
-    if (text(call, 'platform') !== undefined) throw invalid('the query parameter platform is not supported: an image has one platform here');
+    if (text(call, 'platform') !== undefined)
+      throw invalid('the query parameter platform is not supported: an image has one platform here');
     call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), call.minor));
   });
   add('GET', '/images/*name/history', (call) => call.exchange.sendJson(200, encodeHistory(images.get(parameter(call, 'name')))));
@@ -37,7 +38,12 @@ async function list(call: Call, parts: Parts): Promise<void> {
   found.sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
   call.exchange.sendJson(
     200,
-    found.map((image) => encodeImageSummary(image, call.minor, { containers: call.minor >= 51 ? imageUse.usedBy(image.id).length : -1, sharedSize: usage?.sharedSize(image.id) ?? -1 })),
+    found.map((image) =>
+      encodeImageSummary(image, call.minor, {
+        containers: call.minor >= 51 ? imageUse.usedBy(image.id).length : -1,
+        sharedSize: usage?.sharedSize(image.id) ?? -1,
+      }),
+    ),
   );
 }
 
@@ -46,11 +52,12 @@ async function prune(call: Call, parts: Parts): Promise<void> {
   const filters = parseFilters(text(call, 'filters'), [...PRUNE_FILTERS, 'dangling']);
   const danglingOnly = filters.boolean('dangling') ?? true;
   const fits = pruneFilter(filters, parts.clock.now());
-  const { removed, spaceReclaimed } = await parts.engine.imageUse.prune((image) => (!danglingOnly || isDangling(image)) && fits(image.created, image.config.labels));
+  const { removed, spaceReclaimed } = await parts.engine.imageUse.prune(
+    (image) => (!danglingOnly || isDangling(image)) && fits(image.created, image.config.labels),
+  );
   call.exchange.sendJson(200, { ImagesDeleted: removed.length > 0 ? removed.map(encodeRemoved) : null, SpaceReclaimed: spaceReclaimed });
 }
 
 function encodeRemoved(removed: { untagged?: string; deleted?: string }): Record<string, string> {
   return removed.untagged !== undefined ? { Untagged: removed.untagged } : { Deleted: removed.deleted ?? '' };
 }
-

@@ -1,5 +1,5 @@
 import { GantryError, unsupported } from '../../../base/index.ts';
-import { type AddRoute, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Parts, parameter, text } from '../call.ts';
 import { encodeNetwork, encodeNetworkContainers } from '../encode/network.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { NETWORK_FILTERS, networkFilter } from '../filters/objects.ts';
@@ -12,7 +12,13 @@ export function networkRoutes(add: AddRoute, parts: Parts): void {
   const { network } = parts.engine;
   add('GET', '/networks', (call) => {
     const fits = networkFilter(parseFilters(text(call, 'filters'), NETWORK_FILTERS), parts.engine);
-    call.exchange.sendJson(200, network.list().filter(fits).map((record) => encodeNetwork(record, call.minor)));
+    call.exchange.sendJson(
+      200,
+      network
+        .list()
+        .filter(fits)
+        .map((record) => encodeNetwork(record, call.minor)),
+    );
   });
   add('GET', '/networks/:id', (call) => {
     const record = network.get(parameter(call, 'id'));

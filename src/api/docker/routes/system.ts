@@ -10,13 +10,27 @@ import { EVENT_FILTERS, eventFilter } from '../filters/events.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
 
-const PING_HEADERS = ['Builder-Version', '1', 'Swarm', 'inactive', 'Cache-Control', 'no-cache, no-store, must-revalidate', 'Pragma', 'no-cache'];
+const PING_HEADERS = [
+  'Builder-Version',
+  '1',
+  'Swarm',
+  'inactive',
+  'Cache-Control',
+  'no-cache, no-store, must-revalidate',
+  'Pragma',
+  'no-cache',
+];
 
 /** The daemon about itself. */
 export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache): void {
-  for (const method of ['GET', 'HEAD']) add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', PING_HEADERS));
-  add('GET', '/version', async ({ exchange }) => exchange.sendJson(200, encodeVersion(await parts.host(), parts.build, `node ${process.version}`)));
-  add('GET', '/info', async ({ exchange }) => exchange.sendJson(200, encodeInfo(await parts.engine.system.describe(), parts.engine, parts.build, parts.clock.timestamp())));
+  for (const method of ['GET', 'HEAD'])
+    add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', PING_HEADERS));
+  add('GET', '/version', async ({ exchange }) =>
+    exchange.sendJson(200, encodeVersion(await parts.host(), parts.build, `node ${process.version}`)),
+  );
+  add('GET', '/info', async ({ exchange }) =>
+    exchange.sendJson(200, encodeInfo(await parts.engine.system.describe(), parts.engine, parts.build, parts.clock.timestamp())),
+  );
   add('GET', '/events', (call) => events(call, parts));
   add('GET', '/system/df', (call) => diskUsage(call, parts, cache));
   add('POST', '/auth', () => {
@@ -34,8 +48,12 @@ async function events(call: Call, parts: Parts): Promise<void> {
   };
   const since = time('since');
   const until = time('until');
-  if (since !== undefined && until !== undefined && until < since) throw invalid(`since time (${text(call, 'since')}) cannot be after until time (${text(call, 'until')})`);
-  const stream = parts.engine.events.subscribe({ follow: true, ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) }, exchange.signal);
+  if (since !== undefined && until !== undefined && until < since)
+    throw invalid(`since time (${text(call, 'since')}) cannot be after until time (${text(call, 'until')})`);
+  const stream = parts.engine.events.subscribe(
+    { follow: true, ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) },
+    exchange.signal,
+  );
   const response = exchange.stream(200, 'application/json');
   for await (const event of stream) {
     if (!fits(event)) continue;
@@ -52,13 +70,24 @@ async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promi
   const wanted = (type: string) => types.length === 0 || types.includes(type);
   const usage = await parts.engine.system.diskUsage();
   const now = parts.clock.now();
-  const containers = usage.containers.map(({ container, writable, root }) => cache.listEntry(container, call.minor, container.spec.image, now, { writable, root }));
+  const containers = usage.containers.map(({ container, writable, root }) =>
+    cache.listEntry(container, call.minor, container.spec.image, now, { writable, root }),
+  );
   const document = {
     ...(wanted('image')
-      ? { LayersSize: usage.layersSize, Images: usage.images.map(({ image, sharedSize, containers: count }) => encodeImageSummary(image, call.minor, { containers: count, sharedSize })) }
+      ? {
+          LayersSize: usage.layersSize,
+          Images: usage.images.map(({ image, sharedSize, containers: count }) =>
+            encodeImageSummary(image, call.minor, { containers: count, sharedSize }),
+          ),
+        }
       : {}),
     ...(wanted('volume')
-      ? { Volumes: parts.engine.volumes.list().map((volume) => encodeVolume(volume, usage.volumes.find(({ name }) => name === volume.name) ?? { size: -1, references: -1 })) }
+      ? {
+          Volumes: parts.engine.volumes
+            .list()
+            .map((volume) => encodeVolume(volume, usage.volumes.find(({ name }) => name === volume.name) ?? { size: -1, references: -1 })),
+        }
       : {}),
     ...(wanted('build-cache') ? { BuildCache: [], ...(call.minor < 42 ? { BuilderSize: 0 } : {}) } : {}),
   };

@@ -1,5 +1,5 @@
 import { unsupported } from '../../../base/index.ts';
-import { type AddRoute, type Call, flag, parameter, type Parts, text } from '../call.ts';
+import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { Fields } from '../decode/fields.ts';
 import { encodeVolume } from '../encode/volume.ts';
 import { parseFilters } from '../filters/filters.ts';
@@ -9,7 +9,13 @@ export function volumeRoutes(add: AddRoute, parts: Parts): void {
   const { volumes, volumeUse } = parts.engine;
   add('GET', '/volumes', (call) => {
     const fits = volumeFilter(parseFilters(text(call, 'filters'), VOLUME_FILTERS), parts.engine);
-    call.exchange.sendJson(200, { Volumes: volumes.list().filter(fits).map((volume) => encodeVolume(volume)), Warnings: null });
+    call.exchange.sendJson(200, {
+      Volumes: volumes
+        .list()
+        .filter(fits)
+        .map((volume) => encodeVolume(volume)),
+      Warnings: null,
+    });
   });
   add('POST', '/volumes/create', (call) => create(call, parts));
   add('GET', '/volumes/:name', (call) => call.exchange.sendJson(200, encodeVolume(volumes.get(parameter(call, 'name')))));
@@ -43,7 +49,12 @@ async function create(call: Call, parts: Parts): Promise<void> {
     options: body.stringMap('DriverOpts'),
   });
   if (!known.has(volume.name)) {
-    parts.engine.events.publish({ type: 'volume', action: 'create', actor: { id: volume.name, attributes: { driver: volume.driver } }, scope: 'local' });
+    parts.engine.events.publish({
+      type: 'volume',
+      action: 'create',
+      actor: { id: volume.name, attributes: { driver: volume.driver } },
+      scope: 'local',
+    });
   }
   call.exchange.sendJson(201, encodeVolume(volume));
 }

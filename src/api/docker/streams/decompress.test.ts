@@ -7,7 +7,11 @@ import { plainTar } from './decompress.ts';
 
 const tar = Buffer.alloc(100_000, 'tar ');
 
-for (const [name, upload] of [['plain', tar], ['gzip', gzipSync(tar)], ['zstd', zstdCompressSync(tar)]] as const) {
+for (const [name, upload] of [
+  ['plain', tar],
+  ['gzip', gzipSync(tar)],
+  ['zstd', zstdCompressSync(tar)],
+] as const) {
   test(`plainTar() gives the bytes of a ${name} upload`, async () => {
     const chunks = [upload.subarray(0, 7), upload.subarray(7)];
     assert.ok((await buffer(await plainTar(Readable.from(chunks, { objectMode: false })))).equals(tar));
@@ -24,5 +28,8 @@ test('plainTar() refuses bzip2 by name', async () => {
 
 test('plainTar() fails its reader when the upload is cut', async () => {
   const whole = gzipSync(Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i * i) % 251)));
-  await assert.rejects(buffer(await plainTar(Readable.from([whole.subarray(0, whole.length / 2)], { objectMode: false }))), /unexpected end of file/);
+  await assert.rejects(
+    buffer(await plainTar(Readable.from([whole.subarray(0, whole.length / 2)], { objectMode: false }))),
+    /unexpected end of file/,
+  );
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type Readable, pipeline } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { unsupported } from '../../../base/index.ts';
 
 const BZIP2 = Buffer.from('BZh');
@@ -14,8 +14,12 @@ const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 export async function plainTar(upload: Readable): Promise<Readable> {
   const head = await firstBytes(upload);
   if (head === undefined) return upload;
-  for (const [name, magic] of [['bzip2', BZIP2], ['xz', XZ]] as const) {
-    if (head.subarray(0, magic.length).equals(magic)) throw unsupported(`archives compressed with ${name} are not supported`, 'Send a plain tar, or one compressed with gzip or zstd.');
+  for (const [name, magic] of [
+    ['bzip2', BZIP2],
+    ['xz', XZ],
+  ] as const) {
+    if (head.subarray(0, magic.length).equals(magic))
+      throw unsupported(`archives compressed with ${name} are not supported`, 'Send a plain tar, or one compressed with gzip or zstd.');
   }
   const gzip = head.subarray(0, GZIP.length).equals(GZIP);
   if (!gzip && !head.subarray(0, ZSTD.length).equals(ZSTD)) return upload;
@@ -34,7 +38,9 @@ async function firstBytes(upload: Readable): Promise<Buffer | undefined> {
       return chunk;
     }
     const ended = new AbortController();
-    await Promise.race([once(upload, 'readable', { signal: ended.signal }), once(upload, 'end', { signal: ended.signal })]).finally(() => ended.abort());
+    await Promise.race([once(upload, 'readable', { signal: ended.signal }), once(upload, 'end', { signal: ended.signal })]).finally(() =>
+      ended.abort(),
+    );
   }
   return undefined;
 }

@@ -62,7 +62,11 @@ export function encodeProgress(event: ProgressEvent): Record<string, unknown> {
   if (aux && status === '') return { progressDetail: {}, aux };
   return {
     status,
-    ...(current === undefined ? (id === undefined ? {} : { progressDetail: {} }) : { progressDetail: { current, ...(total === undefined ? {} : { total }) }, progress: bar(current, total) }),
+    ...(current === undefined
+      ? id === undefined
+        ? {}
+        : { progressDetail: {} }
+      : { progressDetail: { current, ...(total === undefined ? {} : { total }) }, progress: bar(current, total) }),
     ...(id === undefined ? {} : { id }),
     ...(aux ? { aux } : {}),
   };

@@ -1,5 +1,5 @@
-import type { AttachedStreams } from '../../../engine/index.ts';
 import { invalid } from '../../../base/index.ts';
+import type { AttachedStreams } from '../../../engine/index.ts';
 import type { Exchange } from '../../http/index.ts';
 
 /** One message from a client: what a person types or pastes. */
@@ -11,7 +11,8 @@ const MAXIMUM_MESSAGE = 1024 * 1024;
  */
 export async function joinWebSocket(exchange: Exchange, streams: AttachedStreams, abort: AbortController): Promise<void> {
   const { request } = exchange;
-  if (request.headers['sec-websocket-key'] === undefined) throw invalid('a websocket handshake was expected: the header Sec-WebSocket-Key is missing');
+  if (request.headers['sec-websocket-key'] === undefined)
+    throw invalid('a websocket handshake was expected: the header Sec-WebSocket-Key is missing');
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: MAXIMUM_MESSAGE, perMessageDeflate: false });
   const socket = exchange.takeConnection();
