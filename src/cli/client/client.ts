@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { Agent, AgentOptions, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { connectionOptions, type Endpoint } from './endpoint.ts';
 import { EngineRefusal, NoEngine, refusalText } from './errors.ts';
@@ -67,7 +67,8 @@ export class EngineClient {
     const { secure, options } = connectionOptions(endpoint);
     // node:https is loaded only for those who use it: it costs every other start-up 10 ms.
     const lib = secure ? (process.getBuiltinModule('node:https') as unknown as typeof http) : http;
-    const agent = new lib.Agent({ keepAlive: true });
+    // Resumed TLS sessions are refused by some servers that ask for a client certificate.
+    const agent = new lib.Agent({ keepAlive: true, ...(secure ? { maxCachedSessions: 0 } : {}) } as AgentOptions);
     const client = new EngineClient(endpoint, { ...options, headers: extraHeaders }, lib.request, agent);
     client.#version = fixed ?? (await client.#negotiate());
     return client;
@@ -82,7 +83,9 @@ export class EngineClient {
   }
 
   async #negotiate(): Promise<string> {
-    const reply = await this.#answer(this.#send('HEAD', '/_ping', {}));
+    const reply = await this.#answer(this.#send('HEAD', '/_ping', {})).catch((error: unknown) => {
+      throw error instanceof NoEngine ? error : new NoEngine(this.address, error);
+    });
     reply.resume();
     const theirs = reply.headers['api-version'];
     if (typeof theirs !== 'string' || theirs === '') return OLDEST_API;

@@ -24,21 +24,34 @@ export class FrameSplitter {
   }
 
   push(chunk: Buffer): void {
+    // A chunk holds many short frames, often one for each line: runs of one kind are handed on as one piece.
+    let run: Buffer[] = [];
+    let runKind = this.#kind;
     let at = 0;
     while (at < chunk.length) {
-      if (this.#left > 0) {
-        const end = Math.min(chunk.length, at + this.#left);
-        this.#payload(chunk.subarray(at, end));
-        this.#left -= end - at;
-        at = end;
+      if (this.#left === 0) {
+        at += this.#readHeader(chunk, at);
         continue;
       }
-      const wanted = HEADER_BYTES - this.#headerFilled;
-      const copied = chunk.copy(this.#header, this.#headerFilled, at, Math.min(chunk.length, at + wanted));
-      this.#headerFilled += copied;
-      at += copied;
-      if (this.#headerFilled === HEADER_BYTES) this.#startFrame();
+      if (this.#kind !== runKind) {
+        this.#deliver(runKind, run);
+        run = [];
+        runKind = this.#kind;
+      }
+      const end = Math.min(chunk.length, at + this.#left);
+      run.push(chunk.subarray(at, end));
+      this.#left -= end - at;
+      at = end;
     }
+    this.#deliver(runKind, run);
+  }
+
+  /** Takes what is missing of the header; returns how many bytes that were. */
+  #readHeader(chunk: Buffer, at: number): number {
+    const copied = chunk.copy(this.#header, this.#headerFilled, at, at + HEADER_BYTES - this.#headerFilled);
+    this.#headerFilled += copied;
+    if (this.#headerFilled === HEADER_BYTES) this.#startFrame();
+    return copied;
   }
 
   #startFrame(): void {
@@ -48,9 +61,11 @@ export class FrameSplitter {
     if (this.#kind > 3) throw new Error(`Unrecognized input header: ${this.#kind}`);
   }
 
-  #payload(data: Buffer): void {
-    if (this.#kind === 2) this.#sink.stderr(data);
-    else if (this.#kind === 3) this.#systemError.push(data);
+  #deliver(kind: number, run: readonly Buffer[]): void {
+    if (run.length === 0) return;
+    const data = run.length === 1 ? (run[0] as Buffer) : Buffer.concat(run);
+    if (kind === 2) this.#sink.stderr(data);
+    else if (kind === 3) this.#systemError.push(data);
     else this.#sink.stdout(data);
   }
 
