@@ -116,4 +116,16 @@ await inOwnNetwork(import.meta.filename, () => {
       String(chosen),
     );
   });
+
+  test('a range of a thousand ports is one transaction and goes away as one', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const ports = Array.from({ length: 1000 }, (_, index) => tcp(10_000 + index, 10_000 + index));
+    const server = await here.network.attach({ containerId: 'range', spec: spec({ ports }) });
+    await using _server = await greeter(server.namespace, 'TCP-LISTEN:10999,fork');
+    assert.match(await ask('127.0.0.1', 10_999), /^hello /);
+    await here.network.detach('range');
+    assert.equal(await ask('127.0.0.1', 10_999), 'ECONNREFUSED');
+    assert.doesNotMatch((await run('nft', ['list', 'ruleset'])).stdout, /elements/);
+  });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { run, spawn } from '../host/index.ts';
@@ -98,6 +99,20 @@ await inOwnNetwork(import.meta.filename, () => {
     await using _far = await greeter(neighbour.namespace, 'TCP-LISTEN:80,fork');
     await eventually(async () => /^hello /.test(await ask('127.0.0.1', 7070)), "the other daemon's port");
     assert.notEqual(next.get('bridge').subnets[0]?.subnet, other.network.get('bridge').subnets[0]?.subnet);
+  });
+
+  test('start() goes on in spite of an address that does not fit and a folder that is in the way', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const kept = await here.network.attach({ containerId: 'kept', spec: spec({ ports: [tcp(80, 8080)] }) });
+    await here.network[Symbol.asyncDispose]();
+    const inTheWay = path.join(here.options.execRoot, 'netns', 'folder');
+    mkdirSync(inTheWay);
+    const next = await here.again({ bip: '10.77.0.1/24' });
+    await next.start([kept, { ...kept, containerId: 'gone', namespace: `${kept.namespace}0` }]);
+    assert.deepEqual([...next.attachments().keys()], ['kept']);
+    assert.match(addressOf(await next.attach({ containerId: 'fresh', spec: spec() })), /^10\.77\.0\./);
+    rmdirSync(inTheWay);
   });
 
   test('a daemon killed at any moment leaves nothing that the next start() does not clean', async () => {

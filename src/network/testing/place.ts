@@ -39,7 +39,7 @@ export interface Place extends AsyncDisposable {
   options: NetworkOptions;
   store: Store;
   /** Another daemon on the same roots, as after a kill or a restart. */
-  again(): Promise<Network>;
+  again(changes?: Partial<NetworkOptions>): Promise<Network>;
 }
 
 /** A network on roots of its own, which are taken away at the end with everything that is in the kernel. */
@@ -56,8 +56,8 @@ export async function place(more: Partial<NetworkOptions> = {}): Promise<Place> 
     ...more,
   };
   const made: Network[] = [];
-  const again = async () => {
-    const network = await createNetwork(options);
+  const again = async (changes: Partial<NetworkOptions> = {}) => {
+    const network = await createNetwork({ ...options, ...changes });
     made.push(network);
     return network;
   };
