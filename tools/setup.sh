@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "setup: must run as root (a container engine needs it)" >&2; exit 1; }
 
 # The engine itself, and what the pinned Node links to.
-engine='libatomic1 libstdc++6 crun runc conmon nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
+engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
 # Images for quickstart and the tests; the peers, clients and probes that the tests drive.
 tests='mmdebstrap busybox-static debian-archive-keyring docker-registry skopeo curl socat iptables'
 
