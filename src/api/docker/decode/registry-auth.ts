@@ -12,7 +12,11 @@ export function decodeRegistryAuth(header: string | string[] | undefined): Crede
     throw invalid('invalid X-Registry-Auth header: it is not JSON in base64');
   }
   if (document === null) return undefined;
-  const fields = new Fields(document, 'X-Registry-Auth');
+  return decodeCredentials(new Fields(document, 'X-Registry-Auth'));
+}
+
+/** Credentials as clients keep them, in the header and in the body of `/auth`. */
+export function decodeCredentials(fields: Fields): Credentials | undefined {
   // "auth" holds `user:password` in base64, as in the clients' configuration file.
   const [user, password] = splitOnce(Buffer.from(fields.string('auth'), 'base64').toString('utf8'));
   const credentials: Credentials = {};

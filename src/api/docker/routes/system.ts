@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { invalid, unsupported } from '../../../base/index.ts';
+import { describe, invalid, isKind } from '../../../base/index.ts';
 import { type AddRoute, type Call, type Parts, text } from '../call.ts';
+import { Fields } from '../decode/fields.ts';
+import { decodeCredentials } from '../decode/registry-auth.ts';
 import type { ContainerCache } from '../encode/container-cache.ts';
 import { encodeEvent } from '../encode/event.ts';
 import { encodeImageSummary } from '../encode/image.ts';
@@ -33,9 +35,22 @@ export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache)
   );
   add('GET', '/events', (call) => events(call, parts));
   add('GET', '/system/df', (call) => diskUsage(call, parts, cache));
-  add('POST', '/auth', () => {
-    throw unsupported('checking credentials with a registry is not supported yet', 'Credentials sent with a pull are used.');
-  });
+  add('POST', '/auth', (call) => login(call, parts));
+}
+
+/** `docker login`: does the registry take these credentials? */
+async function login(call: Call, parts: Parts): Promise<void> {
+  const body = new Fields((await call.exchange.json()) ?? {}, '');
+  const credentials = decodeCredentials(body);
+  if (!credentials) throw invalid('invalid credentials: username and password, or an identity token, must be given');
+  try {
+    const { identityToken } = await parts.engine.images.checkCredentials(body.string('serveraddress'), credentials, call.exchange.signal);
+    call.exchange.sendJson(200, { Status: 'Login Succeeded', IdentityToken: identityToken ?? '' });
+  } catch (error) {
+    if (!isKind(error, 'denied')) throw error;
+    // Here, and only here, Docker says 401.
+    call.exchange.sendJson(401, { message: describe(error) });
+  }
 }
 
 async function events(call: Call, parts: Parts): Promise<void> {
