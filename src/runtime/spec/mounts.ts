@@ -54,9 +54,8 @@ function standardMounts(request: CreateRequest, facts: MountFacts): OciMount[] {
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     ...facts.cgroupMounts.map((mount) => writableIf(spec.privileged, toOciMount(mount))),
-    spec.ipcMode.kind === 'host'
-      ? { destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', 'nosuid', 'noexec', 'nodev'] }
-      : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    // In a shared ipc namespace this shows the queues that are shared.
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
   ];
   const shm = sharedMemoryMount(request);
   return shm ? [...mounts, shm] : mounts;
