@@ -33,8 +33,23 @@ await inOwnNetwork(import.meta.filename, () => {
       here.network.attach({ containerId: 'late', spec: spec({ endpoints: wish }) }),
       /Address already in use: 10\.88\.0\.77/,
     );
-    await using _server = await greeter(fixed.namespace, 'TCP-LISTEN:80,fork');
+    await here.network.detach('fixed');
+    const restarted = await here.network.attach({ containerId: 'fixed', spec: spec({ endpoints: wish }) });
+    assert.equal(addressOf(restarted), '10.88.0.77', 'the same at once after a restart');
+    await using _server = await greeter(restarted.namespace, 'TCP-LISTEN:80,fork');
     assert.equal(await ask('10.88.0.77', 80), 'hello 10.88.0.1');
+    // The lowest addresses lie in the pool or are on their way to it.
+    const low = { bridge: { ...wish.bridge, ipv4Address: '10.88.0.3' } };
+    assert.equal(addressOf(await here.network.attach({ containerId: 'low', spec: spec({ endpoints: low }) })), '10.88.0.3');
+  });
+
+  test('a full subnet is refused, and has room at once for who comes after one that left', async () => {
+    await using here = await place({ bip: '10.89.0.1/29' });
+    await here.network.start([]);
+    for (const containerId of ['a', 'b', 'c', 'd', 'e']) await here.network.attach({ containerId, spec: spec() });
+    await assert.rejects(here.network.attach({ containerId: 'f', spec: spec() }), /No free address is left in 10\.89\.0\.0\/29/);
+    await here.network.detach('b');
+    assert.match(addressOf(await here.network.attach({ containerId: 'f', spec: spec() })), /^10\.89\.0\.[2-6]$/);
   });
 
   test('host and none mode have no address, ids stay over restarts, and unknown names are refused', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Clock, describe, errnoOf, type Log } from '../../base/index.ts';
+import { type Clock, describe, errnoOf, isKind, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Allocator, formatAddress, parseAddress } from '../addresses/index.ts';
@@ -16,6 +16,11 @@ export interface NamespacesOptions {
   clock: Clock;
   log: Log;
   poolSize: number;
+}
+
+interface Claim {
+  idle?: Member;
+  address?: number;
 }
 
 /** Containers without a network are rarer. */
@@ -48,16 +53,12 @@ export class Namespaces implements AsyncDisposable {
 
   /** With the address and hardware address that are asked for. Fails with `conflict` when another has the address. */
   async takeOnBridge(wanted: { address?: string; macAddress?: string }, signal?: AbortSignal): Promise<Member> {
-    if (wanted.address === undefined && wanted.macAddress === undefined) return this.#onBridge.take(signal);
+    if (wanted.address === undefined && wanted.macAddress === undefined) return this.#takeAny(signal);
     const { addresses, bridge } = this.#options;
-    const idle =
-      wanted.address === undefined
-        ? undefined
-        : this.#onBridge.takeWhere(({ onBridge }) => onBridge?.address === parseAddress(wanted.address ?? ''));
-    const address = idle || wanted.address === undefined ? undefined : addresses.reserve(wanted.address);
+    const { idle, address }: Claim = wanted.address === undefined ? {} : await this.#claim(wanted.address);
     await using undo = new AsyncDisposableStack();
     if (address !== undefined) undo.defer(() => addresses.release(address));
-    const member = idle ?? (await this.#onBridge.take(signal));
+    const member = idle ?? (await this.#takeAny(signal));
     const before = member.onBridge?.address;
     undo.defer(() => this.discard(member));
     if (address !== undefined || wanted.macAddress !== undefined) {
@@ -69,6 +70,30 @@ export class Namespaces implements AsyncDisposable {
     undo.move();
     if (before !== undefined && before !== member.onBridge?.address) addresses.release(before);
     return member;
+  }
+
+  /** An address by name: of an idle namespace that has it, or reserved. Waits for one whose container is just leaving, as on a restart. */
+  async #claim(text: string, again = true): Promise<Claim> {
+    const idle = this.#onBridge.takeWhere(({ onBridge }) => onBridge?.address === parseAddress(text));
+    if (idle) return { idle };
+    try {
+      return { address: this.#options.addresses.reserve(text) };
+    } catch (error) {
+      if (!again || !isKind(error, 'conflict')) throw error;
+      await Promise.all([this.#removal.idle(), this.#onBridge.settled()]);
+      return this.#claim(text, false);
+    }
+  }
+
+  /** A full subnet may have room as soon as what is on its way out has gone. */
+  async #takeAny(signal?: AbortSignal): Promise<Member> {
+    try {
+      return await this.#onBridge.take(signal);
+    } catch (error) {
+      if (!isKind(error, 'conflict') || !this.#removal.isBusy) throw error;
+      await this.#removal.idle();
+      return this.#onBridge.take(signal);
+    }
   }
 
   /** Goes on with the namespace that an earlier daemon made; undefined when it is gone. Its address is taken from now on. */

@@ -65,6 +65,11 @@ export class Pool {
     return this.#ready.splice(index, 1)[0];
   }
 
+  /** Resolves when no round is under way. */
+  async settled(): Promise<void> {
+    await this.#making;
+  }
+
   /** Fills the pool in the background. */
   fill(): void {
     this.#round();

@@ -29,6 +29,10 @@ export class Removal {
     this.#running ??= this.#run();
   }
 
+  get isBusy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves when everything added so far is gone. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running;
