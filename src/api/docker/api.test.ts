@@ -1,77 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { type IncomingHttpHeaders, request } from 'node:http';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, beforeEach, describe, test } from 'node:test';
-import { silentLog, systemClock } from '../../base/index.ts';
-import { HttpServer } from '../http/index.ts';
-import { createDockerApi } from './api.ts';
-import { FAKE_IMAGE, fakeEngine } from './fake-engine.ts';
+import { request } from 'node:http';
+import { describe, test } from 'node:test';
+import { FAKE_IMAGE } from './testing/fake-engine.ts';
+import { type Json, serveFake } from './testing/serve-fake.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-'));
-const socketPath = join(folder, 'api.sock');
-const clock = systemClock();
-const fake = fakeEngine(clock);
-const server = new HttpServer({
-  handler: createDockerApi({ engine: fake.engine, clock, log: silentLog, version: '9.9.9' }),
-  log: silentLog,
-});
-
-before(() => server.listen({ kind: 'unix', path: socketPath }));
-after(async () => {
-  await server.close();
-  rmSync(folder, { recursive: true });
-});
-beforeEach(() => fake.records.splice(0));
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are read as a client without types reads them
-type Json = any;
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  text: string;
-  json: Json;
-}
-
-function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-    const sent = request(
-      {
-        socketPath,
-        method,
-        path,
-        headers: {
-          ...(payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(payload)) }),
-          ...headers,
-        },
-      },
-      (response) => {
-        let text = '';
-        response.on('data', (data) => (text += data));
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            text,
-            json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined,
-          }),
-        );
-      },
-    );
-    sent.on('error', reject);
-    sent.end(payload);
-  });
-}
-
-async function create(name: string, body: Record<string, unknown> = {}): Promise<string> {
-  const answer = await call('POST', `/v1.51/containers/create?name=${name}`, { Image: 'busybox', ...body });
-  assert.equal(answer.status, 201, answer.text);
-  return answer.json.Id;
-}
+const { call, create, raw, fake, clock, socketPath } = serveFake();
 
 describe('versions', () => {
   test('a client that is too new or too old is told the versions that are spoken', async () => {
@@ -202,93 +135,6 @@ describe('containers', () => {
     });
     assert.deepEqual(events, ['headers', '{"StatusCode":7}']);
     assert.match((await call('POST', `/containers/${id}/wait?condition=never`)).json.message, /invalid condition: "never"/);
-  });
-});
-
-/** Sends `head`; once an answer begins, `typed`, then ends its half. Resolves to all that came. */
-function raw(head: string, typed: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const client = connect({ path: socketPath, allowHalfOpen: true });
-    let received = '';
-    client.setTimeout(3000, () => client.destroy(new Error('no answer')));
-    client.write(head);
-    client.on('data', (data) => {
-      if (received === '') client.end(typed);
-      received += data.toString('latin1');
-    });
-    client.on('end', () => resolve(received));
-    client.on('error', reject);
-  });
-}
-
-describe('streams', () => {
-  test('attach carries input and output, and ends after the client ended its half', async () => {
-    const id = await create('attached', { Tty: true, OpenStdin: true });
-    const answer = await raw(
-      `POST /v1.51/containers/${id}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
-      'echo me',
-    );
-    assert.match(answer, /^HTTP\/1\.1 101 UPGRADED\r\n[^]*Content-Type: application\/vnd\.docker\.raw-stream\r\n[^]*\r\n\r\necho me$/);
-  });
-
-  test('exec start reads its body in both forms of hijack', async () => {
-    fake.setState(await create('execs'), { status: 'running' });
-    for (const [upgrade, status] of [
-      ['Connection: Upgrade\r\nUpgrade: tcp\r\n', '101 UPGRADED'],
-      ['', '200 OK'],
-    ] as const) {
-      const answer = await raw(
-        `POST /exec/e1/start HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Type: application/json\r\nContent-Length: 30\r\n\r\n{"Detach":false,"Tty":  true }`,
-        'typed',
-      );
-      assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);
-      assert.ok(answer.endsWith('\r\n\r\ntyped'), answer);
-    }
-  });
-
-  test('logs tell by their type that they are framed, since API 1.42', async () => {
-    const id = await create('logged');
-    const types = [];
-    for (const version of ['1.41', '1.42'])
-      types.push((await call('GET', `/v${version}/containers/${id}/logs?stdout=1`)).headers['content-type']);
-    assert.deepEqual(types, ['application/vnd.docker.raw-stream', 'application/vnd.docker.multiplexed-stream']);
-    assert.match((await call('GET', `/containers/${id}/logs`)).json.message, /you must choose at least one stream/);
-  });
-
-  test('a websocket attach passes messages both ways', async () => {
-    const id = await create('ws', { Tty: true, OpenStdin: true });
-    const { WebSocket } = await import('ws');
-    const client = new WebSocket(`ws+unix://${socketPath}:/containers/${id}/attach/ws?stream=1&stdin=1&stdout=1`);
-    const message = await new Promise<string>((resolve, reject) => {
-      client.on('open', () => client.send('hello'));
-      client.on('message', (data) => resolve(String(data)));
-      client.on('error', reject);
-    });
-    client.close();
-    assert.equal(message, 'hello');
-  });
-
-  test('events have the exact nanoseconds and the old fields', async () => {
-    const lines = await new Promise<string>((resolve) => {
-      const sent = request({ socketPath, path: `/events?filters=${encodeURIComponent('{"type":["container"]}')}` }, (response) => {
-        fake.engine.events.publish({ type: 'image', action: 'pull', actor: { id: 'x', attributes: {} }, scope: 'local' });
-        fake.engine.events.publish({
-          type: 'container',
-          action: 'start',
-          actor: { id: 'c1', attributes: { image: 'busybox' } },
-          scope: 'local',
-        });
-        response.once('data', (data) => {
-          resolve(String(data));
-          sent.destroy();
-        });
-      });
-      sent.end();
-    });
-    assert.equal(
-      lines,
-      '{"status":"start","id":"c1","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"c1","Attributes":{"image":"busybox"}},"scope":"local","time":1700000000,"timeNano":1700000000123456789}\n',
-    );
   });
 });
 

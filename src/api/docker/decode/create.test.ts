@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { GantryError } from '../../../base/index.ts';
-import { FAKE_HOST } from '../fake-engine.ts';
+import { FAKE_HOST } from '../testing/fake-engine.ts';
 import { decodeCreate } from './create.ts';
 import { checkAgainst, decodeUpdate } from './update.ts';
 

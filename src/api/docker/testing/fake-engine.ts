@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
-import { type Clock, conflict, notFound } from '../../base/index.ts';
-import type { Engine, HostDescription } from '../../engine/index.ts';
-import { type ContainerRecord, type ContainerSpec, type Event, freshState, type ImageRecord } from '../../model/index.ts';
+import { type Clock, conflict, notFound } from '../../../base/index.ts';
+import type { Engine, HostDescription } from '../../../engine/index.ts';
+import { type ContainerRecord, type ContainerSpec, type Event, freshState, type ImageRecord } from '../../../model/index.ts';
 
 /** For tests: a host with two processors that knows crun and runc. */
 export const FAKE_HOST: HostDescription = {
