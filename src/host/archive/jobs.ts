@@ -54,7 +54,8 @@ export interface Request {
   ring?: SharedArrayBuffer;
 }
 
-export type Reply = { id: number; result: unknown } | { id: number; failure: Failure };
+/** `wake`: the side of the ring on the event loop has work. */
+export type Reply = { wake: true } | { id: number; result: unknown } | { id: number; failure: Failure };
 
 /** An error on its way between threads. */
 export interface Failure {

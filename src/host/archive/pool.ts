@@ -9,78 +9,85 @@ const IDLE_MILLISECONDS = 5_000;
 
 interface Waiting {
   request: Request;
+  ring: Ring | undefined;
   start(): void;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
 
+interface Thread {
+  worker: Worker;
+  /** What it works on. */
+  current: Waiting | undefined;
+  /** Ends it when it has nothing to do. */
+  timer: NodeJS.Timeout | undefined;
+}
+
 /** Threads for archives: started when there is work, ended when there was none for a while, so that an idle daemon does not pay for them. */
 class ArchivePool {
   #queue: Waiting[] = [];
-  #idle: { worker: Worker; timer: NodeJS.Timeout }[] = [];
-  #workers = 0;
+  #threads = new Set<Thread>();
   #nextId = 1;
 
   run(job: Job, ring: Ring | undefined, start: () => void): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const request: Request = { id: this.#nextId++, job, ...(ring ? { ring: ring.memory } : {}) };
-      this.#queue.push({ request, start, resolve, reject });
+      this.#queue.push({ request, ring, start, resolve, reject });
       this.#next();
     });
   }
 
   #next(): void {
-    const idle = this.#idle.pop();
-    if (!idle && this.#workers >= MAX_WORKERS) return;
-    const waiting = this.#queue.shift();
-    if (!waiting) {
-      if (idle) this.#idle.push(idle);
-      return;
-    }
-    if (idle) clearTimeout(idle.timer);
-    this.#use(idle?.worker ?? this.#spawn(), waiting);
-  }
-
-  #spawn(): Worker {
-    this.#workers += 1;
-    return new Worker(new URL('./worker/start.mjs', import.meta.url), { workerData: { compileCache: getCompileCacheDir() }, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 1024 } });
-  }
-
-  #use(worker: Worker, waiting: Waiting): void {
-    const { request, resolve, reject } = waiting;
-    const done = (died: boolean) => {
-      worker.removeAllListeners();
-      if (died) this.#workers -= 1;
-      else this.#rest(worker);
-      this.#next();
-    };
-    worker.ref();
-    worker.once('message', (reply: Reply) => {
-      if ('failure' in reply) reject(Object.assign(new GantryError(reply.failure.kind, reply.failure.message), reply.failure.code ? { code: reply.failure.code } : {}));
-      else resolve(reply.result);
-      done(false);
-    });
-    worker.once('error', (error) => {
-      reject(new GantryError('internal', 'An archive worker failed', { cause: error }));
-      done(true);
-    });
-    worker.once('exit', (code) => {
-      reject(new GantryError('internal', `An archive worker ended with code ${code}`));
-      done(true);
-    });
+    if (this.#queue.length === 0) return;
+    const idle = [...this.#threads].find((thread) => !thread.current);
+    const thread = idle ?? (this.#threads.size < MAX_WORKERS ? this.#spawn() : undefined);
+    if (!thread) return;
+    const waiting = this.#queue.shift() as Waiting;
+    clearTimeout(thread.timer);
+    thread.current = waiting;
+    thread.worker.ref();
     waiting.start();
-    worker.postMessage(request);
+    thread.worker.postMessage(waiting.request);
   }
 
-  #rest(worker: Worker): void {
-    worker.unref();
-    const timer = setTimeout(() => {
-      this.#idle = this.#idle.filter((idle) => idle.worker !== worker);
-      this.#workers -= 1;
-      void worker.terminate();
+  #spawn(): Thread {
+    const worker = new Worker(new URL('./worker/start.mjs', import.meta.url), {
+      workerData: { compileCache: getCompileCacheDir() },
+      execArgv: [],
+      trackUnmanagedFds: false,
+      resourceLimits: { maxOldGenerationSizeMb: 1024 },
+    });
+    const thread: Thread = { worker, current: undefined, timer: undefined };
+    this.#threads.add(thread);
+    worker.on('message', (reply: Reply) => this.#answer(thread, reply));
+    worker.on('error', (error) => this.#died(thread, new GantryError('internal', 'An archive worker failed', { cause: error })));
+    worker.on('exit', (code) => this.#died(thread, new GantryError('internal', `An archive worker ended with code ${code}`)));
+    return thread;
+  }
+
+  #answer(thread: Thread, reply: Reply): void {
+    const waiting = thread.current;
+    if (!waiting) return;
+    if ('wake' in reply) return waiting.ring?.wake();
+    thread.current = undefined;
+    if ('failure' in reply) waiting.reject(Object.assign(new GantryError(reply.failure.kind, reply.failure.message), reply.failure.code ? { code: reply.failure.code } : {}));
+    else waiting.resolve(reply.result);
+    thread.worker.unref();
+    thread.timer = setTimeout(() => {
+      this.#threads.delete(thread);
+      void thread.worker.terminate();
     }, IDLE_MILLISECONDS);
-    timer.unref();
-    this.#idle.push({ worker, timer });
+    thread.timer.unref();
+    this.#next();
+  }
+
+  #died(thread: Thread, error: GantryError): void {
+    this.#threads.delete(thread);
+    clearTimeout(thread.timer);
+    thread.current?.ring?.closeReader();
+    thread.current?.reject(error);
+    thread.current = undefined;
+    this.#next();
   }
 }
 

@@ -12,6 +12,11 @@ const WRITER_STATE = 2;
 const READER_CLOSED = 3;
 const WRITER_CHANGES = 4;
 const READER_CHANGES = 5;
+/** Set while the side on the event loop waits for the other; the worker then sends a message, as nothing else wakes a loop for sure. */
+const LOOP_WAITS = 6;
+// The loop is woken for a good piece of work only.
+const WAKE_ROOM = CAPACITY / 2;
+const WAKE_BYTES = CAPACITY / 8;
 const OPEN = 0;
 const ENDED = 1;
 const ABORTED = 2;
@@ -24,10 +29,22 @@ export class Ring {
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #data: Buffer;
 
-  constructor(memory?: SharedArrayBuffer) {
+  readonly #wakeLoop: (() => void) | undefined;
+  #woken: (() => void) | undefined;
+  /** Whether the worker is the reader. */
+  #reading = false;
+
+  /** In the worker: the memory that came with the job, and how to wake the loop (which then calls `wake`). */
+  constructor(memory?: SharedArrayBuffer, wakeLoop?: () => void) {
+    this.#wakeLoop = wakeLoop;
     this.memory = memory ?? new SharedArrayBuffer(CONTROL_BYTES + CAPACITY);
     this.#control = new Int32Array(this.memory, 0, CONTROL_BYTES / 4);
     this.#data = Buffer.from(this.memory as unknown as ArrayBuffer, CONTROL_BYTES, CAPACITY);
+  }
+
+  /** On the event loop: the worker has sent for it. */
+  wake(): void {
+    this.#woken?.();
   }
 
   // Writer's side.
@@ -38,7 +55,7 @@ export class Ring {
       const seen = this.#get(READER_CHANGES);
       const room = this.#room();
       if (room.length === 0) {
-        await this.#changed(READER_CHANGES, seen);
+        await this.#changed(() => this.#get(READER_CHANGES) === seen);
         continue;
       }
       const count = Math.min(room.length, chunk.length - at);
@@ -93,11 +110,12 @@ export class Ring {
       const state = this.#get(WRITER_STATE);
       const view = this.#readable(state);
       if (view.length > 0 || state === ENDED) return view.length > 0 ? view : undefined;
-      await this.#changed(WRITER_CHANGES, seen);
+      await this.#changed(() => this.#get(WRITER_CHANGES) === seen);
     }
   }
 
   availableBlocking(): Buffer | undefined {
+    this.#reading = true;
     for (;;) {
       const seen = this.#get(WRITER_CHANGES);
       const state = this.#get(WRITER_STATE);
@@ -141,11 +159,27 @@ export class Ring {
 
   #tell(cell: number): void {
     Atomics.add(this.#control, cell, 1);
-    Atomics.notify(this.#control, cell);
+    if (!this.#wakeLoop) {
+      Atomics.notify(this.#control, cell);
+      // An abort may come while this side itself waits.
+      return this.wake();
+    }
+    if (this.#get(LOOP_WAITS) === 1 && this.#worthWaking() && Atomics.exchange(this.#control, LOOP_WAITS, 0) === 1) this.#wakeLoop();
   }
 
-  async #changed(cell: number, seen: number): Promise<void> {
-    const wait = Atomics.waitAsync(this.#control, cell, seen);
-    if (wait.async) await wait.value;
+  #worthWaking(): boolean {
+    if (this.#get(WRITER_STATE) !== OPEN || this.#get(READER_CLOSED) === 1) return true;
+    const held = (this.#get(WRITTEN) - this.#get(READ)) >>> 0;
+    return this.#reading ? CAPACITY - held >= WAKE_ROOM : held >= WAKE_BYTES;
+  }
+
+  async #changed(same: () => boolean): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#woken = resolve;
+    });
+    Atomics.store(this.#control, LOOP_WAITS, 1);
+    // Between looking and saying so, the worker may have gone on.
+    if (same()) await woken;
+    Atomics.store(this.#control, LOOP_WAITS, 0);
   }
 }

@@ -9,7 +9,7 @@ import { unpackTree } from './unpack.ts';
 
 /** The thread of an archive worker: one job at a time, all of it synchronous. */
 parentPort?.on('message', (request: Request) => {
-  const ring = request.ring && new Ring(request.ring);
+  const ring = request.ring && new Ring(request.ring, () => parentPort?.postMessage({ wake: true }));
   let reply: Reply;
   try {
     reply = { id: request.id, result: perform(request.job, ring) };
