@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { suite, test } from 'node:test';
-import { eventually, PROJECT, run, startDaemon, startTestHost } from '../support/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { eventually, lasting, PROJECT, run, startDaemon, startTestHost } from '../support/index.ts';
 
 const IMAGE = 'gantry/busybox';
 const TICKER = 'i=0; while true; do i=$((i + 1)); echo tick $i; sleep 0.1; done';
@@ -29,23 +30,17 @@ suite('the daemon', () => {
   test('removing all containers leaves the footprint of a daemon that has run none', async () => {
     await using daemon = await startDaemon({ images: ['busybox'] });
     await daemon.ok('run', '--rm', IMAGE, 'true');
-    const before = await daemon.footprint();
+    const before = lasting(await daemon.footprint());
     await daemon.ok('run', '-d', '--name', 'one', '-p', '8080:80', '-v', '/data', '-m', '64m', IMAGE, 'sleep', '600');
     await daemon.ok('run', '-d', '--name', 'two', '--network', 'none', '--tmpfs', '/scratch', IMAGE, 'sleep', '600');
     await daemon.restart();
     await daemon.ok('rm', '-f', '-v', 'one', 'two');
-    await eventually('mounts, addresses, cgroups and processes to go', async () => {
-      const now = await daemon.footprint();
-      return same(
-        [now.mounts, now.addresses, now.cgroups, now.processes],
-        [before.mounts, before.addresses, before.cgroups, before.processes],
-      );
+    let now = before;
+    const isBefore = eventually('the footprint to be as before', async () => {
+      now = lasting(await daemon.footprint());
+      return isDeepStrictEqual(now, before);
     });
-    const now = await daemon.footprint();
-    assert.deepEqual(
-      now.firewall.filter((line) => /8080|dnat/.test(line)),
-      before.firewall.filter((line) => /8080|dnat/.test(line)),
-    );
+    await isBefore.catch(() => assert.deepEqual(now, before));
   });
 
   test('two daemons with different roots share a host and see nothing of each other', async () => {
@@ -100,7 +95,3 @@ suite('the daemon', () => {
     assert.equal(statSync(daemon.socket).mode & 0o007, 0, 'others may not use the socket');
   });
 });
-
-function same(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
-}

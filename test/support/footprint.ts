@@ -44,6 +44,17 @@ function mountsBelow(root: string): string[] {
   return lines.map((line) => line.split(' ')[4] ?? '').filter((point) => point === root || point.startsWith(`${root}/`));
 }
 
+/** The footprint without the stock of network namespaces and links that the daemon keeps ready, which comes and goes. */
+export function lasting(of: Footprint): Footprint {
+  const stock = of.mounts.filter((point) => point.includes('/netns/')).map((point) => path.basename(point));
+  return {
+    ...of,
+    mounts: of.mounts.filter((point) => !stock.includes(path.basename(point))),
+    // A link whose namespace is gone is none of the stock: it leaked.
+    links: of.links.filter((name) => !stock.some((member) => name.endsWith(`-${member}`))),
+  };
+}
+
 /** Every mounted cgroup hierarchy's folder for `parent`, and all below them. */
 function cgroupsBelow(parent: string): string[] {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');

@@ -1,6 +1,6 @@
 export { eventually, must, type Outcome, PROJECT, type RunOptions, run, start } from './command.ts';
 export { type DaemonOptions, startDaemon, type TestDaemon } from './daemon.ts';
-export type { Footprint } from './footprint.ts';
+export { type Footprint, lasting } from './footprint.ts';
 export { imageFile, type TestImage } from './images.ts';
 export { startRegistry, type TestRegistry } from './registry.ts';
 export { Terminal } from './terminal.ts';
