@@ -29,6 +29,12 @@ await inOwnNetwork(import.meta.filename, () => {
     await run('nft', ['flush', 'ruleset']);
     assert.match(await ask('127.0.0.1', 8080), /^hello /);
     await eventually(async () => (await run('nft', ['list', 'ruleset'])).stdout === before, 'the same rules as before');
+    await run('nft', ['flush', 'ruleset']);
+    await here.network.attach({ containerId: 'late', spec: spec({ ports: [tcp(80, 8081)] }) });
+    assert.match((await run('nft', ['list', 'ruleset'])).stdout, /8080.*8081|8081.*8080/, 'a change puts the whole table back');
+    await run('nft', ['flush', 'ruleset']);
+    await here.network.detach('late');
+    assert.equal((await run('nft', ['list', 'ruleset'])).stdout, before);
     const table = /table ip (\S+)/.exec(before)?.[1] ?? '';
     await run('nft', ['flush', 'chain', 'ip', table, 'leaving']);
     await eventually(

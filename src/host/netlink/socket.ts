@@ -35,8 +35,9 @@ const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 const ENOBUFS = 105;
 const RECEIVE_BYTES = 256 * 1024;
-/** The kernel takes one datagram at most this large with the default send buffer. */
+/** What one datagram may hold: more would not fit into the send buffer, or its answers into the receive buffer. */
 const BATCH_BYTES = 64 * 1024;
+const BATCH_MESSAGES = 100;
 
 const libc = koffi.load(null);
 const socket = libc.func('int socket(int, int, int)');
@@ -141,11 +142,21 @@ export class NetlinkSocket implements Disposable {
       const header = Buffer.from([0, 0, subsystem >> 8, subsystem & 0xff]);
       const begin = encodeMessage({ type: BATCH_BEGIN, flags: NLM_F_REQUEST, body: header }, ++this.#sequence);
       const first = this.#sequence + 1;
-      const encoded = messages.map((message) => encodeMessage(asRequest(message), ++this.#sequence));
+      // Only the last is asked to answer: the answers of hundreds would not fit. Complaints come unasked.
+      const encoded = messages.map((message, index) => {
+        const flags = message.flags | NLM_F_REQUEST | (index === messages.length - 1 ? NLM_F_ACK : 0);
+        return encodeMessage({ ...message, flags }, ++this.#sequence);
+      });
       const end = encodeMessage({ type: BATCH_END, flags: NLM_F_REQUEST, body: header }, ++this.#sequence);
-      const answers = await this.#exchange({ data: Buffer.concat([begin, ...encoded, end]), first, count: messages.length });
-      const failed = answers.findIndex(({ error }) => error !== 0);
-      if (failed >= 0) throw netlinkError(what(failed), answers[failed] ?? { error: 0, text: '' });
+      await this.#send(Buffer.concat([begin, ...encoded, end]));
+      for (let last: Answer | undefined; !last; ) {
+        for (const received of this.#receive(MSG_DONTWAIT)) {
+          if (received.type !== NLMSG_ERROR || received.sequence < first - 1) continue;
+          const answer = answerOf(received);
+          if (answer.error !== 0) throw netlinkError(what(received.sequence - first), answer);
+          if (received.sequence === first + messages.length - 1) last = answer;
+        }
+      }
     });
   }
 
@@ -191,7 +202,7 @@ export class NetlinkSocket implements Disposable {
     let size = 0;
     for (const message of messages) {
       const encoded = encodeMessage(asRequest(message), ++this.#sequence);
-      if (size + encoded.length > BATCH_BYTES) {
+      if (size + encoded.length > BATCH_BYTES || parts.length === BATCH_MESSAGES) {
         yield { data: Buffer.concat(parts), first: this.#sequence - parts.length, count: parts.length };
         parts = [];
         size = 0;

@@ -139,7 +139,8 @@ export class PortBook {
   }
 
   *#candidates(range: PortRequest['hostPorts']): Generator<number> {
-    if (range) {
+    // Port 0 means any, as bind(2) has it.
+    if (range && range.to !== 0) {
       for (let port = range.from; port <= range.to; port += 1) yield port;
       return;
     }
