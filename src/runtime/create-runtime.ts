@@ -4,6 +4,7 @@ import type { Clock, Log } from '../base/index.ts';
 import { GantryError } from '../base/index.ts';
 import { type Cgroups, favorFastMigration, openCgroups, which } from '../host/index.ts';
 import { ContainerRuntime } from './container-runtime.ts';
+import { sweepExitFiles } from './exits.ts';
 import { readHostFacts } from './host-facts.ts';
 import { takeControllersOffUnified } from './hybrid.ts';
 import { monitorsCgroup, type Workshop } from './launch.ts';
@@ -35,6 +36,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { clock, log } = options;
   const paths = new RuntimePaths(options.dataRoot, options.execRoot);
   for (const directory of [paths.containers, paths.exits, paths.oci]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  sweepExitFiles(paths);
   const cgroups = options.cgroups ?? openCgroups(log);
   if (cgroups.version === 'v1') takeControllersOffUnified(log);
   if (cgroups.managed) {

@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, mkdirSync, readFileSync, statSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, formatNanoseconds, GantryError } from '../base/index.ts';
 import type { RuntimePaths } from './paths.ts';
@@ -29,6 +29,11 @@ export function writeExitFile(paths: RuntimePaths, id: string, exitCode: number)
 /** conmon saw the kernel's out-of-memory killer at work. */
 export function sawOutOfMemory(paths: RuntimePaths, id: string): boolean {
   return existsSync(join(paths.run(id), 'oom'));
+}
+
+/** Drops exit files of runs that are gone. */
+export function sweepExitFiles(paths: RuntimePaths): void {
+  for (const name of readdirSync(paths.exits)) if (!existsSync(paths.run(name))) rmSync(paths.exit(name), { force: true });
 }
 
 /** Calls back with the id of every container for which an exit file appears. */

@@ -22,6 +22,7 @@ export class RunTable {
   #clock: Clock;
   #log: Log;
   #runs = new Map<string, Run>();
+  #removals = new Map<string, Promise<void>>();
   #listeners: ((exit: ExitRecord) => void)[] = [];
 
   constructor(workshop: Workshop, clock: Clock, log: Log) {
@@ -47,7 +48,7 @@ export class RunTable {
   /** The run of `id`, also one that an earlier daemon began. */
   find(id: string): Run | undefined {
     const known = this.#runs.get(id);
-    if (known) return known;
+    if (known || this.#removals.has(id)) return known;
     const record = readRunRecord(this.#workshop.paths.run(id));
     return record && this.#take(new Run(record));
   }
@@ -117,13 +118,21 @@ export class RunTable {
       );
   }
 
-  /** Kills what is left, forgets the run and clears what it had on this host. */
-  async remove(id: string): Promise<void> {
-    const { paths, cgroups } = this.#workshop;
-    const directory = paths.run(id);
+  /** Kills what is left, forgets the run and clears what it had on this host. A second call waits for the first. */
+  remove(id: string): Promise<void> {
+    const going = this.#removals.get(id);
+    if (going) return going;
     const run = this.#findForRemoval(id);
+    const removal = this.#clear(id, run).finally(() => this.#removals.delete(id));
+    this.#removals.set(id, removal);
     this.#runs.delete(id);
     run?.abandon();
+    return removal;
+  }
+
+  async #clear(id: string, run: Run | undefined): Promise<void> {
+    const { paths, cgroups } = this.#workshop;
+    const directory = paths.run(id);
     if (!run && !existsSync(directory)) return;
     if (run) await this.#end(run, directory);
     else killStranger(directory);
@@ -179,13 +188,14 @@ export class RunTable {
     if (cgroups.exists(run.record.cgroup)) await cgroups.kill(run.record.cgroup);
   }
 
-  /** Ends the processes of a run and waits for its monitor, which may still write the log. */
+  /** Ends the processes of a run and waits for its monitor: it writes the log to its end, and unlinks its socket last. */
   async #end(run: Run, directory: string): Promise<void> {
     const { monitor } = run.record;
-    if (this.#readExit(run)) return;
     const alive = () => monitor.pid !== 0 && startTimeOf(monitor.pid) === monitor.startTime && monitor.startTime !== 0;
-    if (!run.record.process) killStranger(directory);
-    await this.#killProcesses(run);
+    if (!readExitFile(this.#workshop.paths, run.record.id)) {
+      if (!run.record.process) killStranger(directory);
+      await this.#killProcesses(run);
+    }
     if (!alive()) return;
     const patience = new AbortController();
     const gone = run.monitor ? run.monitor.ended : watchExit(monitor.pid, patience.signal).catch(() => {});
