@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -6,6 +6,10 @@ import { describe, type Log } from '../../base/index.ts';
 import { formatAddress, type ListenAddress } from './address.ts';
 import { Exchange } from './exchange.ts';
 import { clearStaleSocket, listenOnSocket } from './socket-file.ts';
+
+// A static import would read every export of node:http, WebSocket among them, and so load a whole HTTP client:
+// 16 MB and 40 ms that the daemon has no use for.
+const { createServer, ServerResponse } = process.getBuiltinModule('node:http');
 
 export type Handler = (exchange: Exchange) => void | Promise<void>;
 
@@ -43,7 +47,7 @@ export class HttpServer implements AsyncDisposable {
   /** Resolves to the address in use (port 0 becomes a real one) when connections are accepted. */
   async listen(address: ListenAddress, tls?: TlsMaterial): Promise<ListenAddress> {
     if (address.kind === 'unix') await clearStaleSocket(address.path);
-    const server = await this.#create(tls);
+    const server = this.#create(tls);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(new Error(`cannot listen on ${formatAddress(address)}: ${error.message}`, { cause: error })));
       server.once('listening', resolve);
@@ -74,7 +78,7 @@ export class HttpServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #create(tls: TlsMaterial | undefined): Promise<Server | SecureServer> {
+  #create(tls: TlsMaterial | undefined): Server | SecureServer {
     const options = {
       noDelay: true,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -89,7 +93,7 @@ export class HttpServer implements AsyncDisposable {
     let server: Server | SecureServer;
     if (tls) {
       // TLS costs memory: it is loaded when it is used.
-      const https = await import('node:https');
+      const https = process.getBuiltinModule('node:https');
       server = https.createServer({ ...options, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, onRequest);
     } else {
       server = createServer(options, onRequest);
