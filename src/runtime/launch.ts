@@ -94,8 +94,11 @@ export async function launch(workshop: Workshop, plan: LaunchPlan): Promise<Proc
   ensureWorkingDirectory(request.rootfs, plan.spec.process.cwd);
   const { spec, learn } = oci.takesFilter ? workshop.seccomp.apply(plan.spec) : { spec: plan.spec, learn: () => {} };
   writeFileSync(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-  if (cgroups.managed) cgroups.create(run.record.cgroup, request.spec.resources, plan.rules);
+  const { pidsLimit, ...limits } = request.spec.resources;
+  if (cgroups.managed) cgroups.create(run.record.cgroup, limits, plan.rules);
   const pid = await runMonitor(workshop, plan, directory);
+  // The monitor and the runtime were among them until now.
+  if (cgroups.managed && pidsLimit) cgroups.apply(run.record.cgroup, { pidsLimit });
   learn(join(paths.ociRoot(oci.name), id));
   const process = { pid, startTime: startTimeOf(pid) };
   run.record = { ...run.record, process };
