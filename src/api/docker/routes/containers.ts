@@ -165,12 +165,10 @@ async function list(call: Call, parts: Parts, cache: ContainerCache): Promise<vo
     .filter((record) => (all || isAlive(record.state) || record.state.status === 'restarting') && isVisible(record) && fits(record));
   records.sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
   if (limit > 0) records = records.slice(0, limit);
-  const withSize = flag(call, 'size');
   const now = parts.clock.now();
   const name = imageNames(images);
-  const entries: string[] = [];
-  for (const record of records)
-    entries.push(cache.listEntry(record, call.minor, name(record), now, withSize ? await containers.sizes(record.id) : undefined));
+  const sizes = flag(call, 'size') ? await Promise.all(records.map((record) => containers.sizes(record.id))) : [];
+  const entries = records.map((record, index) => cache.listEntry(record, call.minor, name(record), now, sizes[index]));
   call.exchange.send(200, `[${entries.join(',')}]\n`, 'application/json');
 }
 
