@@ -167,9 +167,19 @@ async function list(call: Call, parts: Parts, cache: ContainerCache): Promise<vo
   if (limit > 0) records = records.slice(0, limit);
   const now = parts.clock.now();
   const name = imageNames(images);
-  const sizes = flag(call, 'size') ? await Promise.all(records.map((record) => containers.sizes(record.id))) : [];
+  const sizes = flag(call, 'size') ? await Promise.all(records.map((record) => sizesOf(parts, record.id))) : [];
   const entries = records.map((record, index) => cache.listEntry(record, call.minor, name(record), now, sizes[index]));
   call.exchange.send(200, `[${entries.join(',')}]\n`, 'application/json');
+}
+
+/** Undefined when the container went away while others were measured. */
+async function sizesOf(parts: Parts, id: string): Promise<{ writable: number; root: number } | undefined> {
+  try {
+    return await parts.engine.containers.sizes(id);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return undefined;
+    throw error;
+  }
 }
 
 /** A container whose creation is not complete does not exist yet for clients. */
