@@ -239,9 +239,34 @@ export function signalPidfd(pidfd: number, signal: number): boolean {
   throw error;
 }
 
+let settling = false;
+
+/**
+ * koffi calls back outside of Node's own scopes, after which no promise and no process.nextTick would run until the next
+ * event of another kind. An immediate is one, and comes in the same turn of the loop.
+ */
+function settled(callback: PollCallback): PollCallback {
+  return (status, events) => {
+    if (!settling) {
+      settling = true;
+      setImmediate(() => {
+        settling = false;
+      });
+    }
+    callback(status, events);
+  };
+}
+
 /** Calls `callback` whenever one of `events` holds of `fd` (level-triggered), until it is stopped. */
 export function pollFd(fd: number, events: Partial<PollEvents>, callback: PollCallback): PollHandle {
-  return loadKoffi().node.poll(fd, events, callback);
+  const handle = loadKoffi().node.poll(fd, events, settled(callback));
+  return {
+    start: (wanted, changed) => handle.start(wanted, settled(changed)),
+    stop: () => handle.stop(),
+    close: () => handle.close(),
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+  };
 }
 
 /** A connected SOCK_SEQPACKET socket, non-blocking, closing on exec. `path` must fit into 107 bytes. */

@@ -149,6 +149,34 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
     await runtime.remove(request.id);
   });
 
+  test('are heard at once: what waits for their output runs in the same turn', async () => {
+    const request = shell('sleep 0.2; echo now; sleep 5');
+    await runtime.create(request);
+    const session = await runtime.attach(request.id);
+    const heard = new Promise<number>((resolve) => session.onOutput(() => resolve(performance.now())));
+    await runtime.start(request.id);
+    const at = await heard;
+    assert.ok(performance.now() - at < 100, `${performance.now() - at} ms`);
+    await runtime.remove(request.id);
+  });
+
+  test('read end-of-file when their only writer goes away, not when a reader does', async () => {
+    const exited = exitsOf(runtime);
+    const request = harness.request({ command: ['cat'], openStdin: true, stdinOnce: true });
+    await runtime.create(request);
+    await runtime.start(request.id);
+    const reader = await runtime.attach(request.id);
+    collect(reader);
+    reader.close();
+    const writer = await runtime.attach(request.id);
+    const output = collect(writer);
+    writer.write(Buffer.from('still here\n'));
+    await output.until('still here');
+    writer.close();
+    assert.equal((await exited(request.id)).exitCode, 0);
+    await runtime.remove(request.id);
+  });
+
   test('keep their input open for the next client unless they take only one', async () => {
     const request = harness.request({ command: ['cat'], openStdin: true });
     await runtime.create(request);

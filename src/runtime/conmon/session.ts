@@ -12,6 +12,7 @@ export class HubSession implements StreamSession {
   #ended = false;
   #closed = false;
   #toldEnd = false;
+  #wrote = false;
 
   constructor(hub: StreamHub) {
     this.#hub = hub;
@@ -38,6 +39,7 @@ export class HubSession implements StreamSession {
   }
 
   write(data: Uint8Array): boolean {
+    this.#wrote = true;
     return this.#hub.write(data);
   }
 
@@ -61,6 +63,8 @@ export class HubSession implements StreamSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#held = [];
+    // A writer that goes away is the end of the input, as far as that ends at all.
+    if (this.#wrote) this.#hub.endInput();
     this.#hub.leave(this);
   }
 
