@@ -45,7 +45,7 @@ export class ContainerCache {
   listEntry(record: ContainerRecord, minor: number, image: string, now: number, sizes?: { writable: number; root: number }): string {
     const kept = this.#entry(record, minor);
     if (kept.list?.image !== image) kept.list = this.#splitEntry(record, minor, image);
-    const size = sizes ? `"SizeRw":${sizes.writable},"SizeRootFs":${sizes.root},` : '';
+    const size = sizes ? `${sizes.writable > 0 ? `"SizeRw":${sizes.writable},` : ''}"SizeRootFs":${sizes.root},` : '';
     return `${kept.list.before}${size}"Status":${JSON.stringify(statusText(record.state, now))},${kept.list.after}`;
   }
 

@@ -46,12 +46,12 @@ export function encodeInspect(record: ContainerRecord, context: InspectContext):
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: context.execIds.length > 0 ? context.execIds : null,
-    HostConfig: encodeHostConfig(record, kept, context.minor),
+    HostConfig: encodeHostConfig(record, kept),
     GraphDriver: { Data: { ID: record.id, MergedDir: context.root }, Name: 'overlay2' },
     ...(context.sizes ? { SizeRw: context.sizes.writable, SizeRootFs: context.sizes.root } : {}),
     Mounts: encodeMountPoints(record, kept, context.findVolume),
     Config: encodeConfig(record, kept, context.minor),
-    NetworkSettings: encodeNetworkSettings(record, kept, context.minor),
+    NetworkSettings: encodeNetworkSettings(record, kept),
   };
 }
 
@@ -136,7 +136,7 @@ export function encodeListEntry(record: ContainerRecord, image: string, minor: n
       NetworkMode: networkModeText(spec.networkMode),
       ...(minor >= 46 && Object.keys(spec.annotations).length > 0 ? { Annotations: spec.annotations } : {}),
     },
-    NetworkSettings: { Networks: encodeEndpoints(record, kept, minor) },
+    NetworkSettings: { Networks: encodeEndpoints(record, kept) },
     Mounts: encodeMountPoints(record, kept, findVolume),
   };
 }

@@ -89,7 +89,7 @@ const MASKED = [
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** The request as it was asked, completed by defaults, and corrected by what update changed. */
-export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
+export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
   const { spec } = record;
   const asked = kept.HostConfig;
   const document: Record<string, unknown> = { ...NOTHING_ASKED };
@@ -107,7 +107,6 @@ export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest, min
     ReadonlyPaths: spec.readonlyPaths ?? (spec.privileged ? null : READ_ONLY),
     ...encodeLimits(spec),
   });
-  if (minor < 42) Object.assign(document, { KernelMemory: 0, KernelMemoryTCP: 0 });
   return document;
 }
 

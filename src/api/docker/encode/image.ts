@@ -34,7 +34,7 @@ export function encodeImage(image: ImageRecord, minor: number): Record<string, u
     Parent: '',
     Comment: image.comment,
     Created: image.created,
-    ...(minor < 45 ? { Container: '', ContainerConfig: emptyConfig() } : {}),
+    ...(minor < 45 ? { ContainerConfig: emptyConfig() } : {}),
     DockerVersion: '',
     Author: image.author,
     Config: encodeImageConfig(image, minor),

@@ -15,7 +15,7 @@ const NO_ENDPOINT = {
 };
 
 /** NetworkSettings of inspect. */
-export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
+export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
   const { state, spec } = record;
   const alive = isAlive(state);
   // The old fields at the top speak of the default bridge only.
@@ -38,28 +38,22 @@ export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest
     IPPrefixLen: bridge.ipv4PrefixLength,
     IPv6Gateway: bridge.ipv6Gateway,
     MacAddress: bridge.macAddress,
-    Networks: encodeEndpoints(record, kept, minor),
+    Networks: encodeEndpoints(record, kept),
   };
 }
 
 /** Networks by name: what the container has, or what it will get when it starts. */
-export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest, minor: number): Record<string, unknown> {
+export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
   const { networkMode } = record.spec;
   const networks: Record<string, unknown> = {};
   for (const endpoint of record.state.endpoints)
-    networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, minor, endpoint.networkName);
+    networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, endpoint.networkName);
   if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
   const name = networkModeText(networkMode);
-  return { [name]: encodeEndpoint({ ...NO_ENDPOINT, networkName: name }, record, kept, minor, name) };
+  return { [name]: encodeEndpoint({ ...NO_ENDPOINT, networkName: name }, record, kept, name) };
 }
 
-function encodeEndpoint(
-  endpoint: EndpointState,
-  record: ContainerRecord,
-  kept: KeptRequest,
-  minor: number,
-  name: string,
-): Record<string, unknown> {
+function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: KeptRequest, name: string): Record<string, unknown> {
   const asked = (kept.Endpoints[name] ?? (name === 'bridge' ? kept.Endpoints['default'] : undefined) ?? {}) as Record<string, unknown>;
   const request = record.spec.endpoints[name];
   const options = request && Object.keys(request.driverOptions).length > 0 ? request.driverOptions : null;
@@ -69,7 +63,7 @@ function encodeEndpoint(
     Aliases: request && request.aliases.length > 0 ? request.aliases : null,
     MacAddress: endpoint.macAddress || (request?.macAddress ?? ''),
     DriverOpts: options,
-    ...(minor >= 48 ? { GwPriority: 0 } : {}),
+    GwPriority: 0,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,
     Gateway: endpoint.gateway,
@@ -78,7 +72,7 @@ function encodeEndpoint(
     IPv6Gateway: endpoint.ipv6Gateway,
     GlobalIPv6Address: endpoint.ipv6Address,
     GlobalIPv6PrefixLen: endpoint.ipv6PrefixLength,
-    ...(minor >= 44 ? { DNSNames: null } : {}),
+    DNSNames: null,
   };
 }
 

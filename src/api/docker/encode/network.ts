@@ -2,14 +2,14 @@ import type { Engine } from '../../../engine/index.ts';
 import type { NetworkRecord } from '../../../model/index.ts';
 
 /** A network as list shows it; `containers` are those joined to it, for inspect. */
-export function encodeNetwork(network: NetworkRecord, minor: number, containers: Record<string, unknown> = {}): Record<string, unknown> {
+export function encodeNetwork(network: NetworkRecord, containers: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     Name: network.name,
     Id: network.id,
     Created: network.createdAt,
     Scope: 'local',
     Driver: network.driver,
-    ...(minor >= 48 ? { EnableIPv4: true } : {}),
+    EnableIPv4: true,
     EnableIPv6: network.enableIPv6,
     IPAM: {
       Driver: 'default',

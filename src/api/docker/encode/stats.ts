@@ -6,7 +6,7 @@ import { NEVER } from '../../../model/index.ts';
 export type Previous = ContainerUsage | undefined;
 
 /** One document of `GET /containers/{id}/stats`. */
-export function encodeStats(current: ContainerUsage, previous: Previous, minor: number): Record<string, unknown> {
+export function encodeStats(current: ContainerUsage, previous: Previous): Record<string, unknown> {
   const { usage } = current;
   const before = previous?.running ? previous : undefined;
   return {
@@ -18,14 +18,14 @@ export function encodeStats(current: ContainerUsage, previous: Previous, minor: 
     blkio_stats: encodeBlockIo(usage),
     num_procs: 0,
     storage_stats: {},
-    cpu_stats: encodeCpu(current.running ? current : undefined, minor),
-    precpu_stats: encodeCpu(before, minor),
+    cpu_stats: encodeCpu(current.running ? current : undefined),
+    precpu_stats: encodeCpu(before),
     memory_stats: usage ? encodeMemory(usage) : {},
     ...(current.running && Object.keys(current.networks).length > 0 ? { networks: encodeNetworks(current) } : {}),
   };
 }
 
-function encodeCpu(measured: ContainerUsage | undefined, minor: number): Record<string, unknown> {
+function encodeCpu(measured: ContainerUsage | undefined): Record<string, unknown> {
   const cpu = measured?.usage?.cpu;
   if (!measured || !cpu) {
     return {
@@ -41,7 +41,7 @@ function encodeCpu(measured: ContainerUsage | undefined, minor: number): Record<
       usage_in_usermode: cpu.user,
     },
     system_cpu_usage: measured.systemCpu,
-    ...(minor >= 27 ? { online_cpus: measured.processors } : {}),
+    online_cpus: measured.processors,
     throttling_data: {
       periods: cpu.throttling.periods,
       throttled_periods: cpu.throttling.throttledPeriods,
@@ -62,13 +62,15 @@ function encodeMemory({ memory }: ResourceUsage): Record<string, unknown> {
 
 /** cgroup v1 and v2 tell the same four numbers per device; the names of the operations differ in case. */
 function encodeBlockIo(usage: ResourceUsage | undefined): Record<string, unknown> {
+  // Linux has these numbers no more: version 1 shows none, version 2 not even a list.
+  const none = usage?.cgroupVersion === 'v1' ? [] : null;
   const rest = {
-    io_queue_recursive: null,
-    io_service_time_recursive: null,
-    io_wait_time_recursive: null,
-    io_merged_recursive: null,
-    io_time_recursive: null,
-    sectors_recursive: null,
+    io_queue_recursive: none,
+    io_service_time_recursive: none,
+    io_wait_time_recursive: none,
+    io_merged_recursive: none,
+    io_time_recursive: none,
+    sectors_recursive: none,
   };
   if (!usage) return { io_service_bytes_recursive: null, io_serviced_recursive: null, ...rest };
   const [read, write] = usage.cgroupVersion === 'v1' ? ['Read', 'Write'] : ['read', 'write'];

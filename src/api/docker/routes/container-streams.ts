@@ -120,14 +120,13 @@ async function stats(call: Call, parts: Parts): Promise<void> {
   const first = await containers.usage(id);
   let previous: Previous;
   if (!stream) {
-    if (oneShot || !first.running) return exchange.sendJson(200, encodeStats(first, undefined, call.minor));
+    if (oneShot || !first.running) return exchange.sendJson(200, encodeStats(first, undefined));
     await parts.clock.sleep(SECOND, exchange.signal);
-    return exchange.sendJson(200, encodeStats(await containers.usage(id), first, call.minor));
+    return exchange.sendJson(200, encodeStats(await containers.usage(id), first));
   }
   const response = exchange.stream(200, 'application/json');
   for (let current = first; ; current = await containers.usage(id)) {
-    if (!response.write(`${JSON.stringify(encodeStats(current, previous, call.minor))}\n`))
-      await once(response, 'drain', { signal: exchange.signal });
+    if (!response.write(`${JSON.stringify(encodeStats(current, previous))}\n`)) await once(response, 'drain', { signal: exchange.signal });
     previous = current;
     try {
       await parts.clock.sleep(SECOND, exchange.signal);

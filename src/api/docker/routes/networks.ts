@@ -17,12 +17,12 @@ export function networkRoutes(add: AddRoute, parts: Parts): void {
       network
         .list()
         .filter(fits)
-        .map((record) => encodeNetwork(record, call.minor)),
+        .map((record) => encodeNetwork(record)),
     );
   });
   add('GET', '/networks/:id', (call) => {
     const record = network.get(parameter(call, 'id'));
-    call.exchange.sendJson(200, encodeNetwork(record, call.minor, encodeNetworkContainers(record, parts.engine)));
+    call.exchange.sendJson(200, encodeNetwork(record, encodeNetworkContainers(record, parts.engine)));
   });
   add('POST', '/networks/create', () => {
     throw unsupported('user-defined networks are not supported yet', HINT);

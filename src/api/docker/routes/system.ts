@@ -104,7 +104,7 @@ async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promi
             .map((volume) => encodeVolume(volume, usage.volumes.find(({ name }) => name === volume.name) ?? { size: -1, references: -1 })),
         }
       : {}),
-    ...(wanted('build-cache') ? { BuildCache: [], ...(call.minor < 42 ? { BuilderSize: 0 } : {}) } : {}),
+    ...(wanted('build-cache') ? { BuildCache: [] } : {}),
   };
   const text = JSON.stringify(document);
   const list = wanted('container') ? `"Containers":[${containers.join(',')}]` : '';
