@@ -55,7 +55,7 @@ suite('published ports with the docker client', () => {
   test('a UDP port passes datagrams both ways', async () => {
     await ok('run', '-d', '-p', '5353:53/udp', 'gantry/debian:12', 'perl', '-MIO::Socket::INET', '-e', echo);
     await eventually('an echo', async () => {
-      const { stdout } = await daemon.host.outside('sh', ['-c', `echo ping | socat -T1 - UDP4:${HOST_ADDRESS}:5353`]);
+      const { stdout } = await daemon.host.outside('socat', ['-T1', '-', `UDP4:${HOST_ADDRESS}:5353`], { input: 'ping\n' });
       return stdout === 'ping\n';
     });
   });
