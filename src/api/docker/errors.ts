@@ -37,8 +37,9 @@ export function startFailureCode(error: unknown): number | undefined {
 
 /** The client is gone: there is nobody to tell. */
 export function isAbort(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    (error.name === 'AbortError' || ('code' in error && (error.code === 'ABORT_ERR' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')))
-  );
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (error.name === 'AbortError' || code === 'ABORT_ERR' || code === 'ERR_STREAM_PREMATURE_CLOSE') return true;
+  // The body of a request broke off.
+  return code === 'ECONNRESET' && error.message === 'aborted';
 }

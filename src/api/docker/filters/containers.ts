@@ -3,7 +3,8 @@ import type { Engine } from '../../../engine/index.ts';
 import { type ContainerRecord, isAlive } from '../../../model/index.ts';
 import { parseRange } from '../decode/ports.ts';
 import { networkModeText } from '../encode/host-config.ts';
-import { type Filters, invalidFilter, matchesLabels, matchesPattern } from './filters.ts';
+import { type Filters, invalidFilter, matchesLabels } from './filters.ts';
+import { compilePattern } from './pattern.ts';
 
 export const CONTAINER_FILTERS = [
   'ancestor',
@@ -35,6 +36,8 @@ export function containerFilter(filters: Filters, engine: Engine): (record: Cont
   const since = createdOf(filters, 'since', engine);
   const ancestors = filters.has('ancestor') ? ancestorIds(filters, engine) : undefined;
   const task = filters.boolean('is-task');
+  const ids = testsOf(filters, 'id', (id) => compilePattern('id', `^${id.replace(/^\^/, '')}`));
+  const names = testsOf(filters, 'name', nameTest);
   return (record) =>
     (before === undefined || record.createdAt < before) &&
     (since === undefined || record.createdAt > since) &&
@@ -42,8 +45,8 @@ export function containerFilter(filters: Filters, engine: Engine): (record: Cont
     task !== true &&
     (!ancestors || ancestors(record)) &&
     matchesLabels(filters, record.spec.labels) &&
-    filters.any('id', (id) => matchesPattern(`^${id.replace(/^\^/, '')}`, record.id)) &&
-    filters.any('name', (name) => matchesName(name, record.name)) &&
+    (!ids || ids.some((test) => test(record.id))) &&
+    (!names || names.some((test) => test(record.name))) &&
     matchesState(filters, record) &&
     filters.any('volume', (wanted) => usesVolume(record, wanted)) &&
     filters.any('network', (wanted) => onNetwork(record, wanted, engine)) &&
@@ -92,13 +95,21 @@ function matchesImage(reference: string, id: string, tags: readonly string[], di
   );
 }
 
+/** Undefined when nothing was asked. */
+function testsOf(
+  filters: Filters,
+  name: string,
+  compile: (value: string) => (text: string) => boolean,
+): ((text: string) => boolean)[] | undefined {
+  const values = filters.get(name);
+  return values.length === 0 ? undefined : values.map(compile);
+}
+
 /** Docker tests the pattern with and without the slash that its names begin with. */
-function matchesName(pattern: string, name: string): boolean {
-  return (
-    matchesPattern(pattern, name) ||
-    matchesPattern(pattern, `/${name}`) ||
-    (pattern.startsWith('/') && matchesPattern(pattern.slice(1), name))
-  );
+function nameTest(pattern: string): (name: string) => boolean {
+  const whole = compilePattern('name', pattern);
+  const bare = pattern.startsWith('/') ? compilePattern('name', pattern.slice(1)) : () => false;
+  return (name) => whole(name) || whole(`/${name}`) || bare(name);
 }
 
 function matchesState(filters: Filters, { state }: ContainerRecord): boolean {

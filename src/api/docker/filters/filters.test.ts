@@ -4,6 +4,7 @@ import { type ContainerState, freshState } from '../../../model/index.ts';
 import { statusText } from '../encode/status.ts';
 import { matchesLabels, parseFilters } from './filters.ts';
 import { matchesReference } from './images.ts';
+import { compilePattern } from './pattern.ts';
 import { parseTimestamp } from './timestamps.ts';
 
 describe('parseFilters', () => {
@@ -33,6 +34,22 @@ describe('parseFilters', () => {
     assert.equal(matchesLabels(filters, { a: '', b: '2' }), false);
     assert.equal(matchesLabels(filters, { a: '', b: '1', c: '' }), false);
   });
+});
+
+describe('compilePattern', () => {
+  for (const [pattern, text, expected] of [
+    ['^we', 'web', true],
+    ['^b', 'web', false],
+    ['(web|db)-[0-9]+$', 'db-12', true],
+    ['a(', 'xa(y', true],
+  ] as const) {
+    test(`compilePattern() finds ${pattern} in ${text}: ${expected}`, () => assert.equal(compilePattern('name', pattern)(text), expected));
+  }
+
+  for (const pattern of ['(a+)+$', '((a*))*b', '(a|a)*$', '(x(a{1,9}))+', 'a'.repeat(501)]) {
+    test(`compilePattern() refuses ${pattern.slice(0, 20)}, which could take for ever`, () =>
+      assert.throws(() => compilePattern('name', pattern), /invalid filter 'name=.*too complex/));
+  }
 });
 
 test('matchesReference() lets a star stay within one part of the path', () => {

@@ -96,12 +96,3 @@ export function matchesLabels(filters: Filters, labels: Record<string, string>):
     filters.all('label', (wanted) => matchesLabel(labels, wanted)) && filters.all('label!', (unwanted) => !matchesLabel(labels, unwanted))
   );
 }
-
-/** A regular expression of the user, or plain containment when it is none. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    return text.includes(pattern);
-  }
-}
