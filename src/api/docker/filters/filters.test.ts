@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { type ContainerState, freshState } from '../../../model/index.ts';
 import { statusText } from '../encode/status.ts';
 import { matchesLabels, parseFilters } from './filters.ts';
-import { matchesReference } from './images.ts';
+import { referenceTest } from './images.ts';
 import { compilePattern } from './pattern.ts';
 import { parseTimestamp } from './timestamps.ts';
 
@@ -41,22 +41,26 @@ describe('compilePattern', () => {
     ['^we', 'web', true],
     ['^b', 'web', false],
     ['(web|db)-[0-9]+$', 'db-12', true],
-    ['a(', 'xa(y', true],
   ] as const) {
     test(`compilePattern() finds ${pattern} in ${text}: ${expected}`, () => assert.equal(compilePattern('name', pattern)(text), expected));
   }
 
-  for (const pattern of ['(a+)+$', '((a*))*b', '(a|a)*$', '(x(a{1,9}))+', 'a'.repeat(501)]) {
-    test(`compilePattern() refuses ${pattern.slice(0, 20)}, which could take for ever`, () =>
-      assert.throws(() => compilePattern('name', pattern), /invalid filter 'name=.*too complex/));
+  test('compilePattern() stays linear where backtracking would take for ever', () => {
+    const long = 'a'.repeat(2000);
+    for (const pattern of ['(a+)+$', 'a*a*a*a*a*a*a*a*b', '(a|a)*$']) assert.equal(compilePattern('name', pattern)(`${long}!`), false);
+  });
+
+  for (const pattern of ['a(', '(a)\\1', 'a'.repeat(501)]) {
+    test(`compilePattern() refuses ${pattern.slice(0, 20)} and names the filter`, () =>
+      assert.throws(() => compilePattern('name', pattern), /invalid filter 'name=/));
   }
 });
 
-test('matchesReference() lets a star stay within one part of the path', () => {
-  assert.equal(matchesReference('busy*', 'busybox:latest'), true);
-  assert.equal(matchesReference('*:latest', 'busybox:latest'), true);
-  assert.equal(matchesReference('bench/*', 'bench/busybox:1'), true);
-  assert.equal(matchesReference('*', 'bench/busybox:1'), false);
+test('referenceTest() lets a star stay within one part of the path', () => {
+  assert.equal(referenceTest('busy*')('busybox:latest'), true);
+  assert.equal(referenceTest('*:latest')('busybox:latest'), true);
+  assert.equal(referenceTest('bench/*')('bench/busybox:1'), true);
+  assert.equal(referenceTest('*')('bench/busybox:1'), false);
 });
 
 test('parseTimestamp() reads seconds, RFC 3339, dates and durations', () => {

@@ -1,6 +1,7 @@
 import type { Engine } from '../../../engine/index.ts';
 import type { ImageRecord } from '../../../model/index.ts';
 import { type Filters, matchesLabels } from './filters.ts';
+import { compilePattern } from './pattern.ts';
 import { parseTimestamp } from './timestamps.ts';
 
 export const IMAGE_FILTERS = ['dangling', 'label', 'label!', 'before', 'since', 'until', 'reference'];
@@ -11,6 +12,7 @@ export function imageFilter(filters: Filters, engine: Engine, now: number): (ima
   const before = created('before');
   const since = created('since');
   const until = filters.get('until').map((value) => Number(parseTimestamp('until', value, now) / 1_000_000n));
+  const references = filters.get('reference').map(referenceTest);
   return (image) => {
     const time = Date.parse(image.created);
     return (
@@ -19,7 +21,7 @@ export function imageFilter(filters: Filters, engine: Engine, now: number): (ima
       before.every((limit) => time < limit) &&
       since.every((limit) => time > limit) &&
       until.every((limit) => time < limit) &&
-      filters.any('reference', (pattern) => [...image.tags, ...image.digests].some((name) => matchesReference(pattern, name)))
+      (references.length === 0 || references.some((matches) => [...image.tags, ...image.digests].some(matches)))
     );
   };
 }
@@ -30,17 +32,14 @@ export function isDangling(image: ImageRecord): boolean {
 }
 
 /** A shell pattern against `name:tag` or the name alone, with and without the registry's host; `*` stays within one part of the path. */
-export function matchesReference(pattern: string, name: string): boolean {
+export function referenceTest(pattern: string): (name: string) => boolean {
   const source = pattern
     .replace(/[.+^${}()|\\]/g, '\\$&')
     .replaceAll('*', '[^/]*')
     .replaceAll('?', '[^/]');
-  let expression: RegExp;
-  try {
-    expression = new RegExp(`^${source}$`);
-  } catch {
-    return false;
-  }
-  const bare = name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
-  return expression.test(name) || expression.test(bare) || expression.test(`docker.io/${bare}`) || expression.test(`docker.io/${name}`);
+  const test = compilePattern('reference', `^${source}$`);
+  return (name) => {
+    const bare = name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+    return test(name) || test(bare) || test(`docker.io/${bare}`) || test(`docker.io/${name}`);
+  };
 }
