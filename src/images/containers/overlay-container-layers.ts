@@ -1,0 +1,171 @@
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
+import type { Writable } from 'node:stream';
+import { describe, errnoOf, GantryError, type Ids, invalid, type Log, notFound } from '../../base/index.ts';
+import { diskUsage, isMountPoint, listMounts, mountOverlay, packTree, unmount } from '../../host/index.ts';
+import type { ImageCatalog } from '../catalog/catalog.ts';
+import type { ContainerLayers } from '../images.ts';
+import type { TreeLayerStore } from '../layers/tree-layer-store.ts';
+import { Output } from '../transfer/output.ts';
+import type { Trash } from '../trash.ts';
+import { changesOf } from './changes.ts';
+import { MountPoints } from './mount-points.ts';
+
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
+// Whatever the kernel's defaults: without redirects and metadata-only copies the upper tree alone tells what changed.
+const OVERLAY_OPTIONS = ['index=off', 'redirect_dir=off', 'metacopy=off'];
+
+/** What a container's layer stands on; kept with it, as its image may lose its last name. */
+interface Base {
+  imageId: string;
+  /** Diff ids, base first. */
+  layers: string[];
+  /** The layer of mount points, if the image needs one. */
+  mountPoints?: string;
+}
+
+export interface ContainerLayerOptions {
+  dataRoot: string;
+  ids: Ids;
+  log: Log;
+  trash: Trash;
+  layers: TreeLayerStore;
+  catalog: ImageCatalog;
+}
+
+/** `<dataRoot>/layers/<container id>/` with `upper`, `work`, `merged` and `base.json`. */
+export class OverlayContainerLayers implements ContainerLayers {
+  readonly #folder: string;
+  readonly #options: ContainerLayerOptions;
+  readonly #mountPoints: MountPoints;
+  readonly #bases = new Map<string, Base>();
+
+  constructor(options: ContainerLayerOptions) {
+    this.#options = options;
+    this.#folder = join(options.dataRoot, 'layers');
+    this.#mountPoints = new MountPoints({ layersFolder: this.#folder, unfinished: options.trash.folder, ids: options.ids });
+    for (const name of readdirSync(this.#folder)) if (CONTAINER_ID.test(name)) this.#read(name);
+  }
+
+  /** Diff ids that containers stand on. */
+  *referenced(): Generator<string> {
+    for (const base of this.#bases.values()) yield* base.layers;
+  }
+
+  async create(containerId: string, imageId: string): Promise<void> {
+    if (!CONTAINER_ID.test(containerId)) throw invalid(`'${containerId.slice(0, 100)}' is not a container id`);
+    if (this.#bases.has(containerId)) return;
+    const image = this.#options.catalog.get(imageId);
+    const mountPoints = this.#mountPoints.layerFor(image.id, this.#trees(image.layers));
+    const base: Base = { imageId: image.id, layers: image.layers, ...(mountPoints === undefined ? {} : { mountPoints }) };
+    const place = join(this.#folder, containerId);
+    mkdirSync(place, { recursive: true, mode: 0o711 });
+    for (const name of ['upper', 'work', 'merged']) mkdirSync(join(place, name), { recursive: true, mode: 0o755 });
+    // The root directory of the container, whatever the umask; overlayfs shows the attributes of the upper one.
+    this.#copyRootAttributes(join(place, 'upper'), base);
+    // Last, and whole or not at all by its JSON: what has none is half-made.
+    writeFileSync(join(place, 'base.json'), JSON.stringify(base), { mode: 0o600 });
+    this.#bases.set(containerId, base);
+  }
+
+  async mount(containerId: string): Promise<string> {
+    const base = this.#base(containerId);
+    const place = join(this.#folder, containerId);
+    const target = join(place, 'merged');
+    if (!isMountPoint(target)) mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
+    return target;
+  }
+
+  async unmount(containerId: string): Promise<void> {
+    const target = this.path(containerId);
+    // Lazily: something may still have a file open in there, which must not keep the container from ending.
+    for (let turns = 0; turns < 16 && isMountPoint(target); turns += 1) await unmount(target, { lazy: true });
+  }
+
+  async remove(containerId: string): Promise<void> {
+    const place = join(this.#folder, containerId);
+    if (!CONTAINER_ID.test(containerId) || !existsSync(place)) return;
+    await this.unmount(containerId);
+    const base = this.#bases.get(containerId);
+    this.#options.trash.take(place);
+    this.#bases.delete(containerId);
+    if (base) this.#options.layers.sweep(base.layers);
+  }
+
+  async list(): Promise<{ containerId: string; mounted: boolean }[]> {
+    const mounted = new Set(listMounts(this.#folder).map((mount) => mount.target));
+    return readdirSync(this.#folder)
+      .filter((name) => CONTAINER_ID.test(name))
+      .map((containerId) => ({ containerId, mounted: mounted.has(this.path(containerId)) }));
+  }
+
+  async changes(containerId: string): Promise<{ path: string; kind: 0 | 1 | 2 }[]> {
+    return changesOf(join(this.#folder, containerId, 'upper'), this.#lower(this.#base(containerId)));
+  }
+
+  async export(containerId: string, output: Writable, signal: AbortSignal): Promise<void> {
+    const base = this.#base(containerId);
+    await using undo = new AsyncDisposableStack();
+    let root = this.path(containerId);
+    if (!isMountPoint(root)) {
+      // Read only, and elsewhere: a start meanwhile is not disturbed.
+      root = join(this.#options.trash.folder, `export-${this.#options.ids.next().slice(0, 20)}`);
+      mkdirSync(root, { mode: 0o700 });
+      undo.defer(() => this.#options.trash.take(root));
+      mountOverlay({ lower: [join(this.#folder, containerId, 'upper'), ...this.#lower(base)], target: root, options: OVERLAY_OPTIONS });
+      undo.defer(() => unmount(root, { lazy: true }));
+    }
+    const writer = new Output(output, signal);
+    for await (const chunk of packTree({ root, path: '/', name: '' })) await writer.write(chunk as Buffer);
+  }
+
+  async size(containerId: string): Promise<number> {
+    this.#base(containerId);
+    return (await diskUsage(join(this.#folder, containerId, 'upper'))).bytes;
+  }
+
+  path(containerId: string): string {
+    return join(this.#folder, containerId, 'merged');
+  }
+
+  /** Directories without a base: half-made when the daemon was killed, or damaged beyond use. */
+  async clearHalfMade(): Promise<void> {
+    for (const { containerId } of await this.list()) if (!this.#bases.has(containerId)) await this.remove(containerId);
+  }
+
+  #base(containerId: string): Base {
+    const base = this.#bases.get(containerId);
+    if (!base) throw notFound(`container ${containerId.slice(0, 12)} has no layer`);
+    return base;
+  }
+
+  /** Topmost first. */
+  #lower(base: Base): string[] {
+    const trees = this.#trees(base.layers);
+    return base.mountPoints === undefined ? trees : [this.#mountPoints.path(base.mountPoints), ...trees];
+  }
+
+  #trees(layers: readonly string[]): string[] {
+    return layers.map((diffId) => this.#options.layers.tree(diffId)).reverse();
+  }
+
+  #copyRootAttributes(upper: string, base: Base): void {
+    const [first] = this.#trees(base.layers);
+    if (first === undefined) throw new GantryError('invalid', `image ${base.imageId} has no layers, and so no root directory`);
+    copyAttributes(first, upper);
+  }
+
+  #read(containerId: string): void {
+    try {
+      this.#bases.set(containerId, JSON.parse(readFileSync(join(this.#folder, containerId, 'base.json'), 'utf8')) as Base);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') this.#options.log.error("a container's layer cannot be read", { container: containerId, error: describe(error) });
+    }
+  }
+}
+
+function copyAttributes(from: string, to: string): void {
+  const { mode, uid, gid } = statSync(from);
+  chmodSync(to, mode & 0o7777);
+  chownSync(to, uid, gid);
+}

@@ -1,0 +1,68 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { errnoOf, invalid, unsupported } from '../../base/index.ts';
+
+const CHUNK = 256 * 1024;
+// A tar of zeros packs 1,000 to 1; nothing of use packs so well for long.
+const BOMB_BYTES = 1024 * 1024 * 1024;
+const BOMB_RATIO = 400;
+
+const MAGIC: readonly { bytes: readonly number[]; name: string }[] = [
+  { bytes: [0x1f, 0x8b], name: 'gzip' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], name: 'zstd' },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a], name: 'xz' },
+  { bytes: [0x42, 0x5a, 0x68], name: 'bzip2' },
+];
+
+/**
+ * The plain bytes of a stream that is plain, gzip or zstd, told apart by how it begins. Damaged data and bombs are `invalid`.
+ * `consumed` hears how many bytes were taken from the source.
+ */
+export async function* decompressed(source: AsyncIterable<Uint8Array>, consumed?: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let taken = 0;
+  const counted = async function* (input: AsyncIterable<Uint8Array>) {
+    for await (const chunk of input) {
+      taken += chunk.length;
+      consumed?.(taken);
+      yield chunk;
+    }
+  };
+  const { head, all } = await peek(counted(source));
+  const format = MAGIC.find(({ bytes }) => bytes.every((byte, i) => head[i] === byte))?.name;
+  if (format === undefined) return yield* all;
+  if (format !== 'gzip' && format !== 'zstd') throw unsupported(`${format} compression is not supported: use gzip or zstd`);
+  const engine = format === 'gzip' ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK });
+  let failure: unknown;
+  pipeline(Readable.from(all, { objectMode: false }), engine, (error) => {
+    failure = error;
+  });
+  let given = 0;
+  try {
+    for await (const chunk of engine as AsyncIterable<Buffer>) {
+      given += chunk.length;
+      if (given > BOMB_BYTES && given > taken * BOMB_RATIO) throw invalid(`the ${format} data expands more than ${BOMB_RATIO} times: refused as a decompression bomb`);
+      yield chunk;
+    }
+  } catch (error) {
+    throw /^(Z_|ZSTD_)/.test(errnoOf(error) ?? '') ? invalid(`the ${format} data is damaged: ${(error as Error).message}`) : (failure ?? error);
+  } finally {
+    engine.destroy();
+  }
+}
+
+/** The first bytes, and a stream that has all of them. */
+async function peek(source: AsyncGenerator<Uint8Array>): Promise<{ head: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
+  const first: Uint8Array[] = [];
+  let length = 0;
+  while (length < 6) {
+    const next = await source.next();
+    if (next.done) break;
+    first.push(next.value);
+    length += next.value.length;
+  }
+  async function* all() {
+    yield* first;
+    yield* source;
+  }
+  return { head: Buffer.concat(first), all: all() };
+}

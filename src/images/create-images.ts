@@ -1,0 +1,55 @@
+import { join } from 'node:path/posix';
+import type { Clock, Ids, Log } from '../base/index.ts';
+import { listMounts, unmount } from '../host/index.ts';
+import type { Store } from '../store/index.ts';
+import { StoredCatalog } from './catalog/stored-catalog.ts';
+import { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
+import { FileContentStore } from './content/file-content-store.ts';
+import { Distribution } from './distribution/index.ts';
+import type { Images } from './images.ts';
+import { TreeLayerStore } from './layers/tree-layer-store.ts';
+import { LocalImages } from './local-images.ts';
+import { Trash } from './trash.ts';
+
+export interface ImagesOptions {
+  dataRoot: string;
+  store: Store;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  insecureRegistries: readonly string[];
+  registryMirrors: readonly string[];
+  /** Folders with `<host:port>/ca.crt` …; Docker's and Gantry's when absent. */
+  certificateFolders?: readonly string[];
+}
+
+/** Opens the images of a data root: clears what is half-made there, and frees what nothing names. */
+export async function createImages(options: ImagesOptions): Promise<Images & { idle(): Promise<void> }> {
+  const { dataRoot, store, clock, ids, log } = options;
+  const trash = new Trash(dataRoot, ids, log);
+  for (const { target } of listMounts(trash.folder).reverse()) await unmount(target, { lazy: true });
+  trash.clear(() => false);
+  const content = new FileContentStore(dataRoot);
+  const layers = new TreeLayerStore({ dataRoot, ids, log, trash });
+  const catalog = new StoredCatalog({ store, content, layers, clock, log });
+  await catalog.open();
+  const containers = new OverlayContainerLayers({ dataRoot, ids, log, trash, layers, catalog });
+  await containers.clearHalfMade();
+  layers.referenced = function* () {
+    for (const image of catalog.list()) yield* image.layers;
+    yield* containers.referenced();
+  };
+  layers.sweep();
+  const needed = catalog.blobs();
+  for (const { digest } of content.list()) if (!needed.has(digest)) await content.delete(digest);
+  const { certificateFolders } = options;
+  const distribution = new Distribution({
+    ...{ catalog, content, layers, clock, log },
+    downloads: join(trash.folder, 'downloads'),
+    insecureRegistries: options.insecureRegistries,
+    registryMirrors: options.registryMirrors,
+    ...(certificateFolders === undefined ? {} : { certificateFolders }),
+  });
+  const images = new LocalImages({ catalog, content, layers, containers, distribution, clock });
+  return Object.assign(images, { idle: () => trash.idle() });
+}

@@ -1,0 +1,199 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path/posix';
+import { Readable } from 'node:stream';
+import { describe, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
+import { ensureDirectory, rebuildLayer, unpackLayer, writeFileAtomic } from '../../host/index.ts';
+import { decompressed } from '../content/decompress.ts';
+import { Digester, hexOf } from '../content/digest.ts';
+import type { Trash } from '../trash.ts';
+import type { LayerBlob, LayerLease, LayerRecord, LayerStore, UnpackOptions } from './layer-store.ts';
+
+// Long enough to be unique, short enough for a mount of 128 of them.
+const NAME_LENGTH = 26;
+const MAX_BLOBS = 8;
+
+interface StoredLayer extends LayerRecord {
+  blobs: LayerBlob[];
+}
+
+/** Layers as directories: `<dataRoot>/layers/<26 digits>/` with `diff` (the tree), `recipe`, `displaced` and `layer.json`. */
+export class TreeLayerStore implements LayerStore {
+  readonly #folder: string;
+  readonly #unfinished: string;
+  readonly #ids: Ids;
+  readonly #log: Log;
+  readonly #trash: Trash;
+  readonly #layers = new Map<string, StoredLayer>();
+  readonly #leases = new Set<Lease>();
+  readonly #queue = new KeyedQueue();
+  /** Diff ids that images and containers name; set once those are known. */
+  referenced: () => Iterable<string> = () => [];
+
+  constructor(options: { dataRoot: string; ids: Ids; log: Log; trash: Trash }) {
+    this.#folder = join(options.dataRoot, 'layers');
+    this.#unfinished = join(options.dataRoot, 'tmp');
+    this.#ids = options.ids;
+    this.#log = options.log;
+    this.#trash = options.trash;
+    ensureDirectory(this.#folder, 0o711);
+    for (const name of readdirSync(this.#folder)) if (name.length === NAME_LENGTH) this.#read(name);
+  }
+
+  get(diffId: string): LayerRecord | undefined {
+    return this.#layers.get(diffId);
+  }
+
+  all(): LayerRecord[] {
+    return [...this.#layers.values()];
+  }
+
+  /** The unpacked tree. Fails with `internal` ("layer sha256:… is missing or damaged"). */
+  tree(diffId: string): string {
+    const tree = join(this.#path(diffId), 'diff');
+    if (!this.#layers.has(diffId) || !existsSync(tree)) throw damaged(diffId);
+    return tree;
+  }
+
+  lease(): LayerLease {
+    const lease = new Lease((diffIds) => {
+      this.#leases.delete(lease);
+      this.sweep(diffIds);
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  unpack(source: AsyncIterable<Uint8Array>, options: UnpackOptions): Promise<LayerRecord> {
+    if (options.diffId === undefined) return this.#unpack(source, options);
+    const { diffId, lease } = options;
+    hexOf(diffId);
+    lease.add(diffId);
+    return this.#queue.run(diffId, async () => this.#layers.get(diffId) ?? this.#unpack(source, options));
+  }
+
+  open(diffId: string, signal: AbortSignal): Readable {
+    const layer = this.#layers.get(diffId);
+    if (!layer) throw notFound(`layer ${diffId} is missing`);
+    const place = placeIn(this.#path(diffId));
+    async function* verified(): AsyncGenerator<Buffer> {
+      const digester = new Digester();
+      try {
+        for await (const chunk of digester.through(rebuildLayer(place))) {
+          signal.throwIfAborted();
+          yield chunk;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        throw damaged(diffId, error);
+      }
+      if (digester.digest() !== diffId) throw damaged(diffId);
+    }
+    return Readable.from(verified(), { objectMode: false, highWaterMark: 1024 * 1024 });
+  }
+
+  async noteBlob(diffId: string, blob: LayerBlob): Promise<void> {
+    const layer = this.#layers.get(diffId);
+    if (!layer) return;
+    const known = layer.blobs.find((other) => other.digest === blob.digest);
+    const repositories = [...new Set([...blob.repositories, ...(known?.repositories ?? [])])].slice(0, MAX_BLOBS);
+    layer.blobs = [{ ...blob, repositories }, ...layer.blobs.filter((other) => other !== known)].slice(0, MAX_BLOBS);
+    await this.#queue.run(diffId, async () => {
+      if (this.#layers.get(diffId) === layer) await writeFileAtomic(join(this.#path(diffId), 'layer.json'), JSON.stringify(layer), { mode: 0o600, fsync: false });
+    });
+  }
+
+  blobs(diffId: string): readonly LayerBlob[] {
+    return this.#layers.get(diffId)?.blobs ?? [];
+  }
+
+  findBlob(digest: string): LayerRecord | undefined {
+    return this.all().find((layer) => this.blobs(layer.diffId).some((blob) => blob.digest === digest));
+  }
+
+  /** Removes those of `candidates` (or of all layers) that nobody names any more. Resolves to what went. */
+  sweep(candidates: Iterable<string> = [...this.#layers.keys()]): LayerRecord[] {
+    const kept = new Set(this.referenced());
+    for (const lease of this.#leases) for (const diffId of lease.diffIds) kept.add(diffId);
+    const gone: LayerRecord[] = [];
+    for (const diffId of candidates) {
+      const layer = this.#layers.get(diffId);
+      if (!layer || kept.has(diffId)) continue;
+      this.#layers.delete(diffId);
+      this.#trash.take(this.#path(diffId));
+      gone.push(layer);
+    }
+    return gone;
+  }
+
+  async #unpack(source: AsyncIterable<Uint8Array>, { lease, diffId, signal, progress }: UnpackOptions): Promise<LayerRecord> {
+    const work = join(this.#unfinished, `layer-${this.#ids.next().slice(0, NAME_LENGTH)}`);
+    const place = placeIn(work);
+    mkdirSync(work, { mode: 0o711 });
+    mkdirSync(place.tree);
+    // Whatever the umask: this is the root directory of containers.
+    chmodSync(place.tree, 0o755);
+    try {
+      const digester = new Digester();
+      const { size } = await unpackLayer(digester.through(decompressed(source, progress)), place, signal);
+      const actual = digester.digest();
+      if (diffId !== undefined && actual !== diffId) throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
+      lease.add(actual);
+      return await this.#keep(work, { diffId: actual, size, tarSize: digester.bytes, blobs: [] }, diffId !== undefined);
+    } finally {
+      // Gone already when all went well.
+      if (existsSync(work)) this.#trash.take(work);
+    }
+  }
+
+  /** `queued`: this runs in the queue of its diff id already. */
+  async #keep(work: string, layer: StoredLayer, queued: boolean): Promise<LayerRecord> {
+    const keep = async () => {
+      const known = this.#layers.get(layer.diffId);
+      if (known) return known;
+      writeFileSync(join(work, 'layer.json'), JSON.stringify(layer), { mode: 0o600 });
+      // What is in the place can't be read, or we would know it.
+      this.#trash.take(this.#path(layer.diffId));
+      renameSync(work, this.#path(layer.diffId));
+      this.#layers.set(layer.diffId, layer);
+      return layer;
+    };
+    return queued ? keep() : this.#queue.run(layer.diffId, keep);
+  }
+
+  #path(diffId: string): string {
+    return join(this.#folder, hexOf(diffId).slice(0, NAME_LENGTH));
+  }
+
+  #read(name: string): void {
+    try {
+      const layer = JSON.parse(readFileSync(join(this.#folder, name, 'layer.json'), 'utf8')) as StoredLayer;
+      if (hexOf(layer.diffId).slice(0, NAME_LENGTH) !== name) throw new GantryError('internal', `layer.json names ${layer.diffId}`);
+      this.#layers.set(layer.diffId, layer);
+    } catch (error) {
+      this.#log.error('a layer cannot be read; images that need it are damaged', { layer: name, error: describe(error) });
+    }
+  }
+}
+
+function damaged(diffId: string, cause?: unknown): GantryError {
+  return new GantryError('internal', `layer ${diffId} is missing or damaged`, { ...(cause === undefined ? {} : { cause }), hint: 'Remove the images that use it, and pull or load them again.' });
+}
+
+const placeIn = (folder: string) => ({ tree: join(folder, 'diff'), recipe: join(folder, 'recipe'), displaced: join(folder, 'displaced') });
+
+class Lease implements LayerLease {
+  readonly diffIds = new Set<string>();
+  readonly #release: (diffIds: Set<string>) => void;
+
+  constructor(release: (diffIds: Set<string>) => void) {
+    this.#release = release;
+  }
+
+  add(diffId: string): void {
+    this.diffIds.add(diffId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#release(this.diffIds);
+  }
+}

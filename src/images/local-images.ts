@@ -1,0 +1,132 @@
+import type { Readable, Writable } from 'node:stream';
+import { type Clock, GantryError, invalid } from '../base/index.ts';
+import type { ImageRecord } from '../model/index.ts';
+import { planRemoval } from './catalog/removal.ts';
+import type { StoredCatalog } from './catalog/stored-catalog.ts';
+import { chainIds } from './layers/chain.ts';
+import type { ContentStore } from './content/content.ts';
+import type { Distribution } from './distribution/index.ts';
+import type { ContainerLayers, Credentials, Images, ImageUse, ImportOptions, ProgressEvent, PullOptions, RemovedImage, TransferOptions } from './images.ts';
+import type { TreeLayerStore } from './layers/tree-layer-store.ts';
+import { parseReference, withDefaultTag } from './reference.ts';
+import { importImage } from './transfer/import.ts';
+import { loadImages } from './transfer/load.ts';
+import { saveImages } from './transfer/save.ts';
+
+export interface LocalImagesParts {
+  clock: Clock;
+  content: ContentStore;
+  catalog: StoredCatalog;
+  layers: TreeLayerStore;
+  containers: ContainerLayers;
+  distribution: Distribution;
+}
+
+/** The images of one host: one door to catalog, layers, archives and registries. */
+export class LocalImages implements Images {
+  readonly layers: ContainerLayers;
+  readonly #parts: LocalImagesParts;
+
+  constructor(parts: LocalImagesParts) {
+    this.#parts = parts;
+    this.layers = parts.containers;
+  }
+
+  list(): ImageRecord[] {
+    return this.#parts.catalog.list();
+  }
+
+  get(reference: string): ImageRecord {
+    return this.#parts.catalog.get(reference);
+  }
+
+  pull(reference: string, options: PullOptions): Promise<ImageRecord> {
+    return this.#parts.distribution.pull(parseReference(reference), options);
+  }
+
+  push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }> {
+    return this.#parts.distribution.push(parseReference(reference), options);
+  }
+
+  checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {
+    return this.#parts.distribution.checkCredentials(serverAddress, credentials, signal);
+  }
+
+  load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
+    return loadImages(this.#parts, archive, options);
+  }
+
+  save(references: readonly string[], output: Writable, signal: AbortSignal): Promise<void> {
+    return saveImages(this.#parts, references, output, signal);
+  }
+
+  import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {
+    return importImage(this.#parts, archive, options);
+  }
+
+  async tag(source: string, target: string): Promise<void> {
+    const name = withDefaultTag(parseReference(target));
+    if (name.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
+    await this.#parts.catalog.tag(this.get(source).id, name);
+  }
+
+  async remove(reference: string, options: { force: boolean; prune: boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<RemovedImage[]> {
+    const damaged = this.#parts.catalog.find(reference) ? undefined : this.#parts.catalog.findDamaged(reference);
+    if (damaged) return this.#removeDamaged(damaged, options.force);
+    const image = this.get(reference);
+    const plan = planRemoval(image, reference, options.force, options.usedBy(image.id));
+    return this.#removePlanned(image, plan);
+  }
+
+  async prune(options: { filter: (image: ImageRecord) => boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }> {
+    const before = this.#layersSize();
+    const removed: RemovedImage[] = [];
+    for (const image of this.list()) {
+      if (!options.filter(image) || options.usedBy(image.id).length > 0) continue;
+      removed.push(...(await this.#removePlanned(image, { untag: [...image.tags, ...image.digests], remove: true })));
+    }
+    return { removed, spaceReclaimed: Math.max(0, before - this.#layersSize()) };
+  }
+
+  async usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }> {
+    const users = new Map<string, number>();
+    for (const image of this.list()) for (const diffId of new Set(image.layers)) users.set(diffId, (users.get(diffId) ?? 0) + 1);
+    const sizeOf = (diffId: string) => this.#parts.layers.get(diffId)?.size ?? 0;
+    const sharedSize = (imageId: string) => {
+      const shared = new Set(this.get(imageId).layers.filter((diffId) => (users.get(diffId) ?? 0) > 1));
+      return [...shared].reduce((sum, diffId) => sum + sizeOf(diffId), 0);
+    };
+    return { layersSize: this.#layersSize(), sharedSize };
+  }
+
+  onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void {
+    this.#parts.catalog.onEvent(listener);
+  }
+
+  #layersSize(): number {
+    return this.#parts.layers.all().reduce((sum, layer) => sum + layer.size, 0);
+  }
+
+  async #removePlanned(image: ImageRecord, plan: { untag: string[]; remove: boolean }): Promise<RemovedImage[]> {
+    const { catalog, layers } = this.#parts;
+    const removed: RemovedImage[] = plan.untag.map((untagged) => ({ untagged }));
+    if (plan.untag.length > 0) await catalog.untag(image.id, plan.untag);
+    if (!plan.remove) return removed;
+    await catalog.delete(image.id);
+    const gone = new Set(layers.sweep(image.layers).map((layer) => layer.diffId));
+    removed.push({ deleted: image.id });
+    // Docker names what went by chain ids, topmost first.
+    const chain = chainIds(image.layers);
+    for (let i = chain.length - 1; i >= 0; i -= 1) if (gone.has(image.layers[i] as string)) removed.push({ deleted: chain[i] as string });
+    return removed;
+  }
+
+  async #removeDamaged({ id, names }: { id: string; names: string[] }, force: boolean): Promise<RemovedImage[]> {
+    if (!force) throw new GantryError('conflict', `conflict: unable to delete ${id.slice(7, 19)} (must be forced) - the image is damaged, and what uses it is not known`);
+    const { catalog, layers } = this.#parts;
+    await catalog.delete(id);
+    layers.sweep();
+    return [...names.map((untagged) => ({ untagged })), { deleted: id }];
+  }
+}
+
