@@ -47,7 +47,7 @@ describe('compilePattern', () => {
 
   test('compilePattern() stays linear where backtracking would take for ever', () => {
     const long = 'a'.repeat(2000);
-    for (const pattern of ['(a+)+$', 'a*a*a*a*a*a*a*a*b', '(a|a)*$']) assert.equal(compilePattern('name', pattern)(`${long}!`), false);
+    for (const pattern of ['(a+)+$', 'a*a*a*a*a*a*a*a*b', '(a|a)*b']) assert.equal(compilePattern('name', pattern)(`${long}!`), false);
   });
 
   for (const pattern of ['a(', '(a)\\1', 'a'.repeat(501)]) {
