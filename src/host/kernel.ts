@@ -62,6 +62,7 @@ const AT_RECURSIVE = 0x8000;
 const RESOLVE_IN_ROOT = 0x10;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 16 } as const;
+const WNOHANG = 1;
 const F_ADD_SEALS = 1033;
 /** No more seals, no shrinking, growing or writing (linux/fcntl.h). */
 const EVERY_SEAL = 0b1111;
@@ -211,6 +212,80 @@ export function openat2InRoot(rootFd: number, path: string, flags: number, mode:
   how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
   const call = native('syscall#openat2', 'long', 'long', 'long', 'const char *', 'const void *', 'long');
   return Number(check(call(SYS.openat2, rootFd, path, how, how.length), 'openat2', path));
+}
+
+/** Both ends close on exec, neither blocks a reader of Node's. */
+export function createPipe(): { readEnd: number; writeEnd: number } {
+  const ends = new Int32Array(2);
+  check(native('pipe2', 'int', 'void *', 'int')(ends, O_CLOEXEC), 'pipe2');
+  return { readEnd: ends[0] as number, writeEnd: ends[1] as number };
+}
+
+export interface SpawnRequest {
+  /** Absolute. */
+  program: string;
+  /** From argv[1] on. */
+  arguments: readonly string[];
+  environment: Readonly<Record<string, string>>;
+  /** Descriptor N of the child is a copy of the N-th of ours. */
+  descriptors: readonly number[];
+  directory?: string;
+}
+
+/** SETSIGDEF, SETSIGMASK and SETSID of spawn.h. */
+const SPAWN_FLAGS = 0x04 | 0x08 | 0x80;
+/** More than any C library's posix_spawn_file_actions_t and posix_spawnattr_t take. */
+const OPAQUE_BYTES = 1024;
+/** Where sources go that a copy would overwrite before they are copied themselves. */
+const ASIDE = 700;
+let spawnAttributes: Buffer | undefined;
+
+/**
+ * posix_spawn(3): a child in a session of its own, with default signals and nothing open but `descriptors`. Ten times
+ * faster than fork in a process of Node's size, for nothing of it is copied. Returns the pid; `reapChild` ends it.
+ */
+export function spawnChild(request: SpawnRequest): number {
+  const actions = Buffer.alloc(OPAQUE_BYTES);
+  native('posix_spawn_file_actions_init', 'int', 'void *')(actions);
+  try {
+    addDescriptors(actions, request.descriptors);
+    if (request.directory !== undefined)
+      native('posix_spawn_file_actions_addchdir_np', 'int', 'void *', 'const char *')(actions, request.directory);
+    const pid = new Int32Array(1);
+    const spawn = native('posix_spawn', 'int', 'void *', 'const char *', 'void *', 'void *', 'const char **', 'const char **');
+    const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
+    const errno = spawn(pid, request.program, actions, attributes(), [request.program, ...request.arguments, null], [...environment, null]);
+    if (errno !== 0) throw failure('posix_spawn', errno, request.program);
+    return pid[0] as number;
+  } finally {
+    native('posix_spawn_file_actions_destroy', 'int', 'void *')(actions);
+  }
+}
+
+function addDescriptors(actions: Buffer, descriptors: readonly number[]): void {
+  const copy = native('posix_spawn_file_actions_adddup2', 'int', 'void *', 'int', 'int');
+  const close = native('posix_spawn_file_actions_addclose', 'int', 'void *', 'int');
+  const low = descriptors.map((source, target) => source < descriptors.length && source !== target);
+  for (const [target, source] of descriptors.entries()) if (low[target]) copy(actions, source, ASIDE + target);
+  for (const [target, source] of descriptors.entries()) copy(actions, low[target] ? ASIDE + target : source, target);
+  for (const target of descriptors.keys()) if (low[target]) close(actions, ASIDE + target);
+}
+
+function attributes(): Buffer {
+  if (spawnAttributes) return spawnAttributes;
+  spawnAttributes = Buffer.alloc(OPAQUE_BYTES);
+  native('posix_spawnattr_init', 'int', 'void *')(spawnAttributes);
+  native('posix_spawnattr_setsigdefault', 'int', 'void *', 'void *')(spawnAttributes, Buffer.alloc(128, 0xff));
+  native('posix_spawnattr_setsigmask', 'int', 'void *', 'void *')(spawnAttributes, Buffer.alloc(128));
+  native('posix_spawnattr_setflags', 'int', 'void *', 'short')(spawnAttributes, SPAWN_FLAGS);
+  return spawnAttributes;
+}
+
+/** The wait status of a child that has ended; undefined while it runs. It is gone after that. */
+export function reapChild(pid: number): number | undefined {
+  const status = new Int32Array(1);
+  const reaped = check(native('waitpid', 'int', 'int', 'void *', 'int')(pid, status, WNOHANG), 'waitpid');
+  return reaped === 0 ? undefined : (status[0] as number);
 }
 
 /** Takes the exclusive flock(2) of an open file; false when another open file has it. */

@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, describe, type Log, unsupported } from '../base/index.ts';
-import { connectSeqpacket, processTable, run as runProgram, signalProcess } from '../host/index.ts';
+import { connectSeqpacket, processTable, signalProcess } from '../host/index.ts';
 import type { ResourceLimits, ResourceUsage } from '../model/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
 import { StreamHub } from './conmon/hub.ts';
@@ -11,6 +11,7 @@ import { watchExitFiles } from './exits.ts';
 import { startFailure } from './failure.ts';
 import { closesInput, isRunning, launch, planLaunch, type Workshop } from './launch.ts';
 import { LogKeeper, logBytes, readLog, removeLog } from './logs/index.ts';
+import { callRuntime } from './oci-call.ts';
 import type { Run } from './run.ts';
 import { RunTable } from './run-table.ts';
 import type {
@@ -68,8 +69,8 @@ export class ContainerRuntime implements Runtime {
   async start(id: string): Promise<void> {
     const run = this.#runs.need(id);
     const oci = this.#workshop.runtimes.get(run.record.runtime);
-    const { code, stderr } = await runProgram(oci.path, [...oci.arguments, 'start', id], { allowFailure: true, timeout: START_TIMEOUT });
-    if (code !== 0) throw startFailure('start', stderr, run.record.command);
+    const { code, complaint } = await callRuntime(oci, ['start', id], START_TIMEOUT, this.#clock);
+    if (code !== 0) throw startFailure('start', complaint, run.record.command);
   }
 
   async signal(id: string, signal: number): Promise<void> {

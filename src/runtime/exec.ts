@@ -26,7 +26,7 @@ export async function startExec(workshop: Workshop, run: Run, request: ExecReque
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, 'process.json'), JSON.stringify(plan), { mode: 0o600 });
   const attach = spec.attachStdin || spec.attachStdout || spec.attachStderr;
-  const monitor = await startMonitor(workshop.conmon(), {
+  const monitor = startMonitor(workshop.conmon(), {
     containerId,
     name: execId,
     bundle: directory,

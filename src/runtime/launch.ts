@@ -110,7 +110,7 @@ async function runMonitor(workshop: Workshop, plan: LaunchPlan, directory: strin
   const { paths, cgroups } = workshop;
   const { run, oci, request } = plan;
   const { id, spec } = request;
-  const monitor = await startMonitor(workshop.conmon(), {
+  const monitor = startMonitor(workshop.conmon(), {
     containerId: id,
     name: id,
     bundle: directory,

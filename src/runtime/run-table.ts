@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, describe, type Log, tearDown } from '../base/index.ts';
-import { run as runProgram, signalProcess, watchExit } from '../host/index.ts';
+import { signalProcess, watchExit } from '../host/index.ts';
 import { readExitFile, sawOutOfMemory, writeExitFile } from './exits.ts';
 import { startTimeOf, type Workshop } from './launch.ts';
+import { callRuntime } from './oci-call.ts';
 import { Run } from './run.ts';
 import { readRunRecord } from './run-record.ts';
 import type { ExitRecord, ProcessHandle, RuntimeObservation } from './runtime.ts';
@@ -213,8 +214,7 @@ export class RunTable {
     const state = join(paths.ociRoot(runtime), id);
     if (!existsSync(state)) return;
     const oci = runtimes.get(runtime);
-    if (!oci.plainState)
-      await runProgram(oci.path, [...oci.arguments, 'delete', '--force', id], { allowFailure: true, timeout: DELETE_TIMEOUT });
+    if (!oci.plainState) await callRuntime(oci, ['delete', '--force', id], DELETE_TIMEOUT, this.#clock);
     await rm(state, { recursive: true, force: true });
   }
 
