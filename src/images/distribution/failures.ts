@@ -87,25 +87,25 @@ function retryAfter(value: string | undefined, date: string | undefined): number
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
 
-/** The sentence that Docker's clients know for a failed pull of `reference` (familiar form). Other errors stay as they are. */
+/**
+ * The sentence that Docker's clients know for a failed pull of `reference` (familiar form). Other errors stay as they are.
+ * Without the cause: it says the same again, and clients look at the whole text.
+ */
 export function pullFailure(error: unknown, reference: { name: string; full: string }): unknown {
   if (!(error instanceof RegistryError)) return error;
-  const told = (message: string) => new GantryError('notFound', `${message}: ${error.said}`, { cause: error });
+  const told = (message: string) => new GantryError('notFound', `${message}: ${error.said}`);
   if (error.code === 'DENIED' || (error.status === 403 && error.code === ''))
     return told(`pull access denied for ${reference.name}, repository does not exist or may require 'docker login'`);
   if (error.code === 'MANIFEST_UNKNOWN' || error.code === 'NOT_FOUND') return told(`manifest for ${reference.full} not found`);
   if (error.code === 'NAME_UNKNOWN') return told(`repository ${reference.name} not found`);
   if (error.status === 404 && error.code === '')
-    return new GantryError('notFound', `manifest for ${reference.full} not found: manifest unknown: the registry has no such manifest`, {
-      cause: error,
-    });
+    return new GantryError('notFound', `manifest for ${reference.full} not found: manifest unknown: the registry has no such manifest`);
   return error;
 }
 
 /** The words that Docker has for a push that the registry refused. */
 export function pushFailure(error: unknown): unknown {
   if (!(error instanceof RegistryError)) return error;
-  if (error.code === 'DENIED' || error.code === 'UNAUTHORIZED' || error.status === 403)
-    return new GantryError('denied', error.said, { cause: error });
+  if (error.code === 'DENIED' || error.code === 'UNAUTHORIZED' || error.status === 403) return new GantryError('denied', error.said);
   return error;
 }

@@ -207,6 +207,7 @@ function connectionError(request: RegistryRequest, error: unknown): ConnectionEr
   return new ConnectionError(
     `${describeRequest(request)}: ${reason}`,
     !certificate && !LASTING.includes(code) && !code?.startsWith('HPE_'),
-    error,
+    // What has been said is not said again.
+    reason === said || reason.includes(said) || REASONS[code ?? ''] ? undefined : error,
   );
 }
