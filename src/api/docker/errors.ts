@@ -22,9 +22,13 @@ export function failureOf(error: unknown): Failure {
   return { status: 500, message: describe(error) };
 }
 
-/** Docker has one field for text, so the hint joins the sentence; the cause does when it adds something. */
+/**
+ * Docker has one field for text, so the hint joins the sentence. A sentence stands for itself; only where something
+ * broke that the client has no part in, the causes below it are told too.
+ */
 function withHint(error: GantryError): string {
-  const text = error.cause === undefined ? error.message : describe(error);
+  const broken = error.kind === 'internal' || error.kind === 'unavailable';
+  const text = broken ? describe(error) : error.message;
   if (error.hint === undefined) return text;
   return `${text}${/[.!?]$/.test(text) ? '' : '.'} ${error.hint}`;
 }
