@@ -78,8 +78,9 @@ export class ExecTable implements Execs {
     }
     entry.record = { ...entry.record, pid: entry.handle.pid };
     publishContainerEvent(this.#parts, container, `exec_start: ${spec.command.join(' ')}`, { execID: id });
-    void entry.handle.exited.then((exitCode) => this.#ended(entry, container, exitCode));
-    return entry.handle.streams && !options.detach ? exchange(entry.record, entry.handle.streams, signal) : undefined;
+    // Clients ask for the exit status as soon as the output ends, so it must be on record by then.
+    const recorded = entry.handle.exited.then((exitCode) => this.#ended(entry, container, exitCode));
+    return entry.handle.streams && !options.detach ? exchange(entry.record, entry.handle.streams, recorded, signal) : undefined;
   }
 
   async resize(id: string, size: { rows: number; columns: number }): Promise<void> {
@@ -114,12 +115,12 @@ export class ExecTable implements Execs {
   }
 }
 
-function exchange(record: ExecRecord, session: StreamSession, signal: AbortSignal): AttachedStreams {
+function exchange(record: ExecRecord, session: StreamSession, recorded: Promise<void>, signal: AbortSignal): AttachedStreams {
   const { spec } = record;
   const output = new OutputStream({ tty: spec.tty, stdout: spec.attachStdout || spec.tty, stderr: spec.attachStderr });
   const keys = spec.tty || spec.detachKeys ? parseDetachKeys(spec.detachKeys) : undefined;
   const input = spec.attachStdin ? new InputStream(keys, () => output.finish()) : undefined;
-  output.bind(session);
+  output.bind(session, recorded);
   input?.bind(session);
   const leave = () => output.destroy();
   signal.addEventListener('abort', leave, { once: true });

@@ -20,13 +20,14 @@ export class OutputStream extends Readable {
     this.#form = form;
   }
 
-  bind(session: StreamSession): void {
+  /** `until`: what must have happened before the end is told, such as the exit being on record. */
+  bind(session: StreamSession, until?: Promise<unknown>): void {
     this.#session = session;
     session.onOutput((stream, data) => {
       if (this.#ended || (stream === 1 ? !this.#form.stdout : !this.#form.stderr)) return;
       if (!this.push(this.#form.tty ? Buffer.from(data) : frame(stream, data))) session.pause();
     });
-    session.onEnd(() => this.finish());
+    session.onEnd(() => (until ? void until.finally(() => this.finish()) : this.finish()));
   }
 
   /** Ends the stream after what it has. */
