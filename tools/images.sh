@@ -56,6 +56,7 @@ archive() { # NAME LAYER.tar…
 make_busybox() {
   work=$(mktemp -d "$cache/.busybox.XXXXXX")
   mkdir -p "$work/bin" "$work/etc" "$work/root" "$work/home" "$work/var/www" "$work/usr/bin" "$work/usr/sbin" "$work/sbin"
+  chmod 755 "$work"
   mkdir -m 1777 "$work/tmp"
   cp /bin/busybox "$work/bin/busybox"
   for applet in $(/bin/busybox --list); do [ "$applet" = busybox ] || ln -s busybox "$work/bin/$applet"; done
