@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, conflict, describe, type Log, unsupported } from '../base/index.ts';
+import { type Clock, conflict, describe, errnoOf, type Log, unsupported } from '../base/index.ts';
 import { connectSeqpacket, processTable, signalProcess } from '../host/index.ts';
 import type { ResourceLimits, ResourceUsage } from '../model/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
@@ -45,7 +45,10 @@ export class ContainerRuntime implements Runtime {
     this.#log = log;
     this.#runs = new RunTable(workshop, clock, log);
     this.#keeper = new LogKeeper(() => this.#runs.all(), workshop.paths, clock, log);
-    watchExitFiles(workshop.paths, (id) => this.#runs.settle(id));
+    // Should the kernel refuse this watch, the end of each monitor still tells.
+    watchExitFiles(workshop.paths, (id) => this.#runs.settle(id)).on('error', (error) =>
+      log.warn('exit files are not watched', { error: describe(error) }),
+    );
   }
 
   async create(request: CreateRequest, signal?: AbortSignal): Promise<ProcessHandle> {
@@ -203,6 +206,8 @@ export class ContainerRuntime implements Runtime {
       });
     } catch (error) {
       run.hub = undefined;
+      // It has ended just now, and its socket with it.
+      if (['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw conflict(`container ${record.id} is not running`);
       throw error;
     }
   }

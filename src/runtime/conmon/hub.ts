@@ -50,6 +50,10 @@ export class StreamHub {
 
   join(): StreamSession {
     const session = new HubSession(this);
+    if (this.#gone) {
+      session.finish();
+      return session;
+    }
     this.#sessions.add(session);
     if (this.#sessions.size === 1) this.#connection.onPacket((packet) => this.#take(packet));
     this.flowChanged();

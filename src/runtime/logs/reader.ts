@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import type { Clock } from '../../base/index.ts';
 import { formatNanoseconds } from '../../base/index.ts';
 import type { LogRequest } from '../runtime.ts';
@@ -11,6 +11,8 @@ import { findTail } from './tail.ts';
 const BUSY_INTERVAL = 4;
 /** A log without news for this long is waited for by the kernel's events. */
 const QUIET_AFTER = 40;
+/** Without events of the kernel, look this often. */
+const BLIND_INTERVAL = 100;
 /** Should an event be lost, look at least this often. */
 const LONGEST_WAIT = 2000;
 
@@ -87,16 +89,15 @@ function waitForNews(
     const finish = (seen: boolean) => {
       if (settled) return;
       settled = true;
-      watcher.close();
+      watcher?.close();
       cancelTimer();
       forget();
       signal.removeEventListener('abort', stop);
       resolve(seen);
     };
     const stop = () => finish(false);
-    const watcher = watch(directory, { persistent: false }, () => finish(true));
-    watcher.on('error', () => finish(false));
-    const cancelTimer = clock.later(Math.min(longest, LONGEST_WAIT), stop);
+    const watcher = tryWatch(directory, () => finish(true));
+    const cancelTimer = clock.later(Math.min(longest, watcher ? LONGEST_WAIT : BLIND_INTERVAL), stop);
     const forget = source.onChange(() => finish(true));
     signal.addEventListener('abort', stop, { once: true });
     // Something may have been written between the last read and the watch.
@@ -104,6 +105,15 @@ function waitForNews(
       if (more || !source.live() || signal.aborted) finish(true);
     }, reject);
   });
+}
+
+/** Undefined where the kernel's limit on watches is reached. */
+function tryWatch(directory: string, onChange: () => void): FSWatcher | undefined {
+  try {
+    return watch(directory, { persistent: false }, onChange).on('error', onChange);
+  } catch {
+    return undefined;
+  }
 }
 
 function instant(nanoseconds: bigint | undefined): string {
