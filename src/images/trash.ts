@@ -1,7 +1,8 @@
-import { readdirSync, renameSync } from 'node:fs';
+import { close, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { describe, errnoOf, type Ids, type Log } from '../base/index.ts';
 import { ensureDirectory, removeTree } from '../host/index.ts';
+import { detach } from './containers/detach.ts';
 
 /** `<dataRoot>/tmp`: what is unfinished, and what is on its way out. Removing is a rename, the deleting goes on in the background. */
 export class Trash {
@@ -9,6 +10,7 @@ export class Trash {
   readonly #ids: Ids;
   readonly #log: Log;
   #deleting: Promise<void> = Promise.resolve();
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(dataRoot: string, ids: Ids, log: Log) {
     this.folder = join(dataRoot, 'tmp');
@@ -22,8 +24,11 @@ export class Trash {
     for (const name of readdirSync(this.folder)) if (!skip(name)) this.#delete(join(this.folder, name));
   }
 
-  /** Idempotent. What is mounted below `path` must be unmounted before. */
-  take(path: string): void {
+  /**
+   * Idempotent. What is mounted at `mounted`, relative to `path`, moves along and is unmounted in the background too: that waits
+   * until the kernel has written what is dirty.
+   */
+  take(path: string, mounted?: string): void {
     const place = join(this.folder, `trash-${this.#ids.next().slice(0, 26)}`);
     try {
       renameSync(path, place);
@@ -31,18 +36,29 @@ export class Trash {
       if (errnoOf(error) === 'ENOENT') return;
       throw error;
     }
-    this.#delete(place);
+    this.#delete(place, mounted);
   }
 
-  /** Resolves when nothing is being deleted any more. */
+  /** Closes what `detach` held; one after the other, as each may hold one of the few threads of the event loop for long. */
+  letGo(descriptors: readonly number[]): void {
+    for (const descriptor of descriptors) this.#closing = this.#closing.then(() => new Promise((resolve) => close(descriptor, () => resolve())));
+  }
+
+  /** Resolves when nothing is being deleted or closed any more. */
   async idle(): Promise<void> {
     await this.#deleting;
+    await this.#closing;
   }
 
   /** One after the other: deleting is never urgent. */
-  #delete(place: string): void {
+  #delete(place: string, mounted?: string): void {
+    const remove = async () => {
+      // What is deleted before the file system is let go need not be written any more.
+      const held = mounted === undefined ? [] : await detach(join(place, mounted));
+      await removeTree(this.folder, place).finally(() => this.letGo(held));
+    };
     this.#deleting = this.#deleting
-      .then(() => removeTree(this.folder, place))
+      .then(remove)
       .catch((error: unknown) => this.#log.warn('could not delete; the next start tries again', { path: place, error: describe(error) }));
   }
 }

@@ -2,13 +2,14 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path/posix';
 import type { Writable } from 'node:stream';
 import { describe, errnoOf, GantryError, type Ids, invalid, type Log, notFound } from '../../base/index.ts';
-import { diskUsage, isMountPoint, listMounts, mountOverlay, packTree, unmount } from '../../host/index.ts';
+import { diskUsage, listMounts, mountOverlay, packTree } from '../../host/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ContainerLayers } from '../images.ts';
 import type { TreeLayerStore } from '../layers/tree-layer-store.ts';
 import { Output } from '../transfer/output.ts';
 import type { Trash } from '../trash.ts';
 import { changesOf } from './changes.ts';
+import { detach, isMounted } from './detach.ts';
 import { MountPoints } from './mount-points.ts';
 
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
@@ -72,22 +73,19 @@ export class OverlayContainerLayers implements ContainerLayers {
     const base = this.#base(containerId);
     const place = join(this.#folder, containerId);
     const target = join(place, 'merged');
-    if (!isMountPoint(target)) mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
+    if (!isMounted(target)) mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
     return target;
   }
 
   async unmount(containerId: string): Promise<void> {
-    const target = this.path(containerId);
-    // Lazily: something may still have a file open in there, which must not keep the container from ending.
-    for (let turns = 0; turns < 16 && isMountPoint(target); turns += 1) await unmount(target, { lazy: true });
+    this.#options.trash.letGo(await detach(this.path(containerId)));
   }
 
   async remove(containerId: string): Promise<void> {
     const place = join(this.#folder, containerId);
     if (!CONTAINER_ID.test(containerId) || !existsSync(place)) return;
-    await this.unmount(containerId);
     const base = this.#bases.get(containerId);
-    this.#options.trash.take(place);
+    this.#options.trash.take(place, 'merged');
     this.#bases.delete(containerId);
     if (base) this.#options.layers.sweep(base.layers);
   }
@@ -107,13 +105,13 @@ export class OverlayContainerLayers implements ContainerLayers {
     const base = this.#base(containerId);
     await using undo = new AsyncDisposableStack();
     let root = this.path(containerId);
-    if (!isMountPoint(root)) {
+    if (!isMounted(root)) {
       // Read only, and elsewhere: a start meanwhile is not disturbed.
       root = join(this.#options.trash.folder, `export-${this.#options.ids.next().slice(0, 20)}`);
       mkdirSync(root, { mode: 0o700 });
       undo.defer(() => this.#options.trash.take(root));
       mountOverlay({ lower: [join(this.#folder, containerId, 'upper'), ...this.#lower(base)], target: root, options: OVERLAY_OPTIONS });
-      undo.defer(() => unmount(root, { lazy: true }));
+      undo.defer(async () => this.#options.trash.letGo(await detach(root)));
     }
     const writer = new Output(output, signal);
     for await (const chunk of packTree({ root, path: '/', name: '' })) await writer.write(chunk as Buffer);
