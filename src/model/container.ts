@@ -5,7 +5,12 @@ import type { PortRequest, Protocol, PublishedPort } from './port.ts';
 import type { DeviceRule, DeviceSpec, ResourceLimits, Ulimit } from './resources.ts';
 
 /** A namespace other than the network's. `container` joins that of container `id`. */
-export type NamespaceMode = { kind: 'private' } | { kind: 'host' } | { kind: 'shareable' } | { kind: 'none' } | { kind: 'container'; id: string };
+export type NamespaceMode =
+  | { kind: 'private' }
+  | { kind: 'host' }
+  | { kind: 'shareable' }
+  | { kind: 'none' }
+  | { kind: 'container'; id: string };
 
 export interface RestartPolicy {
   name: 'no' | 'always' | 'on-failure' | 'unless-stopped';

@@ -81,7 +81,7 @@ async function joinNetwork(
     const other = running(parts, mode.id, 'network');
     return { namespace: other.spec.networkMode.kind === 'host' ? undefined : `/proc/${other.state.pid}/ns/net`, attachment: undefined };
   }
-  const attachment = await parts.network.attach({ containerId: record.id, spec: record.spec });
+  const attachment = await parts.network.attach({ containerId: record.id, name: record.name, spec: record.spec });
   return { namespace: attachment.namespace || undefined, attachment };
 }
 
