@@ -1,6 +1,7 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { GantryError } from '../../base/index.ts';
+import { releaseFreeMemory } from '../kernel.ts';
 import type { Job, Reply, Request } from './jobs.ts';
 import { Ring } from './ring.ts';
 
@@ -70,12 +71,15 @@ class ArchivePool {
     if (!waiting) return;
     if ('wake' in reply) return waiting.ring?.wake();
     thread.current = undefined;
-    if ('failure' in reply) waiting.reject(Object.assign(new GantryError(reply.failure.kind, reply.failure.message), reply.failure.code ? { code: reply.failure.code } : {}));
+    if ('failure' in reply)
+      waiting.reject(
+        Object.assign(new GantryError(reply.failure.kind, reply.failure.message), reply.failure.code ? { code: reply.failure.code } : {}),
+      );
     else waiting.resolve(reply.result);
     thread.worker.unref();
     thread.timer = setTimeout(() => {
       this.#threads.delete(thread);
-      void thread.worker.terminate();
+      void thread.worker.terminate().then(() => this.#threads.size === 0 && releaseFreeMemory());
     }, IDLE_MILLISECONDS);
     thread.timer.unref();
     this.#next();
@@ -131,10 +135,12 @@ export async function feedJob(job: Job, source: AsyncIterable<Uint8Array>, signa
 export async function* readJob(job: Job): AsyncGenerator<Buffer> {
   const ring = new Ring();
   let failure: { error: unknown } | undefined;
-  const ended = pool.run(job, ring, () => {}).catch((error: unknown) => {
-    failure = { error };
-    ring.abort();
-  });
+  const ended = pool
+    .run(job, ring, () => {})
+    .catch((error: unknown) => {
+      failure = { error };
+      ring.abort();
+    });
   try {
     for (let view = await ring.available(); view; view = await ring.available()) {
       // A copy, since the worker writes on while the consumer holds the bytes.
