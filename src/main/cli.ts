@@ -1,10 +1,15 @@
 import { systemClock } from '../base/index.ts';
 import { runGantry } from '../cli/index.ts';
 
+/** Milliseconds that a stray handle may keep the process alive after the command has ended. */
+const GRACE = 300;
+
 for (const stream of [process.stdout, process.stderr]) {
   // A reader that has gone (`gantry ps | head -1`) ends the command as SIGPIPE would.
   stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
 }
+
+let reading = false;
 
 const code = await runGantry({
   args: process.argv.slice(2),
@@ -13,7 +18,10 @@ const code = await runGantry({
   clock: systemClock(),
   stdout: process.stdout,
   stderr: process.stderr,
-  stdin: () => process.stdin,
+  stdin() {
+    reading = true;
+    return process.stdin;
+  },
   async runProgram(program, args, input) {
     // Loaded on demand: the host room is large, and few command lines need another program.
     const { run } = await import('../host/index.ts');
@@ -24,4 +32,9 @@ const code = await runGantry({
     return () => process.off(name, run);
   },
 });
-process.exit(code);
+
+// Not process.exit(): it joins V8's compiler threads, which may be waiting for the main thread to collect garbage, and then
+// both wait for ever. A process that has nothing left to do ends in an order that cannot hang.
+process.exitCode = code;
+if (reading) process.stdin.destroy();
+setTimeout(() => process.exit(code), GRACE).unref();

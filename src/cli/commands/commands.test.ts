@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { frame, gantry, StandInEngine, sendJson } from '../testing/session.ts';
@@ -199,6 +199,24 @@ test('pull takes the password from a credential helper, and from config.json whe
   assert.deepEqual([sent(), asked], [{ identitytoken: 't0', serveraddress: 'h.example' }, ['docker-credential-vault get h.example']]);
   await gantry(engine, ['pull', '-q', 'other.example/a:1'], { around });
   assert.deepEqual(sent(), {});
+});
+
+test('login asks the engine, keeps the password for its owner only, and logout forgets it', async () => {
+  await using engine = await StandInEngine.start((seen, reply) => {
+    const { password } = JSON.parse(seen.body.toString());
+    if (password === 'right') sendJson(reply, { Status: 'Login Succeeded' });
+    else sendJson(reply, { message: 'unauthorized' }, 401);
+  });
+  const file = path.join(engine.folder, '.docker/config.json');
+  const login = (input: string) => gantry(engine, ['login', '-u', 'me', '--password-stdin', 'r.example:5000'], { input });
+  assert.deepEqual([(await login('wrong\n')).code, existsSync(file)], [1, false]);
+  assert.equal((await login('right\n')).out, 'Login Succeeded\n');
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), {
+    auths: { 'r.example:5000': { auth: Buffer.from('me:right').toString('base64') } },
+  });
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.equal((await gantry(engine, ['logout', 'r.example:5000'])).code, 0);
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { auths: {} });
 });
 
 test('a pull that fails on the way ends with 1 and the reason', async () => {

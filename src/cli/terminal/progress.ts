@@ -1,6 +1,6 @@
 import { jsonStream } from '../client/index.ts';
 import { CommandFailure } from '../failure.ts';
-import { decimalSize } from '../format/index.ts';
+import { decimalSize, ellipsis } from '../format/index.ts';
 import type { Session } from '../session.ts';
 
 /** One message of pull, push, load, import or build. */
@@ -85,7 +85,8 @@ export class ProgressView {
       this.#sink.write('\n');
     }
     const up = this.#lines.size - line;
-    this.#sink.write(`\x1b[${up}A\x1b[2K\r${text}\r\x1b[${up}B`);
+    // A line that wraps would take two rows, and the count of rows would be wrong from then on.
+    this.#sink.write(`\x1b[${up}A\x1b[2K\r${ellipsis(text, this.#sink.columns)}\r\x1b[${up}B`);
   }
 }
 
