@@ -55,7 +55,7 @@ export function isDigest(text: unknown): text is string {
  */
 export function parseManifest(name: string, body: Uint8Array, contentType: string): ImageManifest | ManifestIndex {
   const value = parseObject(name, body);
-  if (value['schemaVersion'] === 1 || contentType.includes('manifest.v1+')) {
+  if (value['schemaVersion'] === 1 || contentType.includes('docker.distribution.manifest.v1+')) {
     throw unsupported(
       `The manifest of ${name} has the outdated schema 1, which is not supported`,
       'Pull and push it again with a newer tool to get schema 2 or OCI',

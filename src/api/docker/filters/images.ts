@@ -26,6 +26,14 @@ export function imageFilter(filters: Filters, engine: Engine, now: number): (ima
   };
 }
 
+/** The image with only the names that a `reference` filter asks for: an image is not shown by its other names then. */
+export function withMatchingNames(image: ImageRecord, filters: Filters): ImageRecord {
+  const tests = filters.get('reference').map(referenceTest);
+  if (tests.length === 0) return image;
+  const asked = (name: string) => tests.some((matches) => matches(name));
+  return { ...image, tags: image.tags.filter(asked), digests: image.digests.filter(asked) };
+}
+
 /** An image without a name: nobody will ask for it. */
 export function isDangling(image: ImageRecord): boolean {
   return image.tags.length === 0 && image.digests.length === 0;

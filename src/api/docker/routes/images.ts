@@ -2,7 +2,7 @@ import { invalid } from '../../../base/index.ts';
 import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
 import { parseFilters } from '../filters/filters.ts';
-import { IMAGE_FILTERS, imageFilter, isDangling } from '../filters/images.ts';
+import { IMAGE_FILTERS, imageFilter, isDangling, withMatchingNames } from '../filters/images.ts';
 import { PRUNE_FILTERS, pruneFilter } from '../filters/prune.ts';
 
 /** Images: what is there. Ways in and out are in image-transfer.ts. */
@@ -39,7 +39,7 @@ async function list(call: Call, parts: Parts): Promise<void> {
   call.exchange.sendJson(
     200,
     found.map((image) =>
-      encodeImageSummary(image, call.minor, {
+      encodeImageSummary(withMatchingNames(image, filters), call.minor, {
         containers: call.minor >= 51 ? imageUse.usedBy(image.id).length : -1,
         sharedSize: usage?.sharedSize(image.id) ?? -1,
       }),
