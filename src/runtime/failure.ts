@@ -32,7 +32,8 @@ export function startFailure(step: keyof typeof CONTEXT, said: string, command: 
   const aboutCommand = /open executable/i.test(reason) || (/\bexec\b|\bstat\b|executable/i.test(reason) && reason.includes(command));
   if (aboutCommand && /no such file or directory/i.test(reason)) return explain(127, missing);
   if (aboutCommand && /is a directory/i.test(reason)) return explain(126, `exec: ${quoted}: is a directory`);
-  if (aboutCommand && /permission denied/i.test(reason)) return explain(126, `exec: ${quoted}: permission denied`);
+  // crun says EPERM for what is no regular file.
+  if (aboutCommand && /permission denied|operation not permitted/i.test(reason)) return explain(126, `exec: ${quoted}: permission denied`);
   if (aboutCommand && /exec format error/i.test(reason)) return explain(126, `exec: ${quoted}: exec format error`);
   if (/not a directory/i.test(reason) && /mount/i.test(reason)) {
     return explain(
