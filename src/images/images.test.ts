@@ -14,12 +14,21 @@ type File = NewTarEntry & { content?: string | Uint8Array };
 function tar(...entries: File[]): Buffer {
   const parts = entries.map((entry) => {
     const content = Buffer.from(entry.content ?? '');
-    return Buffer.concat([encodeTarHeader({ mode: 0o755, ...entry, size: content.length }), content, Buffer.alloc(paddingOf(content.length))]);
+    return Buffer.concat([
+      encodeTarHeader({ mode: 0o755, ...entry, size: content.length }),
+      content,
+      Buffer.alloc(paddingOf(content.length)),
+    ]);
   });
   return Buffer.concat([...parts, tarEnd()]);
 }
 
-const file = (name: string, content: string | Uint8Array = 'x', more: Partial<File> = {}): File => ({ type: 'file', name, content, ...more });
+const file = (name: string, content: string | Uint8Array = 'x', more: Partial<File> = {}): File => ({
+  type: 'file',
+  name,
+  content,
+  ...more,
+});
 const directory = (name: string, more: Partial<File> = {}): File => ({ type: 'directory', name, ...more });
 
 function imageArchive(layers: Buffer[], names: string[] | null, config: object = {}): Buffer {
@@ -39,7 +48,15 @@ after(() => {
 
 async function open(dataRoot = mkdtempSync(join(tmpdir(), 'gantry-images-')), store = memoryStore()) {
   folders.push(dataRoot);
-  const images = await createImages({ dataRoot, store, clock: systemClock(), ids: randomIds(), log: silentLog, insecureRegistries: [], registryMirrors: [] });
+  const images = await createImages({
+    dataRoot,
+    store,
+    clock: systemClock(),
+    ids: randomIds(),
+    log: silentLog,
+    insecureRegistries: [],
+    registryMirrors: [],
+  });
   const options = { progress: () => {}, signal: new AbortController().signal };
   const load = (archive: Buffer) => images.load(Readable.from([archive], { objectMode: false }), options);
   return { images, load, dataRoot, store, layers: () => readdirSync(join(dataRoot, 'layers')).filter((name) => name.length === 26) };
@@ -57,10 +74,19 @@ async function collect(write: (output: PassThrough) => Promise<void>): Promise<B
 const never = new AbortController().signal;
 
 test('load() and save() are exact: what is saved loads elsewhere with the same id and the same layers', async () => {
-  const base = tar(directory('./', { mode: 0o755 }), directory('etc/'), file('etc/passwd', 'root:x', { mode: 0o644, uid: 3, gid: 4 }), file('etc/passwd', 'again'), { type: 'symbolicLink', name: 'link', link: '/etc' });
+  const base = tar(
+    directory('./', { mode: 0o755 }),
+    directory('etc/'),
+    file('etc/passwd', 'root:x', { mode: 0o644, uid: 3, gid: 4 }),
+    file('etc/passwd', 'again'),
+    { type: 'symbolicLink', name: 'link', link: '/etc' },
+  );
   const top = tar(file('link/under', 'u'), file('etc/.wh.passwd', ''), { type: 'hardLink', name: 'hard', link: 'link/under' });
   const one = await open();
-  assert.deepEqual(await one.load(gzipSync(imageArchive([base, top], ['app:1', 'registry.example/app:2']))), ['app:1', 'registry.example/app:2']);
+  assert.deepEqual(await one.load(gzipSync(imageArchive([base, top], ['app:1', 'registry.example/app:2']))), [
+    'app:1',
+    'registry.example/app:2',
+  ]);
   const saved = await collect((output) => one.images.save(['app:1'], output, never));
   const two = await open();
   assert.deepEqual(await two.load(zstdCompressSync(saved)), ['app:1']);
@@ -82,7 +108,8 @@ test('a hostile archive is refused with a sentence, and leaves nothing behind', 
     [Buffer.alloc(4096, 'q'), /not a tar/],
     [imageArchive([tar(file('ok'))], ['Not/Valid']), /must be lowercase/],
   ];
-  for (const [archive, message] of cases) await assert.rejects(load(archive), (error: Error) => message.test(error.message) || assert.fail(`${message}: ${error.message}`));
+  for (const [archive, message] of cases)
+    await assert.rejects(load(archive), (error: Error) => message.test(error.message) || assert.fail(`${message}: ${error.message}`));
   await images.idle();
   assert.deepEqual([images.list(), layers(), readdirSync(join(dataRoot, 'tmp'))], [[], [], []]);
 });
@@ -100,7 +127,20 @@ test('links in a layer lead nowhere outside, and absolute names stay inside', as
   const { images, load, dataRoot } = await open();
   const outside = join(dataRoot, 'outside');
   writeFileSync(outside, 'safe');
-  await load(imageArchive([tar({ type: 'symbolicLink', name: 'out', link: dataRoot }, file('out/outside', 'changed'), file('/abs', 'in'), { type: 'symbolicLink', name: 'up', link: '../../../..' }, file('up/tmp-file', 'in'))], ['a']));
+  await load(
+    imageArchive(
+      [
+        tar(
+          { type: 'symbolicLink', name: 'out', link: dataRoot },
+          file('out/outside', 'changed'),
+          file('/abs', 'in'),
+          { type: 'symbolicLink', name: 'up', link: '../../../..' },
+          file('up/tmp-file', 'in'),
+        ),
+      ],
+      ['a'],
+    ),
+  );
   assert.equal(readFileSync(outside, 'utf8'), 'safe');
   const id = randomIds().next();
   await images.layers.create(id, 'a');
@@ -112,7 +152,15 @@ test('links in a layer lead nowhere outside, and absolute names stay inside', as
 
 test('containers see the layers with their attributes, and their changes are told as Docker does', async () => {
   const { images, load } = await open();
-  const base = tar(directory('d/'), file('d/kept'), file('d/gone'), file('d/edited'), directory('o/'), file('o/hidden'), file('suid', 's', { mode: 0o4755, uid: 5, gid: 6, modified: 1_600_000_000n * 1_000_000_000n }));
+  const base = tar(
+    directory('d/'),
+    file('d/kept'),
+    file('d/gone'),
+    file('d/edited'),
+    directory('o/'),
+    file('o/hidden'),
+    file('suid', 's', { mode: 0o4755, uid: 5, gid: 6, modified: 1_600_000_000n * 1_000_000_000n }),
+  );
   await load(imageArchive([base, tar(file('o/.wh..wh..opq', ''), file('o/new'), file('d/.wh.gone', ''))], ['a:latest']));
   const id = randomIds().next();
   await images.layers.create(id, 'a');
@@ -136,7 +184,12 @@ test('containers see the layers with their attributes, and their changes are tol
   await images.layers.unmount(id);
   const again = await collect((output) => images.layers.export(id, output, never));
   assert.equal(sha256(again), sha256(exported));
-  const imported = await images.import(Readable.from([exported], { objectMode: false }), { reference: 'flat', message: 'm', changes: ['CMD ["x"]'], signal: never });
+  const imported = await images.import(Readable.from([exported], { objectMode: false }), {
+    reference: 'flat',
+    message: 'm',
+    changes: ['CMD ["x"]'],
+    signal: never,
+  });
   assert.deepEqual(imported.config.cmd, ['x']);
   await images.layers.remove(id);
   assert.deepEqual(await images.layers.list(), []);
@@ -153,8 +206,14 @@ test('remove() follows the rules of names, containers and shared layers', async 
   assert.throws(() => images.get('nothing'), /^GantryError: No such image: nothing:latest$/);
   await assert.rejects(images.remove(id, none), /unable to delete .* \(must be forced\) - image is referenced in multiple repositories/);
   assert.deepEqual(await images.remove('one:2', none), [{ untagged: 'one:2' }]);
-  await assert.rejects(images.remove('one', used(false)), /unable to remove repository reference "one" \(must force\) - container cccccccccccc is using its referenced image/);
-  await assert.rejects(images.remove(id.slice(7, 19), { ...used(true), force: true }), /\(cannot be forced\) - image is being used by running container cccccccccccc/);
+  await assert.rejects(
+    images.remove('one', used(false)),
+    /unable to remove repository reference "one" \(must force\) - container cccccccccccc is using its referenced image/,
+  );
+  await assert.rejects(
+    images.remove(id.slice(7, 19), { ...used(true), force: true }),
+    /\(cannot be forced\) - image is being used by running container cccccccccccc/,
+  );
   assert.deepEqual(await images.remove('one', none), [{ untagged: 'one:latest' }, { deleted: id }]);
   assert.equal(layers().length, 2, 'the shared layer stays');
   const removed = await images.remove('two', none);
@@ -187,7 +246,10 @@ test('a damaged blob or layer is an error that names it; the others still work',
   writeFileSync(join(dataRoot, 'images/blobs/sha256', blob.slice(7)), '{}');
   rmSync(join(dataRoot, 'layers', layer.slice(7, 33), 'layer.json'));
   const again = await open(dataRoot, store);
-  assert.deepEqual(again.images.list().map((image) => image.tags), [['good:latest']]);
+  assert.deepEqual(
+    again.images.list().map((image) => image.tags),
+    [['good:latest']],
+  );
   assert.throws(() => again.images.get('bad'), new RegExp(`bad:latest is damaged: blob ${blob} is damaged`));
   assert.throws(() => again.images.get('worse'), new RegExp(`worse:latest is damaged: layer ${layer} is missing or damaged`));
   await again.load(imageArchive([tar(file('worse'))], ['worse:latest']));
@@ -195,22 +257,28 @@ test('a damaged blob or layer is an error that names it; the others still work',
   assert.deepEqual((await again.images.remove('bad', { force: true, prune: true, usedBy: () => [] }))[0], { untagged: 'bad:latest' });
   const tree = join(dataRoot, 'layers', (again.images.get('good').layers[0] ?? '').slice(7, 33), 'diff/good');
   writeFileSync(tree, 'y');
-  await assert.rejects(collect((output) => again.images.save(['good'], output, never)), /layer sha256:.* is missing or damaged/);
+  await assert.rejects(
+    collect((output) => again.images.save(['good'], output, never)),
+    /layer sha256:.* is missing or damaged/,
+  );
 });
 
 test('what was half-made when the daemon was killed is gone at the next start', async () => {
   const { load, images, dataRoot, store } = await open();
   await load(imageArchive([tar(file('a'))], ['a:latest']));
   const abort = new AbortController();
-  const endless = Readable.from((async function* () {
-    yield encodeTarHeader({ type: 'file', name: 'x/layer.tar', size: 10_000_000 });
-    yield encodeTarHeader({ type: 'file', name: 'big', size: 9_000_000 });
-    yield Buffer.alloc(1_000_000);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    abort.abort(new Error('cancelled by the test'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    yield Buffer.alloc(1_000_000);
-  })(), { objectMode: false });
+  const endless = Readable.from(
+    (async function* () {
+      yield encodeTarHeader({ type: 'file', name: 'x/layer.tar', size: 10_000_000 });
+      yield encodeTarHeader({ type: 'file', name: 'big', size: 9_000_000 });
+      yield Buffer.alloc(1_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      abort.abort(new Error('cancelled by the test'));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      yield Buffer.alloc(1_000_000);
+    })(),
+    { objectMode: false },
+  );
   await assert.rejects(images.load(endless, { progress: () => {}, signal: abort.signal }), /cancelled by the test/);
   await images.idle();
   assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);

@@ -1,5 +1,13 @@
 export { createImages, type ImagesOptions } from './create-images.ts';
 export type * from './images.ts';
 export { chainIds } from './layers/chain.ts';
-export { familiarName, formatReference, parseReference, type Reference, repositoryOf, tryParseReference, withDefaultTag } from './reference.ts';
+export {
+  familiarName,
+  formatReference,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  tryParseReference,
+  withDefaultTag,
+} from './reference.ts';
 export { applyChanges } from './transfer/changes.ts';

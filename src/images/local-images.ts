@@ -6,7 +6,17 @@ import type { StoredCatalog } from './catalog/stored-catalog.ts';
 import { chainIds } from './layers/chain.ts';
 import type { ContentStore } from './content/content.ts';
 import type { Distribution } from './distribution/index.ts';
-import type { ContainerLayers, Credentials, Images, ImageUse, ImportOptions, ProgressEvent, PullOptions, RemovedImage, TransferOptions } from './images.ts';
+import type {
+  ContainerLayers,
+  Credentials,
+  Images,
+  ImageUse,
+  ImportOptions,
+  ProgressEvent,
+  PullOptions,
+  RemovedImage,
+  TransferOptions,
+} from './images.ts';
 import type { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { parseReference, withDefaultTag } from './reference.ts';
 import { importImage } from './transfer/import.ts';
@@ -70,7 +80,10 @@ export class LocalImages implements Images {
     await this.#parts.catalog.tag(this.get(source).id, name);
   }
 
-  async remove(reference: string, options: { force: boolean; prune: boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<RemovedImage[]> {
+  async remove(
+    reference: string,
+    options: { force: boolean; prune: boolean; usedBy: (imageId: string) => ImageUse[] },
+  ): Promise<RemovedImage[]> {
     const damaged = this.#parts.catalog.find(reference) ? undefined : this.#parts.catalog.findDamaged(reference);
     if (damaged) return this.#removeDamaged(damaged, options.force);
     const image = this.get(reference);
@@ -78,7 +91,10 @@ export class LocalImages implements Images {
     return this.#removePlanned(image, plan);
   }
 
-  async prune(options: { filter: (image: ImageRecord) => boolean; usedBy: (imageId: string) => ImageUse[] }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }> {
+  async prune(options: {
+    filter: (image: ImageRecord) => boolean;
+    usedBy: (imageId: string) => ImageUse[];
+  }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }> {
     const before = this.#layersSize();
     const removed: RemovedImage[] = [];
     for (const image of this.list()) {
@@ -122,11 +138,14 @@ export class LocalImages implements Images {
   }
 
   async #removeDamaged({ id, names }: { id: string; names: string[] }, force: boolean): Promise<RemovedImage[]> {
-    if (!force) throw new GantryError('conflict', `conflict: unable to delete ${id.slice(7, 19)} (must be forced) - the image is damaged, and what uses it is not known`);
+    if (!force)
+      throw new GantryError(
+        'conflict',
+        `conflict: unable to delete ${id.slice(7, 19)} (must be forced) - the image is damaged, and what uses it is not known`,
+      );
     const { catalog, layers } = this.#parts;
     await catalog.delete(id);
     layers.sweep();
     return [...names.map((untagged) => ({ untagged })), { deleted: id }];
   }
 }
-

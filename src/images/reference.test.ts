@@ -28,11 +28,27 @@ test('parseReference() fills in the default registry and the official prefix', (
 });
 
 test('parseReference() refuses what is not a name, in words that clients know', () => {
-  for (const text of ['', ':tag', 'a:', 'a:b:c', '-a', 'a//b', 'a/', '/a', 'a..b', 'a b', 'a@sha256:12', '../a', 'a:\u0000', 'x.y/', `a:${'t'.repeat(129)}`]) {
+  for (const text of [
+    '',
+    ':tag',
+    'a:',
+    'a:b:c',
+    '-a',
+    'a//b',
+    'a/',
+    '/a',
+    'a..b',
+    'a b',
+    'a@sha256:12',
+    '../a',
+    'a:\u0000',
+    'x.y/',
+    `a:${'t'.repeat(129)}`,
+  ]) {
     assert.throws(() => parseReference(text), /invalid reference format/, JSON.stringify(text));
   }
   assert.throws(() => parseReference('Busybox'), /repository name \(library\/Busybox\) must be lowercase/);
   assert.throws(() => parseReference('ab'.repeat(32)), /64-byte hexadecimal/);
   assert.throws(() => parseReference(`a@sha512:${'ab'.repeat(64)}`), /unsupported digest/);
-  assert.throws(() => parseReference('a/'.repeat(200) + 'b'), /must not be more than 255/);
+  assert.throws(() => parseReference(`${'a/'.repeat(200)}b`), /must not be more than 255/);
 });

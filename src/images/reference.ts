@@ -32,7 +32,8 @@ export function parseReference(text: string): Reference {
   const { domain, path } = splitDomain(name);
   if (path !== path.toLowerCase()) throw invalid(`invalid reference format: repository name (${path}) must be lowercase`);
   if (!DOMAIN.test(domain) || path === '' || !path.split('/').every((part) => PATH_COMPONENT.test(part))) throw badFormat(text);
-  if (domain.length + 1 + path.length > MAX_NAME) throw invalid(`invalid reference format: repository name of ${text.slice(0, 40)}… must not be more than ${MAX_NAME} characters`);
+  if (domain.length + 1 + path.length > MAX_NAME)
+    throw invalid(`invalid reference format: repository name of ${text.slice(0, 40)}… must not be more than ${MAX_NAME} characters`);
   return { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }
 
@@ -57,7 +58,11 @@ export function familiarName(reference: Reference): string {
 
 /** The familiar name with its tag and digest, as far as there are any. */
 export function formatReference(reference: Reference): string {
-  return familiarName(reference) + (reference.tag === undefined ? '' : `:${reference.tag}`) + (reference.digest === undefined ? '' : `@${reference.digest}`);
+  return (
+    familiarName(reference) +
+    (reference.tag === undefined ? '' : `:${reference.tag}`) +
+    (reference.digest === undefined ? '' : `@${reference.digest}`)
+  );
 }
 
 /** Adds `latest` where neither tag nor digest was said. */
@@ -66,7 +71,11 @@ export function withDefaultTag(reference: Reference): Reference {
 }
 
 function badFormat(text: string) {
-  return invalid(text === '' ? 'invalid reference format: repository name must have at least one component' : `invalid reference format: '${text.slice(0, 300)}'`);
+  return invalid(
+    text === ''
+      ? 'invalid reference format: repository name must have at least one component'
+      : `invalid reference format: '${text.slice(0, 300)}'`,
+  );
 }
 
 function splitDigest(text: string): { rest: string; digest?: string } {

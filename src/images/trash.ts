@@ -41,7 +41,8 @@ export class Trash {
 
   /** Closes what `detach` held; one after the other, as each may hold one of the few threads of the event loop for long. */
   letGo(descriptors: readonly number[]): void {
-    for (const descriptor of descriptors) this.#closing = this.#closing.then(() => new Promise((resolve) => close(descriptor, () => resolve())));
+    for (const descriptor of descriptors)
+      this.#closing = this.#closing.then(() => new Promise((resolve) => close(descriptor, () => resolve())));
   }
 
   /** Resolves when nothing is being deleted or closed any more. */

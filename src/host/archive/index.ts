@@ -37,7 +37,11 @@ export interface UnpackTreeOptions {
  */
 export async function unpackTree(tar: AsyncIterable<Uint8Array>, options: UnpackTreeOptions): Promise<UnpackResult> {
   const { root, path, noOverwriteDirNonDir = false, signal } = options;
-  return (await feedJob({ kind: 'unpack', root, path, noOverwriteDirNonDir, whiteouts: false, rootEntry: false }, tar, signal)) as UnpackResult;
+  return (await feedJob(
+    { kind: 'unpack', root, path, noOverwriteDirNonDir, whiteouts: false, rootEntry: false },
+    tar,
+    signal,
+  )) as UnpackResult;
 }
 
 export interface LayerPlace {
@@ -51,7 +55,20 @@ export interface LayerPlace {
 
 /** As `unpackTree`, for a layer: whiteouts become those of overlayfs, and the exact tar can be had again by `rebuildLayer`. */
 export async function unpackLayer(tar: AsyncIterable<Uint8Array>, place: LayerPlace, signal?: AbortSignal): Promise<UnpackResult> {
-  return (await feedJob({ kind: 'unpack', root: place.tree, path: '', noOverwriteDirNonDir: false, whiteouts: true, rootEntry: true, recipe: place.recipe, displaced: place.displaced }, tar, signal)) as UnpackResult;
+  return (await feedJob(
+    {
+      kind: 'unpack',
+      root: place.tree,
+      path: '',
+      noOverwriteDirNonDir: false,
+      whiteouts: true,
+      rootEntry: true,
+      recipe: place.recipe,
+      displaced: place.displaced,
+    },
+    tar,
+    signal,
+  )) as UnpackResult;
 }
 
 /** The tar that a layer was unpacked from, byte by byte as long as nobody changed the tree: check its digest. */

@@ -27,7 +27,9 @@ export function planRemoval(image: ImageRecord, reference: string, force: boolea
   const name = shownName(reference);
   const [user] = uses;
   if (!force && user && isSingleReference(names)) {
-    throw conflict(`conflict: unable to remove repository reference "${reference}" (must force) - container ${shortId(user.containerId)} is using its referenced image ${shortId(image.id)}`);
+    throw conflict(
+      `conflict: unable to remove repository reference "${reference}" (must force) - container ${shortId(user.containerId)} is using its referenced image ${shortId(image.id)}`,
+    );
   }
   const untag = [name, ...orphanedDigests(names, name)];
   if (names.some((other) => !untag.includes(other))) return { untag, remove: false };

@@ -64,7 +64,10 @@ export class StoredCatalog implements ImageCatalog {
     const shown = isIdLike(reference) ? reference : formatReference(withDefaultTag(parseReference(reference)));
     const damaged = this.findDamaged(reference);
     const why = damaged && this.#damaged.get(damaged.id);
-    if (why !== undefined) throw new GantryError('internal', `The image ${shown} is damaged: ${why}`, { hint: 'Remove it by force, and pull or load it again.' });
+    if (why !== undefined)
+      throw new GantryError('internal', `The image ${shown} is damaged: ${why}`, {
+        hint: 'Remove it by force, and pull or load it again.',
+      });
     throw notFound(`No such image: ${shown}`);
   }
 
@@ -89,7 +92,9 @@ export class StoredCatalog implements ImageCatalog {
       const id = await content.write(image.config);
       const manifest = image.manifest && { mediaType: image.manifest.mediaType, digest: await content.write(image.manifest.data) };
       const known = this.#images.get(id);
-      const row: ImageRow = known ? structuredClone(known.row) : { tags: [], digests: [], taggedAt: this.#options.clock.timestamp(), ...(this.#damagedRows.get(id) ?? {}) };
+      const row: ImageRow = known
+        ? structuredClone(known.row)
+        : { tags: [], digests: [], taggedAt: this.#options.clock.timestamp(), ...(this.#damagedRows.get(id) ?? {}) };
       if (manifest) row.manifest = manifest;
       await this.#takeNames(id, names);
       addNames(row, names, this.#options.clock);
@@ -118,7 +123,11 @@ export class StoredCatalog implements ImageCatalog {
   async untag(id: string, names: readonly string[]): Promise<void> {
     await this.#changes.run(KIND, async () => {
       const { row, record } = this.#known(id);
-      const left: ImageRow = { ...row, tags: row.tags.filter((tag) => !names.includes(tag)), digests: row.digests.filter((digest) => !names.includes(digest)) };
+      const left: ImageRow = {
+        ...row,
+        tags: row.tags.filter((tag) => !names.includes(tag)),
+        digests: row.digests.filter((digest) => !names.includes(digest)),
+      };
       await this.#save(id, left);
       for (const name of names) this.#names.delete(name);
       this.#read(id, left);
@@ -158,7 +167,8 @@ export class StoredCatalog implements ImageCatalog {
     const prefix = reference.startsWith('sha256:') ? reference : `sha256:${reference}`;
     for (const [id, row] of this.#damagedRows) {
       const names = [...row.tags, ...row.digests];
-      if ((name && names.includes(lookupKey(name))) || (prefix.length >= 'sha256:'.length + 12 && id.startsWith(prefix))) return { id, names };
+      if ((name && names.includes(lookupKey(name))) || (prefix.length >= 'sha256:'.length + 12 && id.startsWith(prefix)))
+        return { id, names };
     }
   }
 
@@ -190,7 +200,11 @@ export class StoredCatalog implements ImageCatalog {
       const other = this.#names.get(name);
       const known = other === undefined || other === id ? undefined : this.#images.get(other);
       if (!known || other === undefined) continue;
-      const row: ImageRow = { ...known.row, tags: known.row.tags.filter((tag) => tag !== name), digests: known.row.digests.filter((digest) => digest !== name) };
+      const row: ImageRow = {
+        ...known.row,
+        tags: known.row.tags.filter((tag) => tag !== name),
+        digests: known.row.digests.filter((digest) => digest !== name),
+      };
       await this.#save(other, row);
       this.#names.delete(name);
       this.#read(other, row);

@@ -51,18 +51,32 @@ export class MountPoints {
     const missing = PLACES.filter(([path]) => !isThere(lower, path));
     if (missing.length === 0) return undefined;
     // Directories that the image has, but that must be in this layer too, keep the image's attributes.
-    const parents = [...new Set(missing.map(([path]) => path.split('/')).filter((parts) => parts.length > 1).map(([first = '']) => first))];
+    const parents = [
+      ...new Set(
+        missing
+          .map(([path]) => path.split('/'))
+          .filter((parts) => parts.length > 1)
+          .map(([first = '']) => first),
+      ),
+    ];
     const kept = parents.flatMap((name) => {
       const stat = new LowerDirectory(lower).enter(name).stat();
       return stat ? [{ name, uid: stat.uid, gid: stat.gid, mode: stat.mode & 0o7777, modified: stat.mtimeMs / 1000 }] : [];
     });
-    const key = createHash('sha256').update(JSON.stringify([missing, kept])).digest('hex').slice(0, 20);
+    const key = createHash('sha256')
+      .update(JSON.stringify([missing, kept]))
+      .digest('hex')
+      .slice(0, 20);
     const name = NAME_PREFIX + key;
     if (!existsSync(this.path(name))) this.#build(name, missing, kept);
     return name;
   }
 
-  #build(name: string, missing: readonly [string, Place][], kept: readonly { name: string; uid: number; gid: number; mode: number; modified: number }[]): void {
+  #build(
+    name: string,
+    missing: readonly [string, Place][],
+    kept: readonly { name: string; uid: number; gid: number; mode: number; modified: number }[],
+  ): void {
     const work = join(this.#unfinished, `init-${this.#ids.next().slice(0, 20)}`);
     mkdirSync(work, { mode: 0o755 });
     for (const { name: directory } of kept) mkdirSync(join(work, directory));

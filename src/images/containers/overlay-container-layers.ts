@@ -73,7 +73,8 @@ export class OverlayContainerLayers implements ContainerLayers {
     const base = this.#base(containerId);
     const place = join(this.#folder, containerId);
     const target = join(place, 'merged');
-    if (!isMounted(target)) mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
+    if (!isMounted(target))
+      mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
     return target;
   }
 
@@ -157,7 +158,8 @@ export class OverlayContainerLayers implements ContainerLayers {
     try {
       this.#bases.set(containerId, JSON.parse(readFileSync(join(this.#folder, containerId, 'base.json'), 'utf8')) as Base);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') this.#options.log.error("a container's layer cannot be read", { container: containerId, error: describe(error) });
+      if (errnoOf(error) !== 'ENOENT')
+        this.#options.log.error("a container's layer cannot be read", { container: containerId, error: describe(error) });
     }
   }
 }

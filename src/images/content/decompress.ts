@@ -40,11 +40,14 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>, consumed?
   try {
     for await (const chunk of engine as AsyncIterable<Buffer>) {
       given += chunk.length;
-      if (given > BOMB_BYTES && given > taken * BOMB_RATIO) throw invalid(`the ${format} data expands more than ${BOMB_RATIO} times: refused as a decompression bomb`);
+      if (given > BOMB_BYTES && given > taken * BOMB_RATIO)
+        throw invalid(`the ${format} data expands more than ${BOMB_RATIO} times: refused as a decompression bomb`);
       yield chunk;
     }
   } catch (error) {
-    throw /^(Z_|ZSTD_)/.test(errnoOf(error) ?? '') ? invalid(`the ${format} data is damaged: ${(error as Error).message}`) : (failure ?? error);
+    throw /^(Z_|ZSTD_)/.test(errnoOf(error) ?? '')
+      ? invalid(`the ${format} data is damaged: ${(error as Error).message}`)
+      : (failure ?? error);
   } finally {
     engine.destroy();
   }

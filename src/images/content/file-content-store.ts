@@ -55,7 +55,8 @@ export class FileContentStore implements ContentStore {
     const digest = digestOf(data);
     if (expected !== undefined && expected !== digest) throw invalid(`blob ${expected} does not have that digest, but ${digest}`);
     // One that is there may be damaged: written again, it is whole.
-    if (this.size(digest) !== data.length || digestOf(readFileSync(this.path(digest))) !== digest) await writeFileAtomic(this.path(digest), data, { mode: 0o600, fsync: false });
+    if (this.size(digest) !== data.length || digestOf(readFileSync(this.path(digest))) !== digest)
+      await writeFileAtomic(this.path(digest), data, { mode: 0o600, fsync: false });
     return digest;
   }
 
@@ -101,7 +102,8 @@ class FileIngest implements Ingest {
   static async begin(from: string, to: string, expected: { digest: string; size?: number }): Promise<FileIngest> {
     const file = await open(from, 'a+', 0o600);
     const ingest = new FileIngest(file, from, to, expected);
-    for await (const chunk of file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1024 * 1024 })) ingest.#digester.update(chunk);
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1024 * 1024 }))
+      ingest.#digester.update(chunk);
     if (expected.size !== undefined && ingest.offset > expected.size) await ingest.restart();
     return ingest;
   }
@@ -122,11 +124,13 @@ class FileIngest implements Ingest {
 
   async write(chunk: Uint8Array): Promise<void> {
     const { digest, size } = this.#expected;
-    if (size !== undefined && this.offset + chunk.length > size) throw invalid(`blob ${digest} is longer than the ${size} bytes that were announced`);
+    if (size !== undefined && this.offset + chunk.length > size)
+      throw invalid(`blob ${digest} is longer than the ${size} bytes that were announced`);
     try {
       await this.#file.appendFile(chunk);
     } catch (error) {
-      if (errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT') throw new GantryError('unavailable', `no space left on device for blob ${digest}`, { cause: error });
+      if (errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT')
+        throw new GantryError('unavailable', `no space left on device for blob ${digest}`, { cause: error });
       throw error;
     }
     this.#digester.update(chunk);

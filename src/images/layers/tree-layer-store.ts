@@ -98,7 +98,8 @@ export class TreeLayerStore implements LayerStore {
     const repositories = [...new Set([...blob.repositories, ...(known?.repositories ?? [])])].slice(0, MAX_BLOBS);
     layer.blobs = [{ ...blob, repositories }, ...layer.blobs.filter((other) => other !== known)].slice(0, MAX_BLOBS);
     await this.#queue.run(diffId, async () => {
-      if (this.#layers.get(diffId) === layer) await writeFileAtomic(join(this.#path(diffId), 'layer.json'), JSON.stringify(layer), { mode: 0o600, fsync: false });
+      if (this.#layers.get(diffId) === layer)
+        await writeFileAtomic(join(this.#path(diffId), 'layer.json'), JSON.stringify(layer), { mode: 0o600, fsync: false });
     });
   }
 
@@ -136,7 +137,8 @@ export class TreeLayerStore implements LayerStore {
       const digester = new Digester();
       const { size } = await unpackLayer(digester.through(decompressed(source, progress)), place, signal);
       const actual = digester.digest();
-      if (diffId !== undefined && actual !== diffId) throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
+      if (diffId !== undefined && actual !== diffId)
+        throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
       lease.add(actual);
       return await this.#keep(work, { diffId: actual, size, tarSize: digester.bytes, blobs: [] }, diffId !== undefined);
     } finally {
@@ -176,7 +178,10 @@ export class TreeLayerStore implements LayerStore {
 }
 
 function damaged(diffId: string, cause?: unknown): GantryError {
-  return new GantryError('internal', `layer ${diffId} is missing or damaged`, { ...(cause === undefined ? {} : { cause }), hint: 'Remove the images that use it, and pull or load them again.' });
+  return new GantryError('internal', `layer ${diffId} is missing or damaged`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'Remove the images that use it, and pull or load them again.',
+  });
 }
 
 const placeIn = (folder: string) => ({ tree: join(folder, 'diff'), recipe: join(folder, 'recipe'), displaced: join(folder, 'displaced') });

@@ -7,7 +7,11 @@ import { getXattr, listXattrs, setTimes, setXattr } from '../../kernel.ts';
  * security modules note for themselves (trusted.overlay.* above all) never comes from outside.
  */
 export function isPortableXattr(name: string): boolean {
-  return name === 'security.capability' || name.startsWith('system.posix_acl_') || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
+  return (
+    name === 'security.capability' ||
+    name.startsWith('system.posix_acl_') ||
+    (name.startsWith('user.') && !name.startsWith('user.overlay.'))
+  );
 }
 
 /** Owner first, since changing it clears setuid bits and capabilities. A link has no mode of its own. */

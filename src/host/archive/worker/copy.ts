@@ -1,4 +1,18 @@
-import { type BigIntStats, chmodSync, closeSync, constants, copyFileSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
 import { mknod, setTimes, setXattr } from '../../kernel.ts';
 import { openInRoot } from '../../rooted.ts';
 import type { CopyJob } from '../jobs.ts';
@@ -24,7 +38,8 @@ export function copyTree(job: CopyJob): void {
 
 /** `links`: where the first name of each file with several went. */
 function copyChildren(source: number, target: number, links: Map<string, string>): void {
-  for (const name of readdirSync(`/proc/self/fd/${source}`)) copyEntry(`/proc/self/fd/${source}/${name}`, `/proc/self/fd/${target}/${name}`, links);
+  for (const name of readdirSync(`/proc/self/fd/${source}`))
+    copyEntry(`/proc/self/fd/${source}/${name}`, `/proc/self/fd/${target}/${name}`, links);
 }
 
 function copyEntry(from: string, to: string, links: Map<string, string>): void {

@@ -91,7 +91,8 @@ export class TreeEntries {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }
     const there = lstatSync(this.#entry(parents, name));
-    if (this.#job.noOverwriteDirNonDir && there.isDirectory()) throw invalid(`cannot overwrite directory "${header.name}" with non-directory`);
+    if (this.#job.noOverwriteDirNonDir && there.isDirectory())
+      throw invalid(`cannot overwrite directory "${header.name}" with non-directory`);
     this.#displace(parents, name);
     return make(this.#entry(parents, name));
   }
@@ -114,7 +115,8 @@ export class TreeEntries {
     const path = [...parents, name].join('/');
     if (path === [...target, targetName].join('/')) return;
     // Looked at first: what replaces its own target must not lose it.
-    if (lstatSync(this.#entry(target, targetName), { throwIfNoEntry: false }) === undefined) throw invalid(`the entry '${header.name.slice(0, 200)}' is a hard link to '${header.link.slice(0, 200)}', which is not there`);
+    if (lstatSync(this.#entry(target, targetName), { throwIfNoEntry: false }) === undefined)
+      throw invalid(`the entry '${header.name.slice(0, 200)}' is a hard link to '${header.link.slice(0, 200)}', which is not there`);
     try {
       this.#create(parents, name, header, (entry) => linkSync(this.#entry(target, targetName), entry));
     } catch (error) {

@@ -90,7 +90,20 @@ class Packing {
     const xattrs = type === 'file' || type === 'directory' ? readXattrs(entry) : new Map<string, Uint8Array>();
     const device = type === 'character' || type === 'block' ? deviceOf(stat.rdev) : { major: 0, minor: 0 };
     const modified = BigInt(Math.floor(stat.mtimeMs / 1000)) * 1_000_000_000n;
-    this.#ring.writeBlocking(encodeTarHeader({ type, name, link, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, size: stat.size, modified, device, xattrs }));
+    this.#ring.writeBlocking(
+      encodeTarHeader({
+        type,
+        name,
+        link,
+        mode: stat.mode & 0o7777,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: stat.size,
+        modified,
+        device,
+        xattrs,
+      }),
+    );
   }
 }
 
@@ -107,5 +120,8 @@ function typeOf(stat: Stats): TarEntryType | undefined {
 /** The kernel's 64-bit device number (makedev(3)). */
 export function deviceOf(rdev: number): { major: number; minor: number } {
   const number = BigInt(rdev);
-  return { major: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)), minor: Number((number & 0xffn) | ((number >> 12n) & 0xfff00n)) };
+  return {
+    major: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)),
+    minor: Number((number & 0xffn) | ((number >> 12n) & 0xfff00n)),
+  };
 }

@@ -8,7 +8,10 @@ import { GantryError } from '../../../base/index.ts';
  * of [kind u8][length u32][bytes]: B bytes; F content (size u64, path); D "what was at this path is at displaced/N from here on" (N u32, path).
  */
 const BLOCK_BYTES = 256 * 1024;
-export type RecipeRecord = { kind: 'bytes'; bytes: Buffer } | { kind: 'file'; size: number; path: string } | { kind: 'displaced'; number: number; path: string };
+export type RecipeRecord =
+  | { kind: 'bytes'; bytes: Buffer }
+  | { kind: 'file'; size: number; path: string }
+  | { kind: 'displaced'; number: number; path: string };
 
 const KINDS = { bytes: 0x42, file: 0x46, displaced: 0x44 } as const;
 

@@ -118,7 +118,8 @@ class Unpacking {
   }
 
   #placeRoot(header: TarHeader): void {
-    if (header.type !== 'directory') throw invalid(`the entry '${header.name.slice(0, 200)}' stands for the archive's root, but is not a directory`);
+    if (header.type !== 'directory')
+      throw invalid(`the entry '${header.name.slice(0, 200)}' stands for the archive's root, but is not a directory`);
     if (!this.#job.rootEntry) return;
     applyAttributes(`/proc/self/fd/${this.#directories.get([]).fd}/.`, header);
     this.#directoryTimes.set('', header.modified);
@@ -134,7 +135,11 @@ class Unpacking {
   #checkSpace(header: TarHeader): void {
     if (header.size < 64 * 1024 * 1024) return;
     const { bavail, bsize } = statfsSync(this.#job.root);
-    if (header.size > bavail * bsize) throw new GantryError('unavailable', `no space left on device: the entry '${header.name.slice(0, 200)}' has ${header.size} bytes, ${bavail * bsize} are free`);
+    if (header.size > bavail * bsize)
+      throw new GantryError(
+        'unavailable',
+        `no space left on device: the entry '${header.name.slice(0, 200)}' has ${header.size} bytes, ${bavail * bsize} are free`,
+      );
   }
 }
 
@@ -142,7 +147,11 @@ function explained(error: unknown, name: string): unknown {
   if (error instanceof GantryError) return error;
   const code = errnoOf(error);
   const what = `the entry '${name.slice(0, 200)}'`;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new GantryError('unavailable', `no space left on device (at ${what})`, { cause: error });
-  if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG' || code === 'EXDEV' || code === 'EINVAL' || code === 'EISDIR') return invalid(`${what} can't be unpacked there (${code})`);
-  return new GantryError('internal', `${what} could not be unpacked: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new GantryError('unavailable', `no space left on device (at ${what})`, { cause: error });
+  if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG' || code === 'EXDEV' || code === 'EINVAL' || code === 'EISDIR')
+    return invalid(`${what} can't be unpacked there (${code})`);
+  return new GantryError('internal', `${what} could not be unpacked: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }
