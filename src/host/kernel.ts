@@ -4,6 +4,7 @@
  */
 import { closeSync, fchmodSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
 type Native = (...args: unknown[]) => number;
@@ -380,8 +381,8 @@ export function send(fd: number, data: Uint8Array): number | undefined {
 }
 
 function undefinedWhenAgain(syscall: string): undefined {
-  const error = failure(syscall, loadKoffi().errno(), undefined);
-  if (error.code !== 'EAGAIN' && error.code !== 'EINTR') throw error;
+  const errno = loadKoffi().errno();
+  if (errno !== constants.errno.EAGAIN && errno !== constants.errno.EINTR) throw failure(syscall, errno, undefined);
 }
 
 /** shutdown(2) of the writing side: the peer reads end of file. */

@@ -12,6 +12,8 @@ const CONNECT_PAUSE_MS = 10;
 const RECEIVE_BYTES = 65536;
 // The monitor reads at most this much of one packet; the rest of a larger one would be lost.
 const SEND_BYTES = 8192;
+// Room that must be left for one more packet.
+const LARGEST_PACKET = 16_384;
 // How many packets are taken before other events get their turn.
 const PACKETS_PER_TURN = 64;
 
@@ -19,6 +21,11 @@ const PACKETS_PER_TURN = 64;
 export interface SeqpacketConnection {
   /** Starts the flow (unless paused). Each packet is the callback's own. Set it once. */
   onPacket(callback: (packet: Buffer) => void): void;
+  /**
+   * In place of onPacket, for packets whose first byte tells what they are: those with the same byte that are there at
+   * the same time come joined and without it. `data` is valid only during the call.
+   */
+  onMarked(callback: (mark: number, data: Buffer) => void): void;
   /** The peer has closed (no error), or the connection broke. Called once; not after close(). */
   onEnd(callback: (error?: Error) => void): void;
   /** Resolves when the kernel has taken all of it, in packets of at most 8 KiB. Writes keep their order. */
@@ -66,6 +73,7 @@ class Connection implements SeqpacketConnection {
   readonly #buffer = Buffer.allocUnsafe(RECEIVE_BYTES);
   #queue: PendingWrite[] = [];
   #packet: ((packet: Buffer) => void) | undefined;
+  #marked: ((mark: number, data: Buffer) => void) | undefined;
   #ended: ((error?: Error) => void) | undefined;
   #paused = false;
   #open = true;
@@ -81,6 +89,11 @@ class Connection implements SeqpacketConnection {
 
   onPacket(callback: (packet: Buffer) => void): void {
     this.#packet = callback;
+    this.#watch();
+  }
+
+  onMarked(callback: (mark: number, data: Buffer) => void): void {
+    this.#marked = callback;
     this.#watch();
   }
 
@@ -161,6 +174,44 @@ class Connection implements SeqpacketConnection {
     }
   }
 
+  /**
+   * Receives each packet so that its mark falls on the last byte of the one before, which is put back: the contents lie side
+   * by side without a copy.
+   */
+  #receiveMarked(deliver: (mark: number, data: Buffer) => void): void {
+    const buffer = this.#buffer;
+    let [start, end, mark] = [0, 0, -1];
+    const flush = () => {
+      if (end > start) deliver(mark, buffer.subarray(start, end));
+      [start, end, mark] = [0, 0, -1];
+    };
+    for (let count = 0; count < PACKETS_PER_TURN && this.#open && this.#readable && !this.#paused; count += 1) {
+      const at = Math.max(0, end - 1);
+      const covered = buffer[at] as number;
+      let size: number | undefined;
+      try {
+        size = receive(this.#fd, buffer.subarray(at));
+      } catch (error) {
+        flush();
+        return this.#finish(error as Error);
+      }
+      if (!size) {
+        flush();
+        return size === 0 ? this.#finish() : undefined;
+      }
+      const newMark = buffer[at] as number;
+      if (end > 0) buffer[at] = covered;
+      if (newMark !== mark) {
+        if (end > start) deliver(mark, buffer.subarray(start, end));
+        mark = newMark;
+        start = at + 1;
+      }
+      end = at + size;
+      if (buffer.length - end < LARGEST_PACKET) flush();
+    }
+    flush();
+  }
+
   #finish(error?: Error): void {
     this.#readable = false;
     this.#end = error ? { error } : {};
@@ -176,7 +227,7 @@ class Connection implements SeqpacketConnection {
 
   #watch(): void {
     if (!this.#open) return;
-    const readable = this.#readable && !this.#paused && this.#packet !== undefined;
+    const readable = this.#readable && !this.#paused && (this.#packet ?? this.#marked) !== undefined;
     const writable = this.#queue.length > 0;
     const wanted = `${readable}${writable}`;
     if (wanted === this.#watching) return;
@@ -186,7 +237,9 @@ class Connection implements SeqpacketConnection {
       if (status < 0 && this.#open)
         return this.#finish(new GantryError('internal', `Watching the connection failed with error ${-status}`));
       if (events.writable && this.#open) this.#flush();
-      if (events.readable && this.#open) this.#receive();
+      if (!events.readable || !this.#open) return;
+      if (this.#marked) this.#receiveMarked(this.#marked);
+      else this.#receive();
     });
   }
 }

@@ -229,6 +229,16 @@ describe('containers', { skip: !canRun && 'needs root, busybox and conmon', time
     await runtime.remove(request.id);
   });
 
+  test('keep two streams apart that take turns', async () => {
+    const { stdout, stderr } = await runToEnd(
+      runtime,
+      shell('i=0; while [ $i -lt 3000 ]; do echo o$i; echo e$i >&2; [ $((i % 9)) = 0 ] && echo more$i; i=$((i+1)); done'),
+    );
+    const numbers = Array.from({ length: 3000 }, (_, i) => i);
+    assert.ok(stdout === numbers.map((i) => (i % 9 === 0 ? `o${i}\nmore${i}\n` : `o${i}\n`)).join(''));
+    assert.ok(stderr === numbers.map((i) => `e${i}\n`).join(''));
+  });
+
   test('end although a reader of theirs is stuck', async () => {
     const exited = exitsOf(runtime);
     const request = harness.request({ command: ['yes'] });

@@ -4,6 +4,8 @@ import { HubSession } from './session.ts';
 
 /** conmon reads at most 32 KiB of a packet and drops the rest. */
 const LARGEST_PACKET = 16 * 1024;
+/** conmon's first byte of a packet: 2 for stdout or the terminal, 3 for stderr. */
+const STDERR_MARK = 3;
 const WRITE_MARK = 256 * 1024;
 /** How often a blocked hub looks whether its process is still there, in milliseconds. */
 const LOOK_INTERVAL = 200;
@@ -55,7 +57,7 @@ export class StreamHub {
       return session;
     }
     this.#sessions.add(session);
-    if (this.#sessions.size === 1) this.#connection.onPacket((packet) => this.#take(packet));
+    if (this.#sessions.size === 1) this.#connection.onMarked((mark, data) => this.#take(mark, data));
     this.flowChanged();
     return session;
   }
@@ -111,10 +113,8 @@ export class StreamHub {
     });
   }
 
-  #take(packet: Buffer): void {
-    const stream = packet[0] === 3 ? 2 : 1;
-    const data = packet.subarray(1);
-    if (data.length === 0) return;
+  #take(mark: number, data: Buffer): void {
+    const stream = mark === STDERR_MARK ? 2 : 1;
     for (const session of this.#sessions) session.deliver(stream, data);
   }
 
