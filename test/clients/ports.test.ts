@@ -1,7 +1,7 @@
 // Published ports and network modes, as the host, its loopback and another machine see them.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, suite, test } from 'node:test';
-import { eventually, HOST_ADDRESS, startDaemon, type TestDaemon } from '../support/index.ts';
+import { eventually, HOST_ADDRESS, startDaemon, type TestDaemon, UPLINK_MTU } from '../support/index.ts';
 
 const IMAGE = 'gantry/busybox';
 /** A web server that answers with the word given. */
@@ -80,6 +80,10 @@ suite('published ports with the docker client', () => {
     const hosts = await ok('run', '--rm', '--add-host', 'gate:host-gateway', IMAGE, 'grep', 'gate', '/etc/hosts');
     const gateway = await ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Gateway}}', 'bridge');
     assert.equal(hosts.split(/\s+/)[0], gateway);
+  });
+
+  test('a container and its bridge have the MTU of the uplink', async () => {
+    assert.match(await ok('run', '--rm', IMAGE, 'ip', 'link', 'show', 'eth0'), new RegExp(` mtu ${UPLINK_MTU} `));
   });
 
   test('what leaves a container carries the address of the host', async () => {

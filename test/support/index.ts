@@ -4,4 +4,4 @@ export { type Footprint, lasting } from './footprint.ts';
 export { imageFile, type TestImage } from './images.ts';
 export { startRegistry, type TestRegistry } from './registry.ts';
 export { Terminal } from './terminal.ts';
-export { HOST_ADDRESS, NEIGHBOUR_ADDRESS, startTestHost, type TestHost } from './test-host.ts';
+export { HOST_ADDRESS, NEIGHBOUR_ADDRESS, startTestHost, type TestHost, UPLINK_MTU } from './test-host.ts';

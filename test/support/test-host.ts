@@ -4,6 +4,9 @@ import { must, type Outcome, type RunOptions, run } from './command.ts';
 export const HOST_ADDRESS = '10.211.0.1';
 export const NEIGHBOUR_ADDRESS = '10.211.0.2';
 
+/** Less than usual, as in many clouds: networks that do not take it over lose large packets. */
+export const UPLINK_MTU = 1400;
+
 /** A machine of its own for the network: a namespace with loopback and an uplink, and a neighbour behind that uplink. */
 export interface TestHost extends AsyncDisposable {
   readonly name: string;
@@ -41,7 +44,7 @@ export async function startTestHost(): Promise<TestHost> {
 
 async function wire(namespace: string, address: string, gateway: string): Promise<void> {
   await must('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
-  await must('ip', ['-n', namespace, 'link', 'set', 'eth0', 'up']);
+  await must('ip', ['-n', namespace, 'link', 'set', 'eth0', 'mtu', String(UPLINK_MTU), 'up']);
   await must('ip', ['-n', namespace, 'route', 'add', 'default', 'via', gateway]);
 }
 
