@@ -2,7 +2,7 @@ import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, errnoOf, invalid, tearDown } from '../../base/index.ts';
 import { mountTmpfs, unmount } from '../../host/index.ts';
-import type { ContainerRecord, ContainerState, NamespaceMode } from '../../model/index.ts';
+import { type ContainerRecord, type ContainerState, isAlive, type NamespaceMode } from '../../model/index.ts';
 import type { Attachment, HostEntry } from '../../network/index.ts';
 import type { EngineParts } from '../parts.ts';
 import { fileMounts, resolveMounts } from './mounts.ts';
@@ -63,13 +63,19 @@ export async function dismantle(parts: EngineParts, record: ContainerRecord): Pr
     () => parts.network.detach(id),
     () => parts.runtime.remove(id),
     () => parts.roots.release(id, 'run'),
-    () => tearDown(...volumeNames(record).map((name) => () => parts.volumes.unmount(name))),
+    () => tearDown(...unusedVolumes(parts, record).map((name) => () => parts.volumes.unmount(name))),
     () => (spec.ipcMode.kind === 'shareable' ? dropSharedMemory(parts, id) : undefined),
   );
 }
 
 export function volumeNames(record: ContainerRecord): string[] {
   return record.spec.mounts.flatMap((m) => (m.type === 'volume' ? [m.source] : []));
+}
+
+/** The container's volumes that no other running container has mounted. */
+function unusedVolumes(parts: EngineParts, record: ContainerRecord): string[] {
+  const inUse = new Set(parts.table.list().flatMap((other) => (other.id !== record.id && isAlive(other.state) ? volumeNames(other) : [])));
+  return volumeNames(record).filter((name) => !inUse.has(name));
 }
 
 async function joinNetwork(

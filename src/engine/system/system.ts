@@ -55,13 +55,11 @@ export class System implements SystemInfo {
         }),
       ),
       volumes: await Promise.all(
-        volumes
-          .list()
-          .map(async ({ name }) => ({
-            name,
-            size: await volumes.size(name),
-            references: containers.filter((c) => usesVolume(c, name)).length,
-          })),
+        volumes.list().map(async ({ name }) => ({
+          name,
+          size: await volumes.size(name),
+          references: containers.filter((c) => usesVolume(c, name)).length,
+        })),
       ),
     };
   }
