@@ -147,7 +147,7 @@ test('why tells the decisions in order, and says so when the engine keeps none',
   });
   assert.equal(
     (await gantry(engine, ['why', 'web'])).out,
-    'web is exited: it ended with code 137\n  2026-01-02 03:04:05  killed because memory ran out\n',
+    'web: exited\nit ended with code 137\n  2026-01-02 03:04:05  killed because memory ran out\n',
   );
   await using other = await StandInEngine.start((_seen, reply) => void reply.writeHead(404).end('404 page not found\n'));
   assert.match((await gantry(other, ['why', 'web'])).err, /is not Gantry and keeps no reasons/);

@@ -61,7 +61,10 @@ function componentText(component: Component): string {
   out += row('API version', `${details.ApiVersion}${least ? ` (minimum version ${least})` : ''}`, '  ', 18);
   for (const [key, label] of ENGINE_LABELS) {
     const value = details[key];
-    if (value !== undefined) out += row(label, key === 'BuildTime' ? builtText(value) : value, '  ', 18);
+    if (!value) continue;
+    // Gantry has no Go; what it puts there for old clients names its own runtime.
+    const shown = value.startsWith('node ') ? 'Node version' : label;
+    out += row(shown, key === 'BuildTime' ? builtText(value) : value.replace(/^node /, ''), '  ', 18);
   }
   out += row('OS/Arch', `${details.Os}/${details.Arch}`, '  ', 18);
   out += row('Experimental', details.Experimental ?? 'false', '  ', 18);

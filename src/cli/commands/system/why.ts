@@ -37,7 +37,7 @@ const command: Command = {
     const { subject, state, summary, decisions } = JSON.parse(reply) as Explanation;
     const colour = wantsColour(session.stdout, session.env);
     const [strong, faint] = colour ? [bold, dim] : [(s: string) => s, (s: string) => s];
-    session.out(`${strong(`${subject} is ${state}`)}${summary ? `: ${summary}` : ''}\n`);
+    session.out(`${strong(`${subject}: ${state}`)}\n${summary ? `${summary}\n` : ''}`);
     for (const { time, what, why } of decisions)
       session.out(`  ${faint(goTime(time).slice(0, 19))}  ${what}${why ? ` ${faint('because')} ${why}` : ''}\n`);
   },
