@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomIds, silentLog, systemClock } from '../../base/index.ts';
@@ -101,6 +101,11 @@ export class Harness implements AsyncDisposable {
     const cgroups = openCgroups(silentLog);
     for (const child of cgroups.list(this.cgroupParent)) await cgroups.remove(`${this.cgroupParent}/${child}`);
     await cgroups.remove(this.cgroupParent);
+    // runc makes the parent in the hierarchies too that Gantry leaves alone.
+    for (const hierarchy of readdirSync('/sys/fs/cgroup')) {
+      const parent = join('/sys/fs/cgroup', hierarchy, this.cgroupParent);
+      if (existsSync(parent)) rmdirSync(parent);
+    }
     if (existsSync(join(this.base, 'run/cgroup'))) await unmount(join(this.base, 'run/cgroup'), { lazy: true });
     rmSync(this.base, { recursive: true, force: true });
     clearInterval(this.#awake);
