@@ -27,15 +27,15 @@ export function requireTerminal(session: Session, code: number): void {
  * Node's raw mode still turns each newline of the output into CR LF, which draws full-screen programs wrongly.
  * `stty` turns that off; without that program the session works, with this one flaw.
  */
-function enterRaw(session: Session, stdin: NodeJS.ReadStream): void {
+async function enterRaw(session: Session, stdin: NodeJS.ReadStream): Promise<void> {
   stdin.setRawMode(true);
-  session.runProgram('stty', ['-F', `/proc/${process.pid}/fd/0`, '-opost'], '').catch(() => {});
+  await session.runProgram('stty', ['-F', `/proc/${process.pid}/fd/0`, '-opost'], '').catch(() => {});
 }
 
 /** Sends standard input until it ends or the detach keys come; then `detached` runs, or the socket is half-closed. */
 function sendInput(session: Session, socket: Duplex, options: PumpOptions, detached: () => void): () => void {
   const stdin = session.stdin();
-  const raw = options.tty && stdin.isTTY === true;
+  const raw = usesRaw(session, options);
   // The engine watches for the keys as well; the one that sees them first wins, and both mean the same.
   const watch = new DetachWatch(options.tty ? parseDetachKeys(detachKeys(session, options.detachKeys)) : []);
   const onData = (chunk: Buffer) => {
@@ -49,7 +49,6 @@ function sendInput(session: Session, socket: Duplex, options: PumpOptions, detac
   const onEnd = () => socket.end();
   stdin.on('data', onData);
   stdin.on('end', onEnd);
-  if (raw) enterRaw(session, stdin);
   stdin.resume();
   return () => {
     stdin.off('data', onData);
@@ -59,17 +58,39 @@ function sendInput(session: Session, socket: Duplex, options: PumpOptions, detac
   };
 }
 
+const usesRaw = (session: Session, options: PumpOptions) => options.stdin && options.tty && session.stdin().isTTY === true;
+
+/** Holds output back until the terminal is ready for it. */
+class Gate {
+  #held: (() => void)[] | undefined = [];
+
+  pass(write: () => void): void {
+    if (this.#held) this.#held.push(write);
+    else write();
+  }
+
+  open(): void {
+    for (const write of this.#held ?? []) write();
+    this.#held = undefined;
+  }
+}
+
 /** Joins the user's streams with a container's until its output ends (`ended`) or the user leaves (`detached`). */
 export async function pump(session: Session, hijacked: Hijacked, options: PumpOptions): Promise<'ended' | 'detached'> {
   const { socket } = hijacked;
+  const gate = new Gate();
+  const ready = usesRaw(session, options) ? enterRaw(session, session.stdin()).then(() => gate.open()) : gate.open();
   const output = copyOutput(socket, !options.tty, {
     stdout: (data) => {
-      if (options.stdout) session.stdout.write(data);
+      if (options.stdout) gate.pass(() => session.stdout.write(data));
     },
     stderr: (data) => {
-      if (options.stderr) session.stderr.write(data);
+      if (options.stderr) gate.pass(() => session.stderr.write(data));
     },
-  }).then(() => 'ended' as const);
+  }).then(async () => {
+    await ready;
+    return 'ended' as const;
+  });
   if (!options.stdin) {
     socket.end();
     return output;
@@ -82,6 +103,8 @@ export async function pump(session: Session, hijacked: Hijacked, options: PumpOp
   try {
     return await Promise.race([output, left]);
   } finally {
+    // Or the late change would be made to a terminal that has its own mode back.
+    await ready;
     restore();
     socket.destroy();
   }
