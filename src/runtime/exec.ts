@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, GantryError } from '../base/index.ts';
-import { connectSeqpacket, signalProcess } from '../host/index.ts';
+import { connectSeqpacket, removeTree, signalProcess } from '../host/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
 import { StreamHub } from './conmon/hub.ts';
 import { type Monitor, startMonitor } from './conmon/monitor.ts';
@@ -38,7 +37,7 @@ export async function startExec(workshop: Workshop, run: Run, request: ExecReque
     leaveStdinOpen: spec.tty,
     exec: { processSpec: join(directory, 'process.json'), attach },
   });
-  void monitor.ended.then(() => rm(directory, { recursive: true, force: true }));
+  void monitor.ended.then(() => removeTree(workshop.paths.containers, directory));
   try {
     return await follow(workshop, run, request, monitor, directory, attach, clock);
   } catch (error) {

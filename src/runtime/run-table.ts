@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, describe, type Log, tearDown } from '../base/index.ts';
-import { signalProcess, watchExit } from '../host/index.ts';
+import { removeTree, signalProcess, watchExit } from '../host/index.ts';
 import { readExitFile, sawOutOfMemory, writeExitFile } from './exits.ts';
 import { startTimeOf, type Workshop } from './launch.ts';
 import { callRuntime } from './oci-call.ts';
@@ -141,7 +141,7 @@ export class RunTable {
       () => run && this.#removeState(run),
       () => (run && cgroups.exists(run.record.cgroup) ? cgroups.remove(run.record.cgroup) : undefined),
       () => rm(paths.exit(id), { force: true }),
-      () => rm(directory, { recursive: true, force: true }),
+      () => removeTree(paths.containers, directory),
     );
   }
 
@@ -215,7 +215,7 @@ export class RunTable {
     if (!existsSync(state)) return;
     const oci = runtimes.get(runtime);
     if (!oci.plainState) await callRuntime(oci, ['delete', '--force', id], DELETE_TIMEOUT, this.#clock);
-    await rm(state, { recursive: true, force: true });
+    await removeTree(paths.oci, state);
   }
 
   /** Both crun and runc keep this pipe until `start`. */
