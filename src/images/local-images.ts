@@ -3,7 +3,6 @@ import { type Clock, GantryError, invalid } from '../base/index.ts';
 import type { ImageRecord } from '../model/index.ts';
 import { planRemoval } from './catalog/removal.ts';
 import type { StoredCatalog } from './catalog/stored-catalog.ts';
-import { chainIds } from './layers/chain.ts';
 import type { ContentStore } from './content/content.ts';
 import type { Distribution } from './distribution/index.ts';
 import type {
@@ -17,6 +16,7 @@ import type {
   RemovedImage,
   TransferOptions,
 } from './images.ts';
+import { chainIds } from './layers/chain.ts';
 import type { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { parseReference, withDefaultTag } from './reference.ts';
 import { importImage } from './transfer/import.ts';

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { GantryError } from '../../base/index.ts';
 import { releaseFreeMemory } from '../kernel.ts';
 import type { Job, Reply, Request } from './jobs.ts';
+import { giveMemoryBack } from './memory.ts';
 import { Ring } from './ring.ts';
 
 const MAX_WORKERS = 2;
@@ -83,6 +84,12 @@ class ArchivePool {
     }, IDLE_MILLISECONDS);
     thread.timer.unref();
     this.#next();
+  }
+
+  async #end(thread: Thread): Promise<void> {
+    this.#threads.delete(thread);
+    await thread.worker.terminate();
+    if (this.#threads.size === 0) giveMemoryBack();
   }
 
   #died(thread: Thread, error: GantryError): void {

@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, lchownSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, lchownSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import type { Ids } from '../../base/index.ts';
 import { LowerDirectory } from './lower.ts';

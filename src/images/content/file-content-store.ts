@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { errnoOf, GantryError, invalid, KeyedQueue, notFound } from '../../base/index.ts';
 import { ensureDirectory, writeFileAtomic } from '../../host/index.ts';
 import type { ContentStore, Ingest } from './content.ts';
-import { digestOf, Digester, hexOf } from './digest.ts';
+import { Digester, digestOf, hexOf } from './digest.ts';
 
 const MAX_DOCUMENT = 32 * 1024 * 1024;
 const FILE_NAME = /^[0-9a-f]{64}$/;

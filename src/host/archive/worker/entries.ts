@@ -1,4 +1,16 @@
-import { closeSync, constants, fchmodSync, fchownSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  symlinkSync,
+} from 'node:fs';
 import { errnoOf, invalid, type TarHeader } from '../../../base/index.ts';
 import { mknod, setTimes, setXattr } from '../../kernel.ts';
 import type { UnpackJob } from '../jobs.ts';
@@ -8,6 +20,8 @@ import { type Directories, isWhiteout, namesOf, removeEntry } from './tree.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const TYPE_BITS = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
+// Of the process; a thread can only read it.
+const UMASK = process.umask();
 const NO_DEVICE = { major: 0, minor: 0 };
 
 /** Puts entries into a tree, in the place of what is there. */
@@ -25,8 +39,9 @@ export class TreeEntries {
   }
 
   file(parents: readonly string[], name: string, header: TarHeader): { write(chunk: Uint8Array): void; close(): void } {
-    // Owner only until it is whole: it may be setuid, and not yet its owner's.
-    const fd = this.#create(parents, name, header, (entry) => openSync(entry, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600));
+    // Where the mode needs no later change it saves one; else owner only until it is whole: it may be setuid, and not yet its owner's.
+    const mode = (header.mode & (0o7000 | UMASK)) === 0 ? header.mode : 0o600;
+    const fd = this.#create(parents, name, header, (entry) => openSync(entry, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode));
     this.#openFd = fd;
     const { fd: directory, real } = this.#directories.get(parents);
     if (header.size > 0) this.#recipe?.file(real === '' ? name : `${real}/${name}`, header.size);
@@ -35,8 +50,9 @@ export class TreeEntries {
       close: () => {
         if (header.xattrs.size > 0) applyAttributes(`/proc/self/fd/${directory}/${name}`, header);
         else {
-          fchownSync(fd, header.uid, header.gid);
-          fchmodSync(fd, header.mode);
+          const there = fstatSync(fd);
+          if (there.uid !== header.uid || there.gid !== header.gid) fchownSync(fd, header.uid, header.gid);
+          if ((there.mode & 0o7777) !== header.mode) fchmodSync(fd, header.mode);
           setTimes(`/proc/self/fd/${directory}/${name}`, header.modified, header.modified);
         }
         this.abandon();

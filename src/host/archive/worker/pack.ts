@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { encodeTarHeader, errnoOf, paddingOf, tarEnd, type TarEntryType } from '../../../base/index.ts';
+import { encodeTarHeader, errnoOf, paddingOf, type TarEntryType, tarEnd } from '../../../base/index.ts';
 import { O_PATH } from '../../kernel.ts';
 import { openInRoot, openParentInRoot } from '../../rooted.ts';
 import type { PackJob } from '../jobs.ts';

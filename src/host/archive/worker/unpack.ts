@@ -4,9 +4,9 @@ import { setTimes, setXattr } from '../../kernel.ts';
 import type { UnpackJob, UnpackResult } from '../jobs.ts';
 import type { Ring } from '../ring.ts';
 import { applyAttributes } from './attributes.ts';
+import { TreeEntries } from './entries.ts';
 import { RecipeWriter } from './recipe.ts';
 import { Directories, namesOf } from './tree.ts';
-import { TreeEntries } from './entries.ts';
 
 const MAX_ENTRIES = 4_000_000;
 const WHITEOUT_PREFIX = '.wh.';
