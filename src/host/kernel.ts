@@ -389,8 +389,3 @@ function undefinedWhenAgain(syscall: string): undefined {
 export function shutdownWriting(fd: number): void {
   check(native('shutdown', 'int', 'int', 'int')(fd, 1), 'shutdown');
 }
-
-/** malloc_trim(3): gives the C library's free memory back to the system. */
-export function trimHeap(): void {
-  native('malloc_trim', 'int', 'size_t')(0);
-}

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { trimHeap } from '../kernel.ts';
+import { releaseFreeMemory } from '../kernel.ts';
 
 /**
  * Collects garbage, and returns what is free to the system. A stream of some hundred megabytes leaves tens of them behind that an
@@ -11,5 +11,5 @@ export function giveMemoryBack(): void {
   const collect = runInNewContext('gc') as () => void;
   setFlagsFromString('--no-expose-gc');
   collect();
-  trimHeap();
+  releaseFreeMemory();
 }

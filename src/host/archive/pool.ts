@@ -1,7 +1,6 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { GantryError } from '../../base/index.ts';
-import { releaseFreeMemory } from '../kernel.ts';
 import type { Job, Reply, Request } from './jobs.ts';
 import { giveMemoryBack } from './memory.ts';
 import { Ring } from './ring.ts';
@@ -78,10 +77,7 @@ class ArchivePool {
       );
     else waiting.resolve(reply.result);
     thread.worker.unref();
-    thread.timer = setTimeout(() => {
-      this.#threads.delete(thread);
-      void thread.worker.terminate().then(() => this.#threads.size === 0 && releaseFreeMemory());
-    }, IDLE_MILLISECONDS);
+    thread.timer = setTimeout(() => void this.#end(thread), IDLE_MILLISECONDS);
     thread.timer.unref();
     this.#next();
   }
