@@ -6,6 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeTarHeader, type NewTarEntry, paddingOf, randomIds, sha256, silentLog, systemClock, tarEnd } from '../base/index.ts';
+import { mountTmpfs, unmount } from '../host/index.ts';
 import { memoryStore } from '../store/index.ts';
 import { createImages } from './index.ts';
 
@@ -287,4 +288,95 @@ test('what was half-made when the daemon was killed is gone at the next start', 
   await again.images.idle();
   assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);
   assert.equal(again.images.list().length, 1);
+});
+
+test('a full disk is a clear error that undoes the work and leaves the rest working', async () => {
+  const dataRoot = mkdtempSync(join(tmpdir(), 'gantry-images-'));
+  mountTmpfs(dataRoot, { size: 8 * 1024 * 1024 });
+  try {
+    const { images, load } = await open(dataRoot);
+    await load(imageArchive([tar(file('small'))], ['small:latest']));
+    const many = Array.from({ length: 12 }, (_, i) => file(`big${i}`, Buffer.alloc(1024 * 1024, i)));
+    await assert.rejects(load(imageArchive([tar(...many)], ['big:latest'])), /no space left on device/);
+    await images.idle();
+    assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);
+    assert.deepEqual(await load(imageArchive([tar(file('other'))], ['other:latest'])), ['other:latest']);
+    assert.deepEqual(
+      images
+        .list()
+        .map((image) => image.tags[0])
+        .sort(),
+      ['other:latest', 'small:latest'],
+    );
+    await images.idle();
+  } finally {
+    await unmount(dataRoot, { lazy: true });
+  }
+});
+
+test('an image of 128 layers is mounted, each layer over those below', async () => {
+  const { images, load } = await open();
+  const layers = Array.from({ length: 128 }, (_, i) => tar(file(`own${i}`), file('top', String(i))));
+  await load(imageArchive(layers, ['deep:latest']));
+  const id = randomIds().next();
+  await images.layers.create(id, 'deep');
+  const root = await images.layers.mount(id);
+  assert.equal(readFileSync(join(root, 'top'), 'utf8'), '127');
+  assert.equal(readdirSync(root).filter((name) => name.startsWith('own')).length, 128);
+  writeFileSync(join(root, 'own5'), 'changed');
+  assert.deepEqual(await images.layers.changes(id), [{ path: '/own5', kind: 0 }]);
+  await images.layers.remove(id);
+  await images.idle();
+});
+
+test('load() reads archives of Docker before 1.10, and OCI layouts with nested indexes', async () => {
+  const { images, load } = await open();
+  const [lower, upper] = ['1'.repeat(64), '2'.repeat(64)];
+  const step = (id: string, more: object) => file(`${id}/json`, JSON.stringify({ id, os: 'linux', architecture: 'amd64', ...more }));
+  const old = tar(
+    step(lower, { container_config: { Cmd: ['base'] } }),
+    file(`${lower}/layer.tar`, tar(file('low'))),
+    step(upper, { parent: lower, config: { Cmd: ['run'] } }),
+    file(`${upper}/layer.tar`, tar(file('up'))),
+    file('repositories', JSON.stringify({ old: { v1: upper } })),
+  );
+  assert.deepEqual(await load(old), ['old:v1']);
+  const image = images.get('old:v1');
+  assert.deepEqual([image.config.cmd, image.layers.length, image.history[0]?.createdBy], [['run'], 2, 'base']);
+  await assert.rejects(
+    load(tar(step(lower, { parent: lower }), file('repositories', JSON.stringify({ loop: { v1: lower } })))),
+    /chain of parents/,
+  );
+
+  const layer = tar(file('oci'));
+  const config = Buffer.from(
+    JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(layer)}`] } }),
+  );
+  const packed = gzipSync(layer);
+  const describe = (mediaType: string, data: Buffer, more: object = {}) => ({
+    mediaType: `application/vnd.oci.image.${mediaType}`,
+    digest: `sha256:${sha256(data)}`,
+    size: data.length,
+    ...more,
+  });
+  const manifest = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, config: describe('config.v1+json', config), layers: [describe('layer.v1.tar+gzip', packed)] }),
+  );
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  const nested = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      manifests: [
+        { ...describe('manifest.v1+json', Buffer.from('other')), platform: { os: 'linux', architecture: 's390x' } },
+        describe('manifest.v1+json', manifest, { platform: { os: 'linux', architecture } }),
+      ],
+    }),
+  );
+  const index = {
+    schemaVersion: 2,
+    manifests: [describe('index.v1+json', nested, { annotations: { 'io.containerd.image.name': 'docker.io/library/oci:1' } })],
+  };
+  const blobs = [config, packed, manifest, nested].map((data) => file(`blobs/sha256/${sha256(data)}`, data));
+  assert.deepEqual(await load(tar(...blobs, file('index.json', JSON.stringify(index)), file('oci-layout', '{}'))), ['oci:1']);
+  assert.equal(images.get('oci:1').id, `sha256:${sha256(config)}`);
 });

@@ -4,8 +4,7 @@ import { errnoOf, invalid, unsupported } from '../../base/index.ts';
 
 const CHUNK = 256 * 1024;
 // A tar of zeros packs 1,000 to 1; nothing of use packs so well for long.
-const BOMB_BYTES = 1024 * 1024 * 1024;
-const BOMB_RATIO = 400;
+const BOMB = { bytes: 1024 * 1024 * 1024, ratio: 400 };
 
 const MAGIC: readonly { bytes: readonly number[]; name: string }[] = [
   { bytes: [0x1f, 0x8b], name: 'gzip' },
@@ -16,9 +15,13 @@ const MAGIC: readonly { bytes: readonly number[]; name: string }[] = [
 
 /**
  * The plain bytes of a stream that is plain, gzip or zstd, told apart by how it begins. Damaged data and bombs are `invalid`.
- * `consumed` hears how many bytes were taken from the source.
+ * `consumed` hears how many bytes were taken from the source; `bomb` is what is too much: more than so many bytes, and so many times what was taken.
  */
-export async function* decompressed(source: AsyncIterable<Uint8Array>, consumed?: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+export async function* decompressed(
+  source: AsyncIterable<Uint8Array>,
+  consumed?: (bytes: number) => void,
+  bomb = BOMB,
+): AsyncGenerator<Uint8Array> {
   let taken = 0;
   const counted = async function* (input: AsyncIterable<Uint8Array>) {
     for await (const chunk of input) {
@@ -40,8 +43,8 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>, consumed?
   try {
     for await (const chunk of engine as AsyncIterable<Buffer>) {
       given += chunk.length;
-      if (given > BOMB_BYTES && given > taken * BOMB_RATIO)
-        throw invalid(`the ${format} data expands more than ${BOMB_RATIO} times: refused as a decompression bomb`);
+      if (given > bomb.bytes && given > taken * bomb.ratio)
+        throw invalid(`the ${format} data expands more than ${bomb.ratio} times: refused as a decompression bomb`);
       yield chunk;
     }
   } catch (error) {

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import type { Readable, Transform } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { invalid, tarEntries } from '../../base/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
+import { decompressed } from '../content/decompress.ts';
 import type { ProgressEvent } from '../images.ts';
 import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
 import { type Described, parseDocument, type Unpacked } from './described.ts';
 import { readIndex, readManifestList } from './layout.ts';
+import { readRepositories } from './legacy.ts';
 
 /** Documents (configurations, manifests, indexes) larger than this are refused. */
 const DOCUMENT_LIMIT = 16 << 20;
@@ -30,8 +31,8 @@ export async function loadImages(
   options: { progress: (event: ProgressEvent) => void; signal: AbortSignal },
 ): Promise<string[]> {
   await using lease = rooms.layers.lease();
-  const unpacked = await unpackMembers(rooms.layers, lease, await decompressed(archive), options);
-  const described = unpacked.documents.has('manifest.json') ? readManifestList(unpacked) : readIndex(unpacked);
+  const unpacked = await unpackMembers(rooms.layers, lease, decompressed(archive), options);
+  const described = describedIn(unpacked);
   const loaded: string[] = [];
   for (const image of described) {
     checkLayers(image, unpacked);
@@ -44,6 +45,11 @@ export async function loadImages(
     loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
   }
   return loaded;
+}
+
+function describedIn(unpacked: Unpacked): Described[] {
+  if (unpacked.documents.has('manifest.json')) return readManifestList(unpacked);
+  return unpacked.documents.has('repositories') && !unpacked.documents.has('index.json') ? readRepositories(unpacked) : readIndex(unpacked);
 }
 
 /** The configuration and the members must tell the same layers: a mismatch is a forged or broken archive. */
@@ -168,30 +174,5 @@ async function* reported(
     if (current - told < 1 << 20 && current < total) continue;
     told = current;
     progress({ id, status: 'Loading layer', current, total });
-  }
-}
-
-/** The archive without its compression, which its first bytes tell. */
-async function decompressed(archive: Readable): Promise<AsyncIterable<Uint8Array>> {
-  const iterator = archive[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const first = await iterator.next();
-  if (first.done) throw invalid('the archive is empty');
-  async function* whole(): AsyncGenerator<Buffer> {
-    yield first.value;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  }
-  const magic = first.value;
-  if (magic[0] === 0x1f && magic[1] === 0x8b) return through(whole(), createGunzip());
-  if (magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd) return through(whole(), createZstdDecompress());
-  return whole();
-}
-
-async function* through(source: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {
-  const { pipeline, Readable: Stream } = await import('node:stream');
-  pipeline(Stream.from(source), transform, () => undefined);
-  try {
-    for await (const chunk of transform) yield chunk as Buffer;
-  } catch (error) {
-    throw invalid(`the archive's compression is damaged: ${(error as Error).message}`);
   }
 }
