@@ -98,10 +98,19 @@ function terminated(): Promise<string> {
 }
 
 main().then(
-  () => process.exit(0),
+  () => leave(0),
   (error) => {
     const hint = error instanceof GantryError && error.hint ? `\n${error.hint}` : '';
     process.stderr.write(`gantryd: ${describe(error)}${hint}\n`);
-    process.exit(1);
+    leave(1);
   },
 );
+
+/**
+ * Lets the process end by itself: `process.exit()` joins V8's compile threads, which can take seconds while one of them
+ * waits for the main thread. Should a handle keep it alive all the same, it is ended after a moment.
+ */
+function leave(code: number): void {
+  process.exitCode = code;
+  setTimeout(() => process.exit(), 1000).unref();
+}

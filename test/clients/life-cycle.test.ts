@@ -90,7 +90,11 @@ suite('the life of a container with the docker client', () => {
     await eventually('the trap to be set', async () => (await ok('logs', 'trap')) === 'up');
     const attached = daemon.docker('attach', '--no-stdin', 'trap');
     const waited = daemon.docker('wait', 'trap');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const until = () => String(Math.ceil(Date.now() / 1000));
+    await eventually(
+      'the client to be attached',
+      async () => (await ok('events', '--since', '0', '--until', until(), '--filter', 'container=trap', '--filter', 'event=attach')) !== '',
+    );
     await ok('kill', '-s', 'USR1', 'trap');
     assert.equal((await waited).stdout, '7\n');
     assert.deepEqual([(await attached).stdout, (await attached).status], ['got\n', 7]);

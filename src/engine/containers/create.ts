@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { invalid } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, freshState, type MountSpec } from '../../model/index.ts';
+import { logPolicy } from '../../runtime/index.ts';
 import type { CreateContainer } from '../engine.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles } from './launch.ts';
@@ -16,6 +17,8 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   const merged = mergeImage(request.spec, image, id);
   const mounts = mergeMounts(merged.mounts, mountsFrom(parts, merged.volumesFrom), image.config.volumes, () => parts.ids.next());
   checkJoins(parts, request);
+  // A bad log option is refused here, not at the first start.
+  logPolicy(merged.log);
   const record: ContainerRecord = {
     id,
     name: request.name === undefined ? freeName(parts, id) : checkName(request.name),
