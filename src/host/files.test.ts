@@ -88,7 +88,7 @@ test('diskUsage() counts blocks, and hard links once', async () => {
 
 test('diskFree() tells of the file system below a path', async () => {
   const { total, available } = await diskFree(root);
-  assert.ok(total > available && available > 0);
+  assert.ok(total >= available && available > 0);
 });
 
 test('ensureDirectory() makes parents and leaves an existing one alone', () => {
