@@ -1,6 +1,7 @@
 import { GantryError, invalid } from '../../base/index.ts';
 import type { SeccompChoice } from '../../model/index.ts';
 import type { OciSeccomp, OciSeccompRule } from './oci.ts';
+import { guardNamespaces } from './seccomp-guard.ts';
 
 /** Docker's profile format: an OCI seccomp section whose rules carry conditions. */
 export interface SeccompProfile {
@@ -57,7 +58,7 @@ export function resolveSeccomp(choice: SeccompChoice, standard: SeccompProfile |
       hint: 'Install golang-github-containers-common, or run with --security-opt seccomp=unconfined',
     });
   }
-  return resolveProfile(standard, facts);
+  return resolveProfile(guardNamespaces(standard), facts);
 }
 
 function checkProfile(profile: unknown): SeccompProfile {

@@ -15,6 +15,7 @@ import {
   DEFAULT_CAPABILITIES,
   decodeCapabilityMask,
   resolveDevices,
+  resolveProfile,
   resolveSeccomp,
   resolveUser,
   type SeccompProfile,
@@ -128,14 +129,26 @@ describe('seccomp', () => {
   const resolve = (capabilities: string[]) =>
     resolveSeccomp({ kind: 'default' }, profile, { architecture: 'amd64', kernel: [5, 0], capabilities: new Set(capabilities) });
   test('keeps the rules whose conditions hold', () => {
-    const seccomp = resolve([]);
+    const known = { architecture: 'amd64', kernel: [5, 0] as const, capabilities: new Set<string>() };
+    const seccomp = resolveProfile(profile, known);
     assert.deepEqual(
-      seccomp?.syscalls.map((rule) => `${rule.names} ${rule.action} ${rule.errnoRet ?? ''}`.trim()),
+      seccomp.syscalls.map((rule) => `${rule.names} ${rule.action} ${rule.errnoRet ?? ''}`.trim()),
       ['read SCMP_ACT_ALLOW', 'mount SCMP_ACT_ERRNO 1', 'arch_prctl SCMP_ACT_ALLOW', 'ptrace SCMP_ACT_ALLOW'],
     );
-    assert.deepEqual(seccomp?.architectures, ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
-    assert.equal(seccomp?.defaultErrnoRet, 38);
-    assert.equal(resolve(['CAP_SYS_ADMIN'])?.syscalls[1]?.action, 'SCMP_ACT_ALLOW');
+    assert.deepEqual(seccomp.architectures, ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+    assert.equal(seccomp.defaultErrnoRet, 38);
+  });
+  test('of the default lets only CAP_SYS_ADMIN make namespaces and mounts', () => {
+    const actions = (capabilities: string[], name: string) =>
+      resolve(capabilities)
+        ?.syscalls.filter((rule) => rule.names.includes(name))
+        .map((rule) => `${rule.action} ${rule.args?.[0]?.op ?? rule.errnoRet ?? ''}`.trim());
+    assert.deepEqual(actions([], 'unshare'), ['SCMP_ACT_ERRNO 1']);
+    assert.deepEqual(actions([], 'mount'), ['SCMP_ACT_ERRNO 1']);
+    assert.deepEqual(actions([], 'clone'), ['SCMP_ACT_ALLOW SCMP_CMP_MASKED_EQ']);
+    assert.deepEqual(actions([], 'clone3'), ['SCMP_ACT_ERRNO 38']);
+    for (const name of ['unshare', 'mount', 'clone', 'clone3']) assert.deepEqual(actions(['CAP_SYS_ADMIN'], name), ['SCMP_ACT_ALLOW']);
+    assert.deepEqual(actions(['CAP_SYS_ADMIN'], 'keyctl'), ['SCMP_ACT_ERRNO 1']);
   });
   test('takes a profile as text or as an object, and none', () => {
     const known = { architecture: 'arm64', kernel: [6, 0] as const, capabilities: new Set<string>() };
