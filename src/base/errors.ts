@@ -33,8 +33,16 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** What failed first: leaving a scope with `using` wraps it when the tidying up fails too. */
+export function firstFailure(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
+}
+
 /** One line for people: the message, followed by the causes that add something. */
 export function describe(error: unknown): string {
+  if (error instanceof SuppressedError) return `${describe(error.suppressed)}; and then: ${describe(error.error)}`;
   const parts: string[] = [];
   for (let e: unknown = error; e !== undefined && e !== null && parts.length < 5; e = e instanceof Error ? e.cause : undefined) {
     const text = e instanceof Error ? e.message : String(e);

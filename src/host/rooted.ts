@@ -23,7 +23,9 @@ import { errnoOf, GantryError } from '../base/index.ts';
 import { O_PATH, openat2InRoot } from './kernel.ts';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
-const isMissing = (error: unknown) => errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
+// What has too long a name, or lies behind a circle of links, is not there either.
+const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+const isMissing = (error: unknown) => MISSING.has(errnoOf(error) ?? '');
 
 /** An absolute or relative path that means the same inside the root; the empty one means the root. */
 const inside = (path: string) => (path === '' ? '/' : path);

@@ -1,3 +1,4 @@
+export { decompressed } from './content/decompress.ts';
 export { createImages, type ImagesOptions } from './create-images.ts';
 export type * from './images.ts';
 export { chainIds } from './layers/chain.ts';

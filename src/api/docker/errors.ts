@@ -1,4 +1,4 @@
-import { describe, type ErrorKind, GantryError } from '../../base/index.ts';
+import { describe, type ErrorKind, firstFailure, GantryError } from '../../base/index.ts';
 
 /** The one place where kinds of errors become statuses of the Docker API. */
 const STATUS: Record<ErrorKind, number> = {
@@ -17,7 +17,8 @@ export interface Failure {
   message: string;
 }
 
-export function failureOf(error: unknown): Failure {
+export function failureOf(failure: unknown): Failure {
+  const error = firstFailure(failure);
   if (error instanceof GantryError) return { status: STATUS[error.kind], message: withHint(error) };
   return { status: 500, message: describe(error) };
 }

@@ -15,6 +15,16 @@ export interface Described {
   layers: string[];
 }
 
+/** A document that is an object, as all but the list of a docker-archive are. */
+export function parseObject(data: Uint8Array, what: string): Record<string, unknown> {
+  const document = parseDocument(data, what);
+  if (!isObject(document)) throw invalid(`${what} is not an object`);
+  return document;
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 export function parseDocument(data: Uint8Array, what: string): unknown {
   try {
     return JSON.parse(Buffer.from(data).toString('utf8'));

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../base/index.ts';
+import { type Clock, invalid } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ImportOptions } from '../images.ts';
@@ -31,7 +31,7 @@ export async function importImage(
   // What can be refused is refused before anything is unpacked.
   const names = options.reference ? [formatReference(withDefaultTag(parseReference(options.reference)))] : [];
   const config = applyChanges({}, options.changes);
-  const [os, architecture, variant] = options.platform?.split('/') ?? [];
+  const [os, architecture, variant] = platformOf(options.platform);
   await using lease = rooms.layers.lease();
   const layer = await rooms.layers.unpack(archive, { lease, signal: options.signal });
   const created = rooms.clock.timestamp();
@@ -52,4 +52,12 @@ export async function importImage(
     lease,
     event: { action: 'import', ...(names[0] ? { reference: names[0] } : {}) },
   });
+}
+
+/** `os[/architecture[/variant]]`; it ends up in the configuration of the image, so nothing odd may be in it. */
+function platformOf(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  if (!/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+){0,2}$/.test(text))
+    throw invalid(`invalid platform ${JSON.stringify(text.slice(0, 200))}: use os/architecture/variant`);
+  return text.split('/');
 }

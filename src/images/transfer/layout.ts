@@ -1,6 +1,6 @@
 import { invalid } from '../../base/index.ts';
 import { formatReference, parseReference, withDefaultTag } from '../reference.ts';
-import { type Described, parseDocument, type Unpacked } from './described.ts';
+import { type Described, isObject, parseDocument, parseObject, type Unpacked } from './described.ts';
 import { hostPlatform } from './import.ts';
 
 interface ManifestEntry {
@@ -14,6 +14,7 @@ export function readManifestList(unpacked: Unpacked): Described[] {
   const list = parseDocument(unpacked.documents.get('manifest.json') ?? Buffer.alloc(0), 'manifest.json');
   if (!Array.isArray(list)) throw invalid('manifest.json is not a list');
   return list.map((entry: ManifestEntry) => {
+    if (!isObject(entry)) throw invalid('manifest.json has an entry that is not an object');
     const config = typeof entry.Config === 'string' ? unpacked.documents.get(entry.Config) : undefined;
     if (!config) throw invalid(`the archive has no configuration ${String(entry.Config)}`);
     if (!isTexts(entry.Layers)) throw invalid('manifest.json names no layers');
@@ -40,22 +41,19 @@ export function readIndex(unpacked: Unpacked): Described[] {
 function describe(unpacked: Unpacked, descriptor: Descriptor, depth: number): Described[] {
   if (depth > 3) throw invalid('the indexes of the archive are nested too deeply');
   const data = documentOf(unpacked, descriptor.digest);
-  const document = parseDocument(data, `manifest ${descriptor.digest}`) as {
-    manifests?: Descriptor[];
-    config?: Descriptor;
-    layers?: Descriptor[];
-  };
-  if (Array.isArray(document.manifests)) {
+  const document = parseObject(data, `manifest ${descriptor.digest}`);
+  if (Array.isArray(document['manifests'])) {
     const chosen = choose(descriptorsOf(data, String(descriptor.digest)));
     return describe(unpacked, { ...chosen, annotations: { ...chosen.annotations, ...descriptor.annotations } }, depth + 1);
   }
-  if (!document.config?.digest || !Array.isArray(document.layers))
+  const { config, layers } = document;
+  if (!isObject(config) || !Array.isArray(layers) || !layers.every(isObject))
     throw invalid(`manifest ${descriptor.digest} has no configuration or no layers`);
   return [
     {
-      config: documentOf(unpacked, document.config.digest),
+      config: documentOf(unpacked, config['digest']),
       names: namesOf(descriptor.annotations ?? {}),
-      layers: document.layers.map((layer) => blobName(layer.digest)),
+      layers: layers.map((layer) => blobName(layer['digest'])),
     },
   ];
 }
@@ -78,19 +76,19 @@ function namesOf(annotations: Record<string, string>): string[] {
 }
 
 function descriptorsOf(data: Buffer, what: string): Descriptor[] {
-  const { manifests } = parseDocument(data, what) as { manifests?: unknown };
-  if (!Array.isArray(manifests)) throw invalid(`${what} has no list of manifests`);
-  return manifests as Descriptor[];
+  const { manifests } = parseObject(data, what);
+  if (!Array.isArray(manifests) || !manifests.every(isObject)) throw invalid(`${what} has no list of manifests`);
+  return manifests;
 }
 
-function documentOf(unpacked: Unpacked, digest: string | undefined): Buffer {
+function documentOf(unpacked: Unpacked, digest: unknown): Buffer {
   const document = unpacked.documents.get(blobName(digest));
   if (!document) throw invalid(`the archive has no blob ${digest}`);
   return document;
 }
 
-function blobName(digest: string | undefined): string {
-  const match = /^sha256:([0-9a-f]{64})$/.exec(digest ?? '');
+function blobName(digest: unknown): string {
+  const match = typeof digest === 'string' ? /^sha256:([0-9a-f]{64})$/.exec(digest) : null;
   if (!match) throw invalid(`the archive names an invalid digest ${JSON.stringify(digest)}`);
   return `blobs/sha256/${match[1]}`;
 }

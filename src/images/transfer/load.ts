@@ -6,7 +6,7 @@ import type { ImageCatalog } from '../catalog/catalog.ts';
 import { decompressed } from '../content/decompress.ts';
 import type { ProgressEvent } from '../images.ts';
 import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
-import { type Described, parseDocument, type Unpacked } from './described.ts';
+import { type Described, isObject, parseObject, type Unpacked } from './described.ts';
 import { readIndex, readManifestList } from './layout.ts';
 import { readRepositories } from './legacy.ts';
 
@@ -66,8 +66,8 @@ function checkLayers(image: Described, unpacked: Unpacked): void {
 }
 
 function diffIdsOf(config: Buffer): string[] {
-  const document = parseDocument(config, 'the image configuration') as { rootfs?: { diff_ids?: unknown } };
-  const ids = document.rootfs?.diff_ids;
+  const { rootfs } = parseObject(config, 'the image configuration');
+  const ids = isObject(rootfs) ? rootfs['diff_ids'] : undefined;
   if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) throw invalid('the image configuration has no list of diff ids');
   return ids;
 }

@@ -6,6 +6,7 @@ import { Fields } from './fields.ts';
 import { decodeMounts, decodeVolumesFrom } from './mounts.ts';
 import {
   decodeCgroupNamespaceMode,
+  decodeCgroupParent,
   decodeIpcMode,
   decodeNetworkMode,
   decodePidMode,
@@ -68,7 +69,7 @@ export function decodeCreate(document: Record<string, unknown> | undefined, cont
     autoRemove: host.boolean('AutoRemove'),
     log: decodeLog(host),
     runtime: decodeRuntime(host, context),
-    cgroupParent: host.string('CgroupParent'),
+    cgroupParent: decodeCgroupParent(host),
     annotations: host.stringMap('Annotations'),
     ...(healthCheck ? { healthCheck } : {}),
   };

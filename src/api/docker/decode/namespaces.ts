@@ -59,3 +59,11 @@ function containerOf(text: string, complaint: string): string {
   if (reference === '') throw invalid(`${complaint}: ${text} names no container`);
   return reference;
 }
+
+/** A path below the root of each cgroup hierarchy; it becomes folders there. */
+export function decodeCgroupParent(host: Fields): string {
+  const parent = host.string('CgroupParent');
+  if (/\p{Cc}/u.test(parent) || parent.split('/').some((part) => part === '..' || part.length > 255))
+    throw invalid(`HostConfig.CgroupParent ${JSON.stringify(parent.slice(0, 200))} is not a path of a cgroup`);
+  return parent;
+}

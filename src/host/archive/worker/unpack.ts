@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { errnoOf, GantryError, invalid, TarDecoder, type TarHeader } from '../../../base/index.ts';
+import { denied, errnoOf, GantryError, invalid, TarDecoder, type TarHeader } from '../../../base/index.ts';
 import { setTimes, setXattr } from '../../kernel.ts';
 import type { UnpackJob, UnpackResult } from '../jobs.ts';
 import type { Ring } from '../ring.ts';
@@ -134,7 +134,9 @@ class Unpacking {
   /** A header can claim anything: what does not fit is refused before it fills the disk. */
   #checkSpace(header: TarHeader): void {
     if (header.size < 64 * 1024 * 1024) return;
-    const { bavail, bsize } = statfsSync(this.#job.root);
+    const { blocks, bavail, bsize } = statfsSync(this.#job.root);
+    if (header.size > blocks * bsize)
+      throw invalid(`the entry '${header.name.slice(0, 200)}' claims ${header.size} bytes, more than the whole disk has`);
     if (header.size > bavail * bsize)
       throw new GantryError(
         'unavailable',
@@ -143,14 +145,17 @@ class Unpacking {
   }
 }
 
+/** What the place or the name is to blame for; a mount point that is to be replaced (EBUSY) and what /proc refuses among them. */
+const UNFIT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EXDEV', 'EINVAL', 'EISDIR', 'EBUSY', 'EPERM', 'EACCES']);
+
 function explained(error: unknown, name: string): unknown {
   if (error instanceof GantryError) return error;
   const code = errnoOf(error);
   const what = `the entry '${name.slice(0, 200)}'`;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new GantryError('unavailable', `no space left on device (at ${what})`, { cause: error });
-  if (code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG' || code === 'EXDEV' || code === 'EINVAL' || code === 'EISDIR')
-    return invalid(`${what} can't be unpacked there (${code})`);
+  if (UNFIT.has(code ?? '')) return invalid(`${what} can't be unpacked there (${code})`);
+  if (code === 'EROFS') return denied(`${what} can't be unpacked: the file system there is read-only`);
   return new GantryError('internal', `${what} could not be unpacked: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
   });
