@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineClient } from '../support/engine-client.ts';
-import { imageFile, startDaemon, type TestDaemon } from '../support/index.ts';
+import { eventually, imageFile, startDaemon, startRegistry, type TestDaemon } from '../support/index.ts';
 import { Random } from '../support/random.ts';
 import { assertReality } from './reality.ts';
-import { loader, type Tracked, worker } from './workers.ts';
+import { loader, puller, type Tracked, worker } from './workers.ts';
 
 const ROUNDS = Number(process.env.GANTRY_CHAOS_ROUNDS ?? 6);
 const SEED = Number(process.env.GANTRY_CHAOS_SEED ?? Math.floor(Math.random() * 1e9));
@@ -15,6 +17,8 @@ const WORKERS = 4;
 suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`, () => {
   test(`${ROUNDS} rounds lose nothing that was acknowledged and leak nothing`, async () => {
     await using daemon = await startDaemon({ images: ['busybox'] });
+    await using registry = await startRegistry(daemon.host);
+    await registry.add('nginx', 'pulled:1');
     const archive = await imageFile('busybox');
     const random = new Random(SEED);
     for (let round = 1; round <= ROUNDS; round++) {
@@ -23,7 +27,7 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
         ...Array.from({ length: WORKERS }, (_, i) =>
           worker(daemon.socket, `r${round}w${i}`, IMAGE, tracked, new Random(random.integer(2 ** 31))),
         ),
-        ...(random.next() < 0.5 ? [loader(daemon.socket, archive)] : []),
+        ...(random.next() < 0.5 ? [loader(daemon.socket, archive)] : [puller(daemon.socket, `${registry.address}/pulled:1`)]),
       ];
       await sleep(50 + random.integer(1200));
       await daemon.kill9();
@@ -35,9 +39,37 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
         if (expected !== 'unknown') assert.equal(now.get(name) ?? 'gone', expected, `round ${round}: ${name} after ${last}`);
       }
       await clear(daemon);
+      await assertImagesWhole(daemon, IMAGE);
     }
   });
 });
+
+/** What is listed can be saved whole, and nothing half-made is kept beside it. */
+async function assertImagesWhole(daemon: TestDaemon, kept: string): Promise<void> {
+  const client = new EngineClient(daemon.socket);
+  for (const { Id, RepoTags } of await client.json<{ Id: string; RepoTags: string[] }[]>('GET', '/images/json')) {
+    const saved = await client.call('GET', `/images/${Id}/get`);
+    assert.equal(saved.status, 200, `${RepoTags} cannot be saved: ${saved.body.subarray(0, 300)}`);
+    if (!RepoTags.includes(kept)) await client.json('DELETE', `/images/${Id}?force=1`);
+  }
+  const layers = readdirSync(path.join(daemon.root, 'data/layers'));
+  await eventually(`only the layers of ${kept} to be left, not ${layers.join(' ')}`, async () => leftovers(daemon).length === 0);
+}
+
+/** Layers of no image, and work in progress that nobody works on. */
+function leftovers(daemon: TestDaemon): string[] {
+  const at = (folder: string) => readdirSync(path.join(daemon.root, 'data', folder));
+  // The image that is kept has one layer, and one directory of mount points that its containers share.
+  return [
+    ...at('tmp'),
+    ...at('layers')
+      .filter((name) => !name.startsWith('init-'))
+      .slice(1),
+    ...at('layers')
+      .filter((name) => name.startsWith('init-'))
+      .slice(1),
+  ];
+}
 
 /** Every container can be removed, whatever happened to it. */
 async function clear(daemon: TestDaemon): Promise<void> {

@@ -109,8 +109,21 @@ async function attempt(target: Tracked, reached: Expected, verb: string, run: ()
 export async function loader(socket: string, archive: string): Promise<void> {
   const client = new EngineClient(socket);
   const data = readFileSync(archive);
+  await untilGone(() => client.call('POST', '/images/load?quiet=1', data));
+}
+
+/** Pulls an image and removes it, again and again until the daemon is gone. */
+export async function puller(socket: string, image: string): Promise<void> {
+  const client = new EngineClient(socket);
+  await untilGone(async () => {
+    await client.call('POST', `/images/create?fromImage=${encodeURIComponent(image)}`);
+    await client.call('DELETE', `/images/${image}?force=1`);
+  });
+}
+
+async function untilGone(work: () => Promise<unknown>): Promise<void> {
   try {
-    for (;;) await client.call('POST', '/images/load?quiet=1', data);
+    for (;;) await work();
   } catch (error) {
     if (!/ECONN|EPIPE|ENOENT|broke|hang up/.test(String(error))) throw error;
   }
