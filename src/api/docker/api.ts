@@ -104,11 +104,11 @@ function tellFailure(exchange: Exchange, error: unknown, log: Log): void {
   sendFailure(exchange, status, message, error instanceof BodyTooLarge);
 }
 
-/** A body that was not read leaves the connection in the middle of it: it closes after the answer. */
 function sendFailure(exchange: Exchange, status: number, message: string, closing = false): void {
   const { headers, complete } = exchange.request;
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
   const unread = closing || (hasBody && !complete);
-  exchange.send(status, `${JSON.stringify({ message })}\n`, 'application/json', unread && !exchange.upgrade ? ['Connection', 'close'] : []);
-  if (unread) exchange.request.resume();
+  const body = `${JSON.stringify({ message })}\n`;
+  if (unread && !exchange.upgrade) exchange.sendUnread(status, body, 'application/json');
+  else exchange.send(status, body, 'application/json');
 }

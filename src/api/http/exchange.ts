@@ -6,6 +6,9 @@ import { detach, hijackHead } from './hijack.ts';
 
 const NO_QUERY = new URLSearchParams();
 
+/** Milliseconds for which the rest of a body that nobody wants is read. */
+const LINGER = 5_000;
+
 /** One request and its answer. Everything that costs is done when it is asked for. */
 export class Exchange {
   readonly request: IncomingMessage;
@@ -75,6 +78,22 @@ export class Exchange {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.response.writeHead(status, [...this.headers, ...extra, 'Content-Type', contentType, 'Content-Length', String(length)]);
     this.response.end(this.method === 'HEAD' ? undefined : body);
+  }
+
+  /**
+   * Answers a request whose body was not read, and closes after it. What is still on its way is taken for a while: a connection
+   * closed in the middle of it would break the client's writing before it sees the answer.
+   */
+  sendUnread(status: number, body: string, contentType: string): void {
+    const length = String(Buffer.byteLength(body));
+    this.response.writeHead(status, [...this.headers, 'Connection', 'close', 'Content-Type', contentType, 'Content-Length', length]);
+    this.response.write(body);
+    const finish = () => {
+      clearTimeout(patience);
+      this.response.end();
+    };
+    const patience = setTimeout(finish, LINGER);
+    this.request.once('close', finish).once('end', finish).resume();
   }
 
   sendJson(status: number, value: unknown): void {
