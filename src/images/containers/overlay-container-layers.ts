@@ -10,7 +10,7 @@ import { Output } from '../transfer/output.ts';
 import type { Trash } from '../trash.ts';
 import { changesOf } from './changes.ts';
 import { detach, isMounted } from './detach.ts';
-import { MountPoints } from './mount-points.ts';
+import { isMountPointLayer, MountPoints } from './mount-points.ts';
 
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
 // Whatever the kernel's defaults: without redirects and metadata-only copies the upper tree alone tells what changed.
@@ -127,9 +127,12 @@ export class OverlayContainerLayers implements ContainerLayers {
     return join(this.#folder, containerId, 'merged');
   }
 
-  /** Directories without a base: half-made when the daemon was killed, or damaged beyond use. */
+  /** Directories without a base (half-made when the daemon was killed, or damaged beyond use), and layers of mount points that no container uses. */
   async clearHalfMade(): Promise<void> {
     for (const { containerId } of await this.list()) if (!this.#bases.has(containerId)) await this.remove(containerId);
+    const used = new Set([...this.#bases.values()].map((base) => base.mountPoints));
+    for (const name of readdirSync(this.#folder))
+      if (isMountPointLayer(name) && !used.has(name)) this.#options.trash.take(join(this.#folder, name));
   }
 
   #base(containerId: string): Base {
