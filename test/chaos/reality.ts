@@ -52,10 +52,21 @@ async function compare(daemon: TestDaemon, containers: readonly InspectedContain
   assert.deepEqual(unique(idsIn(found.cgroups)), alive, 'cgroups');
   assert.deepEqual(idsIn(entries(daemon, 'data/containers')), all, 'directories of containers');
   assert.deepEqual(idsIn(entries(daemon, 'run/containers')), alive, 'run directories');
+  assert.deepEqual(publishedIn(found.firewall), publishedBy(containers), 'published ports in the firewall');
   const namespaces = found.mounts.filter((m) => m.includes('/netns/'));
   assert.ok(namespaces.length <= alive.length + MOST_PREPARED, `${namespaces.length} network namespaces for ${alive.length} containers`);
   const links = found.links.filter((name) => !['lo', 'eth0'].includes(name) && !name.startsWith('gantry'));
   assert.ok(links.length <= alive.length + MOST_PREPARED, `${links.length} links for ${alive.length} containers: ${links.join(' ')}`);
+}
+
+/** Host ports of the firewall's map elements (`tcp . 8081 : 172.17.0.2 . 80`). */
+function publishedIn(firewall: readonly string[]): string[] {
+  return [...firewall.join(' ').matchAll(/(?:tcp|udp) \. (?:[\d.]+ \. )?(\d+) : /g)].map((match) => match[1] ?? '').sort();
+}
+
+function publishedBy(containers: readonly InspectedContainer[]): string[] {
+  const bindings = containers.flatMap((c) => Object.values(c.NetworkSettings.Ports ?? {}).flatMap((list) => list ?? []));
+  return [...new Set(bindings.filter((b) => !b.HostIp.includes(':')).map((b) => b.HostPort))].sort();
 }
 
 function idsIn(texts: readonly string[]): string[] {

@@ -77,7 +77,12 @@ async function create(client: EngineClient, target: Tracked, image: string, rand
     Cmd: ['sleep', '1000'],
     StopSignal: 'SIGKILL',
     Volumes: random.next() < 0.3 ? { '/data': {} } : {},
-    HostConfig: { NetworkMode: random.pick(['bridge', 'bridge', 'none', 'host']), Runtime: random.next() < 0.1 ? 'runc' : '' },
+    ExposedPorts: { '80/tcp': {} },
+    HostConfig: {
+      PublishAllPorts: random.next() < 0.3,
+      NetworkMode: random.pick(['bridge', 'bridge', 'none', 'host']),
+      Runtime: random.next() < 0.1 ? 'runc' : '',
+    },
   };
   return await attempt(target, 'created', 'create', () => post(client, `/containers/create?name=${target.name}`, body));
 }

@@ -67,4 +67,5 @@ export interface InspectedContainer {
     Error: string;
   };
   RestartCount: number;
+  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> };
 }
