@@ -28,7 +28,7 @@ export async function createImages(options: ImagesOptions): Promise<Images & { i
   const { dataRoot, store, clock, ids, log } = options;
   const trash = new Trash(dataRoot, ids, log);
   for (const { target } of listMounts(trash.folder).reverse()) await unmount(target, { lazy: true });
-  trash.clear(() => false);
+  trash.clear();
   const content = new FileContentStore(dataRoot);
   const layers = new TreeLayerStore({ dataRoot, ids, log, trash });
   const catalog = new StoredCatalog({ store, content, layers, clock, log });

@@ -19,9 +19,9 @@ export class Trash {
     ensureDirectory(this.folder, 0o711);
   }
 
-  /** At start everything here is left over: half-made, or half-deleted. `skip` tells what someone else still has there. */
-  clear(skip: (name: string) => boolean): void {
-    for (const name of readdirSync(this.folder)) if (!skip(name)) this.#delete(join(this.folder, name));
+  /** At start everything here is left over: half-made, or half-deleted. It is out of the way at once, so that its names are free. */
+  clear(): void {
+    for (const name of readdirSync(this.folder)) this.take(join(this.folder, name));
   }
 
   /**
