@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 root=$PWD
 socket=/run/gantry/gantry.sock
 log=/var/log/gantryd.log
-step() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
+bold='' plain=''
+[ -t 1 ] && [ -z "${NO_COLOR+set}" ] && bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+step() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
 
 step 'Installing what is missing'
 sh tools/setup.sh
