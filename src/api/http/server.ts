@@ -94,7 +94,11 @@ export class HttpServer implements AsyncDisposable {
     if (tls) {
       // TLS costs memory: it is loaded when it is used.
       const https = process.getBuiltinModule('node:https');
-      server = https.createServer({ ...options, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, onRequest);
+      server = https.createServer(
+        // Half-open as plain connections are: a client that ended its half of a hijacked stream still reads.
+        { ...options, ...tls, allowHalfOpen: true, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+        onRequest,
+      );
     } else {
       server = createServer(options, onRequest);
     }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:https';
 import { test } from 'node:test';
+import { connect } from 'node:tls';
 import { silentLog } from '../../base/index.ts';
 import { HttpServer } from './server.ts';
 
@@ -86,4 +88,41 @@ test('a tcp address with TLS serves clients of the authority and nobody else', a
   assert.equal(await get(address.port, { cert: clientCertificate, key: clientKey }), 'secret');
   await assert.rejects(get(address.port, undefined));
   await assert.rejects(get(address.port, { cert: strangerCertificate, key: strangerKey }));
+});
+
+test('a hijacked connection with TLS is half-closed like a plain one', async () => {
+  await using server = new HttpServer({
+    handler: async (exchange) => {
+      const socket = await exchange.hijack('application/vnd.docker.raw-stream');
+      socket.resume();
+      socket.on('end', () => setTimeout(() => socket.end('after your end'), 20));
+    },
+    log: silentLog,
+  });
+  const address = await server.listen(
+    { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    { ca: caCertificate, cert: serverCertificate, key: serverKey },
+  );
+  assert.ok(address.kind === 'tcp');
+  for (const upgrade of ['Connection: Upgrade\r\nUpgrade: tcp\r\n', '']) {
+    // Node's types do not know that a TLS client may be half-open.
+    const options = {
+      host: '127.0.0.1',
+      port: address.port,
+      ca: caCertificate,
+      cert: clientCertificate,
+      key: clientKey,
+      allowHalfOpen: true,
+    };
+    const client = connect(options);
+    client.setTimeout(3000, () => client.destroy(new Error('no answer')));
+    let received = '';
+    client.on('data', (data) => {
+      if (received === '') client.end();
+      received += data;
+    });
+    client.write(`POST / HTTP/1.1\r\nHost: d\r\n${upgrade}Content-Length: 0\r\n\r\n`);
+    await once(client, 'end');
+    assert.match(received, /^HTTP\/1\.1 (101 UPGRADED|200 OK)[^]*\r\n\r\nafter your end$/);
+  }
 });
