@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # The engine itself, and what the pinned Node links to.
 engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
 # Images for quickstart and the tests; the peers, clients and probes that the tests drive.
-tests='mmdebstrap busybox-static debian-archive-keyring docker-registry skopeo curl socat iptables'
+tests='openssl mmdebstrap busybox-static debian-archive-keyring docker-registry skopeo curl socat iptables'
 
 say() { echo "setup: $*"; }
 
