@@ -82,13 +82,16 @@ export function bindMount(
   }
 }
 
-/** `size` in bytes; the kernel's default (half of memory) when absent. */
-export function mountTmpfs(target: string, options: { size?: number; mode?: number; options?: readonly string[] } = {}): void {
+/** Without set-user-id programs and devices. `size` in bytes; the kernel's default (half of memory) when absent. */
+export function mountTmpfs(
+  target: string,
+  options: { size?: number; mode?: number; noexec?: boolean; options?: readonly string[] } = {},
+): void {
   const data = [...(options.options ?? [])];
   if (options.size) data.push(`size=${options.size}`);
   if (options.mode !== undefined) data.push(`mode=${options.mode.toString(8)}`);
   try {
-    mount('tmpfs', target, 'tmpfs', MS.NOSUID | MS.NODEV, data.join(','));
+    mount('tmpfs', target, 'tmpfs', MS.NOSUID | MS.NODEV | (options.noexec ? MS.NOEXEC : 0), data.join(','));
   } catch (error) {
     throw new GantryError('internal', `Could not mount a tmpfs on ${target}`, { cause: error });
   }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { invalid } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, freshState, type MountSpec } from '../../model/index.ts';
@@ -14,7 +15,7 @@ import { checkName, suggestName } from './names.ts';
 export async function createContainer(parts: EngineParts, request: CreateContainer): Promise<{ id: string; warnings: string[] }> {
   const image = parts.images.get(request.spec.image);
   const id = parts.ids.next();
-  const merged = mergeImage(request.spec, image, id);
+  const merged = mergeImage({ ...request.spec, hostname: request.spec.hostname || sharedHostname(parts, request.spec) }, image, id);
   const mounts = mergeMounts(merged.mounts, mountsFrom(parts, merged.volumesFrom), image.config.volumes, () => parts.ids.next());
   checkJoins(parts, request);
   // A bad log option is refused here, not at the first start.
@@ -41,6 +42,13 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   undo.move();
   publishContainerEvent(parts, done, 'create');
   return { id, warnings: [] };
+}
+
+/** Who shares the network of the host or of another container has its name too, as in Docker; '' for a name of one's own. */
+function sharedHostname(parts: EngineParts, { networkMode, utsMode }: CreateContainer['spec']): string {
+  if (utsMode.kind === 'host') return '';
+  if (networkMode.kind === 'host') return hostname();
+  return networkMode.kind === 'container' ? parts.table.get(networkMode.id).spec.hostname : '';
 }
 
 function freeName(parts: EngineParts, id: string): string {

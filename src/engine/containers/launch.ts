@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { conflict, errnoOf, invalid, tearDown } from '../../base/index.ts';
 import { mountTmpfs, unmount } from '../../host/index.ts';
 import { type ContainerRecord, type ContainerState, isAlive, type NamespaceMode } from '../../model/index.ts';
-import type { Attachment, HostEntry } from '../../network/index.ts';
+import type { Attachment } from '../../network/index.ts';
 import type { EngineParts } from '../parts.ts';
+import { linkEntries, linkEnvironment } from './links.ts';
 import { fileMounts, resolveMounts } from './mounts.ts';
 
 /** The files that the engine writes for a container. */
@@ -34,7 +35,7 @@ export async function launch(parts: EngineParts, record: ContainerRecord): Promi
   const sharedMemory = spec.ipcMode.kind === 'shareable' ? await makeSharedMemory(parts, record) : joinedSharedMemory(parts, spec.ipcMode);
   const handle = await parts.runtime.create({
     id,
-    spec,
+    spec: { ...spec, environment: [...linkEnvironment(parts.table, record), ...spec.environment] },
     rootfs,
     mounts: [...mounts, ...fileMounts(record, files)],
     networkNamespace: network.namespace,
@@ -99,7 +100,7 @@ async function writeFiles(parts: EngineParts, record: ContainerRecord, attachmen
   await mkdir(files.directory, { recursive: true, mode: 0o710 });
   const [resolver, hosts] = await Promise.all([
     parts.network.resolverFile(record.spec, attachment),
-    parts.network.hostsFile(record.spec, attachment, hostname, linkEntries(parts, record)),
+    parts.network.hostsFile(record.spec, attachment, hostname, linkEntries(parts.table, record)),
   ]);
   await Promise.all([
     writeFile(files.resolver, resolver, { mode: 0o644 }),
@@ -111,17 +112,6 @@ async function writeFiles(parts: EngineParts, record: ContainerRecord, attachmen
 
 async function hostnameOfHost(): Promise<string> {
   return (await import('node:os')).hostname();
-}
-
-/** Legacy links: `container:alias` becomes a line of /etc/hosts. */
-function linkEntries(parts: EngineParts, record: ContainerRecord): HostEntry[] {
-  return record.spec.links.map((link) => {
-    const [reference = '', alias] = link.split(':');
-    const other = parts.table.get(reference);
-    const address = other.state.endpoints[0]?.ipv4Address;
-    if (!address) throw conflict(`Cannot link to a non running container: ${reference} AS ${alias ?? other.name}`);
-    return { address, names: [...new Set([alias ?? other.name, other.spec.hostname, other.name])].filter((n) => n !== '') };
-  });
 }
 
 function running(parts: EngineParts, reference: string, what: string): ContainerRecord {
@@ -144,7 +134,7 @@ const sharedMemoryPath = (execRoot: string, id: string) => join(execRoot, 'shm',
 async function makeSharedMemory(parts: EngineParts, record: ContainerRecord): Promise<string> {
   const path = sharedMemoryPath(parts.execRoot, record.id);
   await mkdir(path, { recursive: true, mode: 0o700 });
-  mountTmpfs(path, { size: record.spec.shmSize, mode: 0o1777, options: ['nosuid', 'nodev', 'noexec'] });
+  mountTmpfs(path, { size: record.spec.shmSize, mode: 0o1777, noexec: true });
   return path;
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { GantryError, invalid } from '../../base/index.ts';
+import { errnoOf, GantryError, invalid } from '../../base/index.ts';
 import { openInRoot } from '../../host/index.ts';
 import type { BindMount, ContainerRecord, MountSpec, ResolvedMount, TmpfsMount, VolumeMount } from '../../model/index.ts';
 import type { EngineParts } from '../parts.ts';
@@ -59,14 +59,23 @@ async function subpath(base: string, mount: VolumeMount): Promise<string> {
   const path = mount.subpath ?? '';
   if (path.startsWith('/') || path.split('/').includes('..'))
     throw invalid(`invalid mount config: volume-subpath ${path} must be a relative path without ".."`);
-  const O_PATH = 0o10000000;
-  const O_DIRECTORY_OR_FILE = O_PATH;
   const { closeSync, readlinkSync } = await import('node:fs');
-  const descriptor = openInRoot(base, path, O_DIRECTORY_OR_FILE);
+  const descriptor = openInside(base, path, mount.source);
   try {
     return readlinkSync(`/proc/self/fd/${descriptor}`);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Held by its place alone (O_PATH), be it a directory or a file. */
+function openInside(base: string, path: string, volume: string): number {
+  const O_PATH = 0o10000000;
+  try {
+    return openInRoot(base, path, O_PATH);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+    throw new GantryError('invalid', `cannot access path ${path} of volume ${volume}: no such file or directory`, { cause: error });
   }
 }
 

@@ -22,6 +22,8 @@ export class AttachDesk {
 
   async attach(record: ContainerRecord, options: AttachOptions, signal: AbortSignal): Promise<AttachedStreams> {
     const tty = record.spec.tty;
+    // Refused also where no input is read that could hold them.
+    if (options.detachKeys) parseDetachKeys(options.detachKeys);
     // The kept log joins the live output without a gap when both come from the log itself.
     if (options.logs && record.spec.log.driver !== 'none') return await this.#fromLog(record, options, signal);
     const output = new OutputStream({ tty, stdout: options.stdout, stderr: options.stderr });

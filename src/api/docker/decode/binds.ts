@@ -1,4 +1,4 @@
-import { invalid, unsupported } from '../../../base/index.ts';
+import { invalid } from '../../../base/index.ts';
 import { type MountSpec, PROPAGATIONS, type Propagation } from '../../../model/index.ts';
 
 /** Words that say how a host and a container agree about caching: accepted and without meaning on Linux, as in Docker. */
@@ -96,6 +96,8 @@ export function decodeTmpfs(path: string, optionText: string): MountSpec {
   for (const word of optionText.split(',').filter((part) => part !== '')) {
     const [name = '', value] = splitOnce(word);
     if (name === 'ro' || name === 'rw') mount.readOnly = name === 'ro';
+    // A share of memory is for the kernel to work out.
+    else if (name === 'size' && value !== undefined && /^\d{1,3}%$/.test(value)) mount.options.push(word);
     else if (name === 'size' && value !== undefined) mount.size = parseSize(path, value);
     else if (name === 'mode' && value !== undefined) mount.mode = parseMode(path, value);
     else if (isTmpfsOption(name, value)) mount.options.push(word);
@@ -118,10 +120,8 @@ function splitOnce(word: string): [string, string | undefined] {
 }
 
 function parseSize(path: string, value: string): number {
-  const match = /^(\d+)([kmg%]?)$/i.exec(value);
+  const match = /^(\d+)([kmg]?)$/i.exec(value);
   if (!match) throw invalid(`invalid tmpfs option 'size=${value}' for ${path}`);
-  if (match[2] === '%')
-    throw unsupported(`tmpfs option 'size=${value}' for ${path}: a size in percent is not supported`, 'give bytes, k, m or g');
   const unit = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match[2] ?? '').toLowerCase()] ?? 1;
   return Number(match[1]) * unit;
 }

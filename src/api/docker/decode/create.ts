@@ -162,8 +162,7 @@ function decodeRuntime(host: Fields, context: CreateContext): string {
 
 function checkHostname(name: string): string {
   // 64 is what sethostname(2) takes.
-  if (name !== '' && (name.length > 64 || !/^[a-zA-Z0-9_.-]+$/.test(name) || name.startsWith('-')))
-    throw invalid(`invalid hostname format: ${name}`);
+  if (name !== '' && (Buffer.byteLength(name) > 64 || /[\s\p{Cc}]/u.test(name))) throw invalid(`invalid hostname format: ${name}`);
   return name;
 }
 

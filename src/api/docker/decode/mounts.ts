@@ -56,7 +56,7 @@ function decodeMount(entry: Fields): MountSpec {
     case 'cluster':
       throw unsupported(`${entry.path}: mounts of type '${type}' are not supported`);
     default:
-      throw invalid(`mount type unknown: "${type}"`);
+      throw invalid(`invalid mount config for type "${type}": mount type unknown`);
   }
 }
 
@@ -110,6 +110,8 @@ function decodeVolumeMount(entry: Fields, target: string): VolumeMount {
   const driverOptions = driver?.stringMap('Options') ?? {};
   const labels = options?.stringMap('Labels') ?? {};
   const subpath = options?.string('Subpath') ?? '';
+  if (subpath !== '' && source === '')
+    throw invalid('invalid mount config for type "volume": must not set Subpath when using anonymous volumes');
   return {
     type: 'volume',
     source,
