@@ -47,7 +47,7 @@ describe('decodeCreate() refuses by name', () => {
       {},
       /field BindOptions must not be specified/,
     ],
-    ['an unknown mount type', { Mounts: [{ Type: 'disk', Target: '/t' }] }, {}, /mount type unknown: "disk"/],
+    ['an unknown mount type', { Mounts: [{ Type: 'disk', Target: '/t' }] }, {}, /invalid mount config for type "disk": mount type unknown/],
     ['a volume driver', { VolumeDriver: 'nfs' }, {}, /HostConfig\.VolumeDriver 'nfs' is not supported/],
     ['device requests', { DeviceRequests: [{ Count: -1 }] }, {}, /HostConfig\.DeviceRequests/],
     ['storage options', { StorageOpt: { size: '1G' } }, {}, /HostConfig\.StorageOpt/],
