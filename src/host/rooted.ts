@@ -130,7 +130,13 @@ export function resolveInRoot(root: string, path: string, options: { followLast?
 
 function linkAt(root: string, path: string): string | undefined {
   if (lstatInRoot(root, path)?.isSymbolicLink() !== true) return undefined;
-  return readlinkInRoot(root, path);
+  try {
+    return readlinkInRoot(root, path);
+  } catch (error) {
+    // Someone took it away, or put something else there, since we looked.
+    if (isMissing(error) || errnoOf(error) === 'EINVAL') return undefined;
+    throw error;
+  }
 }
 
 const MAX_READ = 16 * 1024 * 1024;

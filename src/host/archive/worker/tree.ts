@@ -5,6 +5,7 @@ import { mkdirAllInRoot } from '../../rooted.ts';
 
 const KEPT_OPEN = 32;
 const DIRECTORY = O_PATH | constants.O_DIRECTORY;
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 /** A directory held open: work on `/proc/self/fd/N/name` stays in it, whatever happens to the path that led here. */
 export interface OpenDirectory {
@@ -38,20 +39,37 @@ export class Directories {
     this.#rootLength = readlinkSync(`/proc/self/fd/${this.#rootFd}`).length;
   }
 
+  /** Undefined when something else has taken its place, or a place above it. */
+  find(names: readonly string[]): OpenDirectory | undefined {
+    try {
+      return this.#open.get(names.join('/')) ?? this.#keep(names.join('/'), this.#openBelow(names, DIRECTORY | constants.O_NOFOLLOW));
+    } catch (error) {
+      if (GONE.has(errnoOf(error) ?? '')) return undefined;
+      throw error;
+    }
+  }
+
   /** Makes what is missing, owned by root, as other engines do for directories that an archive does not mention. */
   get(names: readonly string[]): OpenDirectory {
     const key = names.join('/');
     const known = this.#open.get(key);
     if (known) return known;
-    const path = `${this.#base}/${key}`;
     let fd: number;
     try {
-      fd = openat2InRoot(this.#rootFd, path, DIRECTORY, 0);
+      fd = this.#openBelow(names, DIRECTORY);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
-      mkdirAllInRoot(`/proc/self/fd/${this.#rootFd}`, path);
-      fd = openat2InRoot(this.#rootFd, path, DIRECTORY, 0);
+      mkdirAllInRoot(`/proc/self/fd/${this.#rootFd}`, `${this.#base}/${key}`);
+      fd = this.#openBelow(names, DIRECTORY);
     }
+    return this.#keep(key, fd);
+  }
+
+  #openBelow(names: readonly string[], flags: number): number {
+    return openat2InRoot(this.#rootFd, `${this.#base}/${names.join('/')}`, flags, 0);
+  }
+
+  #keep(key: string, fd: number): OpenDirectory {
     if (this.#open.size >= KEPT_OPEN) this.#closeOldest();
     const directory = { fd, real: readlinkSync(`/proc/self/fd/${fd}`).slice(this.#rootLength).replace(/^\/+/, '') };
     this.#open.set(key, directory);

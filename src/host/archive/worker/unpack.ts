@@ -89,7 +89,9 @@ class Unpacking {
     // Deepest last come first: setting a time does not change the time of the directory above.
     for (const [path, modified] of this.#directoryTimes) {
       const names = path === '' ? [] : path.split('/');
-      setTimes(`/proc/self/fd/${this.#directories.get(names).fd}/.`, modified, modified);
+      // A later entry of the same name may have replaced it.
+      const directory = this.#directories.find(names);
+      if (directory) setTimes(`/proc/self/fd/${directory.fd}/.`, modified, modified);
     }
     return { entries: this.#count, size: this.#size };
   }
@@ -145,8 +147,11 @@ class Unpacking {
   }
 }
 
-/** What the place or the name is to blame for; a mount point that is to be replaced (EBUSY) and what /proc refuses among them. */
-const UNFIT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EXDEV', 'EINVAL', 'EISDIR', 'EBUSY', 'EPERM', 'EACCES']);
+/**
+ * What the place or the name is to blame for: among them mount points that are to be replaced (EBUSY), what /proc refuses, and
+ * what a running container puts in our way meanwhile (EEXIST, ENOTEMPTY).
+ */
+const UNFIT = new Set('ENOENT ENOTDIR ELOOP ENAMETOOLONG EXDEV EINVAL EISDIR EBUSY EPERM EACCES EEXIST ENOTEMPTY'.split(' '));
 
 function explained(error: unknown, name: string): unknown {
   if (error instanceof GantryError) return error;
