@@ -49,6 +49,11 @@ async function compare(daemon: TestDaemon, containers: readonly InspectedContain
   }
   assert.deepEqual(idsIn(found.mounts.filter((m) => m.endsWith('/merged'))), alive, 'mounted roots');
   assert.deepEqual(idsIn(found.processes.filter((p) => /conmon .*--?(cid|c) /.test(p) && !p.includes('--exec'))), alive, 'monitors');
+  assert.deepEqual(
+    found.processes.filter((p) => !p.includes('conmon ') && !p.includes('docker-registry')),
+    [],
+    'other processes',
+  );
   assert.deepEqual(unique(idsIn(found.cgroups)), alive, 'cgroups');
   assert.deepEqual(idsIn(entries(daemon, 'data/containers')), all, 'directories of containers');
   assert.deepEqual(idsIn(entries(daemon, 'run/containers')), alive, 'run directories');
