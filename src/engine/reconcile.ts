@@ -101,6 +101,7 @@ export class Reconciler {
   async #removeStrangers(): Promise<void> {
     const { runtime, images, table, log } = this.#parts;
     for (const id of await runtime.list()) {
+      if (table.isDamaged(id)) continue;
       const record = table.find(id);
       if (record && isAlive(record.state)) continue;
       await this.#quietly(id, async () => {
@@ -109,6 +110,7 @@ export class Reconciler {
       });
     }
     for (const layer of await images.layers.list()) {
+      if (table.isDamaged(layer.containerId)) continue;
       const record = table.find(layer.containerId);
       if (!record) await this.#quietly(layer.containerId, () => images.layers.remove(layer.containerId));
       else if (layer.mounted && !isAlive(record.state))

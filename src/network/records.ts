@@ -16,12 +16,13 @@ const PREDEFINED: Readonly<Record<keyof Records, NetworkRecord['driver']>> = { b
 /** Reads the rows, and writes those that are missing or damaged. */
 export async function loadRecords(store: Store, clock: Clock, ids: Ids, log: Log): Promise<Records> {
   const { rows, damaged } = await store.list<NetworkRecord>(KIND);
+  for (const { id, value } of rows) if (value?.id !== id) damaged.push({ id, reason: 'it has not the shape of a network' });
   for (const { id, reason } of damaged) {
     log.warn('The row of a network cannot be read: making it anew, with another id', { id, reason });
     await store.delete(KIND, id);
   }
   const find = async (name: keyof Records): Promise<NetworkRecord> => {
-    const known = rows.find(({ value }) => value.name === name);
+    const known = rows.find(({ id, value }) => value?.id === id && value.name === name);
     if (known) return known.value;
     const record: NetworkRecord = {
       id: ids.next(),

@@ -150,15 +150,19 @@ class LocalVolumes implements Volumes {
 
   async size(name: string): Promise<number> {
     this.get(name);
-    return (await diskUsage(this.#directories.data(name))).bytes;
+    return (await diskUsage(this.#directories.data(name))).length;
   }
 
   /** Rows say what should be, directories what is. Data is never deleted because its row is missing. */
   async reconcile(): Promise<void> {
     const { store, log } = this.#parts;
-    const { rows, damaged } = await store.list<KeptVolume>(KIND);
+    const { rows, damaged } = await store.list<KeptVolume | null>(KIND);
     const present = this.#directories.list();
-    for (const { value } of rows) {
+    for (const { id, value } of rows) {
+      if (value?.name !== id || typeof value.labels !== 'object') {
+        damaged.push({ id, reason: 'it has not the shape of a volume' });
+        continue;
+      }
       if (present.removing.includes(value.name) && !present.volumes.includes(value.name)) {
         await store.delete(KIND, value.name);
         continue;

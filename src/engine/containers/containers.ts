@@ -110,7 +110,9 @@ export class ContainerUseCases implements Containers {
   }
 
   async remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void> {
-    await this.#remover.remove(this.get(reference), options);
+    const damaged = this.#parts.table.findDamaged(reference);
+    if (damaged === undefined) await this.#remover.remove(this.get(reference), options);
+    else await this.#remover.removeDamaged(damaged, options.force);
   }
 
   wait(reference: string, condition: 'not-running' | 'next-exit' | 'removed', signal: AbortSignal) {
@@ -255,10 +257,11 @@ function countersOf(pid: number): ContainerUsage['networks'] {
 
 /** The labels and variables that the log options name, as `logs --details` shows them. */
 function detailsOf(record: ContainerRecord): string {
-  const { labels = '', env = '' } = record.spec.log.options;
+  const { labels = '', env = '', tag } = record.spec.log.options;
   const pairs = [
     ...labels.split(',').flatMap((key) => (record.spec.labels[key] === undefined ? [] : [`${key}=${record.spec.labels[key]}`])),
     ...env.split(',').flatMap((key) => record.spec.environment.filter((e) => key !== '' && e.startsWith(`${key}=`))),
   ];
-  return pairs.join(',');
+  if (tag) pairs.push(`tag=${tag}`);
+  return pairs.sort().join(',');
 }

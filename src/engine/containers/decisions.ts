@@ -20,7 +20,7 @@ export class DecisionLog {
 
   async load(): Promise<void> {
     const { rows } = await this.#store.list<Decision[]>(KIND);
-    for (const row of rows) this.#byId.set(row.id, row.value);
+    for (const row of rows) if (Array.isArray(row.value)) this.#byId.set(row.id, row.value);
   }
 
   add(id: string, what: string, why: string): void {

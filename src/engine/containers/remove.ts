@@ -1,6 +1,7 @@
 import { conflict, describe, invalid, tearDown } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
+import { tellVolume } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles, dismantle } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -57,6 +58,23 @@ export class Remover {
     });
   }
 
+  /** Of a container whose row cannot be read: what belongs to its id, running or not. Its volumes are not known and stay. */
+  removeDamaged(id: string, force: boolean): Promise<void> {
+    if (!force) throw conflict(`cannot remove container ${id}: its row cannot be read, and it may be running: force the removal`);
+    const { table, images, runtime, network, decisions, dataRoot } = this.#parts;
+    return this.#parts.queue.run(id, async () => {
+      await tearDown(
+        () => network.detach(id),
+        () => runtime.remove(id),
+        () => images.layers.remove(id),
+        () => runtime.removeLogs(id),
+        () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
+      );
+      await table.delete(id);
+      await decisions.forget(id);
+    });
+  }
+
   async #erase(record: ContainerRecord): Promise<void> {
     const { table, images, runtime, decisions, waiters, dataRoot } = this.#parts;
     const { id } = record;
@@ -84,7 +102,9 @@ export class Remover {
       const users = this.#parts.table
         .list()
         .filter((r) => r.id !== record.id && r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
-      if (users.length === 0) await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
+      if (users.length > 0) continue;
+      await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
+      tellVolume(this.#parts, mount.source, 'destroy');
     }
   }
 }

@@ -1,4 +1,4 @@
-import { conflict, type Log, notFound } from '../../base/index.ts';
+import { conflict, GantryError, type Log, notFound } from '../../base/index.ts';
 import type { ContainerRecord, ContainerState } from '../../model/index.ts';
 import type { Store } from '../../store/index.ts';
 
@@ -13,6 +13,8 @@ export class ContainerTable {
   #log: Log;
   #records = new Map<string, ContainerRecord>();
   #names = new Map<string, string>();
+  /** Rows that cannot be read: what is wrong, by id. */
+  #damaged = new Map<string, string>();
 
   constructor(store: Store, log: Log) {
     this.#store = store;
@@ -21,12 +23,16 @@ export class ContainerTable {
 
   async load(): Promise<void> {
     const { rows, damaged } = await this.#store.list<ContainerRecord>(KIND);
-    for (const row of rows) {
-      this.#records.set(row.id, row.value);
-      this.#names.set(row.value.name, row.id);
+    for (const { id, reason } of damaged) this.#damaged.set(id, reason);
+    for (const { id, value } of rows) {
+      const reason = flawOf(id, value);
+      if (reason !== undefined) this.#damaged.set(id, reason);
+      else {
+        this.#records.set(id, value);
+        this.#names.set(value.name, id);
+      }
     }
-    for (const row of damaged)
-      this.#log.error('a container row cannot be read; the container is left out', { id: row.id, reason: row.reason });
+    for (const [id, reason] of this.#damaged) this.#log.error('the row of a container cannot be read; it is left as it is', { id, reason });
   }
 
   list(): ContainerRecord[] {
@@ -48,8 +54,21 @@ export class ContainerTable {
     if (matches.length > 1)
       throw conflict(`Multiple IDs found with provided prefix: ${reference}`, 'Give more digits of the id, or the name.');
     const [match] = matches;
+    const damaged = match ? undefined : this.findDamaged(reference);
+    if (damaged !== undefined) throw unreadable(damaged, this.#damaged.get(damaged));
     if (!match) throw notFound(`No such container: ${reference}`);
     return match;
+  }
+
+  /** What is there of such a container must not be taken for nobody's. */
+  isDamaged(id: string): boolean {
+    return this.#damaged.has(id);
+  }
+
+  /** The id of a container whose row cannot be read, by id or a prefix of at least 12 digits: its name is not known. */
+  findDamaged(reference: string): string | undefined {
+    if (reference.length < 12 || this.#records.has(reference)) return undefined;
+    return [...this.#damaged.keys()].find((id) => id.startsWith(reference));
   }
 
   nameTaken(name: string): string | undefined {
@@ -92,6 +111,7 @@ export class ContainerTable {
 
   async delete(id: string): Promise<void> {
     await this.#store.delete(KIND, id);
+    this.#damaged.delete(id);
     const record = this.#records.get(id);
     if (record) this.#forget(record);
   }
@@ -112,3 +132,17 @@ export class ContainerTable {
     this.#names.set(name, id);
   }
 }
+
+/** Undefined when the row has the shape of a container's; the rest of it was written by us and is believed. */
+function flawOf(id: string, value: unknown): string | undefined {
+  const { id: own, name, state, spec } = (value ?? {}) as Partial<Record<keyof ContainerRecord, unknown>>;
+  if (own !== id || typeof name !== 'string') return 'it has not the id and a name';
+  const status = typeof state === 'object' && state !== null && 'status' in state ? state.status : undefined;
+  if (typeof status !== 'string') return 'it has no state';
+  return typeof spec === 'object' && spec !== null ? undefined : 'it has no specification';
+}
+
+const unreadable = (id: string, reason = 'unknown') =>
+  new GantryError('internal', `The row of container ${id} cannot be read: ${reason}.`, {
+    hint: `Its process and files are left alone. gantry rm -f ${id.slice(0, 12)} ends and removes them.`,
+  });

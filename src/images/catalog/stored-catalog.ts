@@ -50,7 +50,10 @@ export class StoredCatalog implements ImageCatalog {
 
   async open(): Promise<void> {
     const { rows, damaged } = await this.#options.store.list<ImageRow>(KIND);
-    for (const { id, value } of rows) this.#read(id, value);
+    for (const { id, value } of rows) {
+      if (isRow(value)) this.#read(id, value);
+      else this.#noteDamage(id, undefined, 'its row has not the shape of an image');
+    }
     for (const { id, reason } of damaged) this.#noteDamage(id, undefined, reason);
   }
 
@@ -245,6 +248,14 @@ export class StoredCatalog implements ImageCatalog {
     this.#damagedRows.delete(id);
   }
 }
+
+const isRow = (value: unknown): value is ImageRow =>
+  typeof value === 'object' &&
+  value !== null &&
+  'tags' in value &&
+  Array.isArray(value.tags) &&
+  'digests' in value &&
+  Array.isArray(value.digests);
 
 /** What can only be an id: a short run of digits may be a name as well. */
 const isIdLike = (reference: string) => /^(sha256:[0-9a-f]{1,64}|[0-9a-f]{64})$/.test(reference);
