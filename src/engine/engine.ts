@@ -197,6 +197,8 @@ export interface HostDescription {
   hostname: string;
   dataRoot: string;
   cgroupVersion: 'v1' | 'v2';
+  /** Whether the kernel shares block devices by weight. */
+  weighsBlockIo: boolean;
   runtimes: Record<string, { path: string; version: string }>;
   defaultRuntime: string;
   monitorVersion: string;

@@ -82,8 +82,9 @@ test('diskUsage() counts blocks, and hard links once', async () => {
   const two = await diskUsage(folder);
   assert.equal(one.inodes, 2);
   assert.ok(one.bytes >= 100_000);
+  assert.equal(one.length, 100_000);
   assert.deepEqual(two, one);
-  assert.deepEqual(await diskUsage(join(root, 'missing')), { bytes: 0, inodes: 0 });
+  assert.deepEqual(await diskUsage(join(root, 'missing')), { bytes: 0, length: 0, inodes: 0 });
 });
 
 test('diskFree() tells of the file system below a path', async () => {

@@ -140,23 +140,26 @@ async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
 export interface DiskUsage {
   /** On-disk bytes (allocated blocks), hard links counted once. */
   bytes: number;
+  /** Bytes by length, folders not counted: what Docker shows as a size. */
+  length: number;
   inodes: number;
 }
 
 /** As `du -sx`: stays on the file system of `target`. Nothing there is zero. */
 export async function diskUsage(target: string): Promise<DiskUsage> {
   const top = await unlessMissing(lstat(target));
-  const usage = { bytes: 0, inodes: 0 };
+  const usage = { bytes: 0, length: 0, inodes: 0 };
   if (top === undefined) return usage;
   const linked = new Set<number>();
   const folders: Buffer[] = [];
-  const count = (stat: { blocks: number; nlink: number; ino: number; dev: number }, folder: boolean) => {
+  const count = (stat: { blocks: number; size: number; nlink: number; ino: number; dev: number }, folder: boolean) => {
     if (stat.dev !== top.dev) return false;
     if (!folder && stat.nlink > 1) {
       if (linked.has(stat.ino)) return false;
       linked.add(stat.ino);
     }
     usage.bytes += stat.blocks * 512;
+    if (!folder) usage.length += stat.size;
     usage.inodes += 1;
     return true;
   };

@@ -187,6 +187,7 @@ export class ContainerRuntime implements Runtime {
       init: initPath === undefined ? undefined : { path: initPath },
       cgroupVersion: cgroups.version,
       cgroupDriver: 'cgroupfs',
+      weighsBlockIo: cgroups.weighsBlockIo,
     };
   }
 

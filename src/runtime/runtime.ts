@@ -152,4 +152,6 @@ export interface RuntimeDescription {
   init: { path: string } | undefined;
   cgroupVersion: 'v1' | 'v2';
   cgroupDriver: 'cgroupfs';
+  /** Whether the kernel shares block devices by weight. */
+  weighsBlockIo: boolean;
 }

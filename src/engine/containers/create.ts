@@ -5,6 +5,7 @@ import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, freshState, type MountSpec } from '../../model/index.ts';
 import { logPolicy } from '../../runtime/index.ts';
 import type { CreateContainer } from '../engine.ts';
+import { tellVolume } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles } from './launch.ts';
 import { withoutIntent } from './lifecycle.ts';
@@ -90,7 +91,10 @@ async function makeVolumes(parts: EngineParts, record: ContainerRecord, undo: As
       ...(mount.labels ? { labels: mount.labels } : {}),
       ...(mount.driverOptions ? { options: mount.driverOptions } : {}),
     });
-    if (!known.has(mount.source)) undo.defer(() => parts.volumes.remove(mount.source, { force: true, usedBy: [] }));
+    if (!known.has(mount.source)) {
+      undo.defer(() => parts.volumes.remove(mount.source, { force: true, usedBy: [] }));
+      tellVolume(parts, mount.source, 'create');
+    }
     if (!mount.noCopy && !mount.subpath) fill.push({ name: mount.source, target: mount.target });
   }
   if (fill.length === 0) return;

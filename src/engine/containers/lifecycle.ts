@@ -1,6 +1,7 @@
 import { conflict, describe, GantryError, notFound } from '../../base/index.ts';
 import { type ContainerRecord, type ContainerState, isAlive } from '../../model/index.ts';
 import type { ExitRecord } from '../../runtime/index.ts';
+import { tellAttached, tellDetached } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { decideRestart } from '../restart/policy.ts';
 import { dismantle, launch } from './launch.ts';
@@ -102,6 +103,7 @@ export class Lifecycle {
     const running = await table.change(id, (r) =>
       withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }),
     );
+    tellAttached(this.#parts, running, running.state.endpoints);
     publishContainerEvent(this.#parts, running, 'start');
     this.#parts.decisions.add(id, 'started', startWords[reason]);
     this.#hooks.started(running);
@@ -141,7 +143,8 @@ export class Lifecycle {
         state: { ...r.state, status: r.state.status === 'restarting' ? 'exited' : r.state.status, exitCode, error: words, pid: 0 },
       }),
     );
-    waiters.exited(record.id, { exitCode, error: words }, true);
+    // Nothing ran, so that nothing exited: who waits for the next exit goes on waiting, as with Docker.
+    waiters.stopped(record.id, { exitCode, error: words });
     if (reason === 'restart') this.#parts.log.warn('a restart failed', { container: record.name, error: words });
     if (record.spec.autoRemove) this.#removeLater(after);
   }
@@ -184,6 +187,7 @@ export class Lifecycle {
       publishContainerEvent(this.#parts, ended, 'oom');
       decisions.add(id, 'oom', oomWords(ended));
     }
+    tellDetached(this.#parts, ended, record.state.endpoints);
     publishContainerEvent(this.#parts, ended, 'die', {
       exitCode: String(exit.exitCode),
       execDuration: String(secondsBetween(record.state.startedAt, exit.finishedAt)),

@@ -79,6 +79,7 @@ export class System implements SystemInfo {
       hostname: host.hostname,
       dataRoot,
       cgroupVersion: described.cgroupVersion,
+      weighsBlockIo: described.weighsBlockIo,
       runtimes: described.runtimes,
       defaultRuntime: this.#options.defaultRuntime,
       monitorVersion: described.monitor.version,

@@ -8,6 +8,8 @@ export interface Cgroups {
   readonly version: 'v1' | 'v2';
   /** False on pure v2: there the OCI runtime makes the cgroup and puts processes in; create() and add() refuse. */
   readonly managed: boolean;
+  /** Whether the kernel shares block devices by weight; a weight is ignored where it does not. */
+  readonly weighsBlockIo: boolean;
   /** Makes the cgroup, or sets limits and rules of an existing one. */
   create(path: string, limits: ResourceLimits, deviceRules: readonly DeviceRule[]): void;
   /** Sets the limits that are present; the others stay. `invalid` or `unsupported` names the limit that the kernel refused. */

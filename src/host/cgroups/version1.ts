@@ -29,12 +29,15 @@ const POLL_MS = 2;
 export class CgroupsVersion1 implements Cgroups {
   readonly version = 'v1';
   readonly managed = true;
+  readonly weighsBlockIo: boolean;
   readonly #folders: ReadonlyMap<string, string>;
   /** Each hierarchy once, though controllers may share one. */
   readonly #hierarchies: readonly string[];
 
   constructor(folders: ReadonlyMap<string, string>) {
     this.#folders = folders;
+    const blkio = folders.get('blkio');
+    this.weighsBlockIo = blkio !== undefined && exists(`${blkio}/blkio.weight`);
     this.#hierarchies = [...new Set(folders.values())];
   }
 
@@ -52,6 +55,7 @@ export class CgroupsVersion1 implements Cgroups {
   apply(path: string, limits: ResourceLimits): void {
     for (const write of planVersion1(limits, deviceNumber, this.#raisesMemory(path, limits))) {
       const folder = this.#folder(write.controller, path);
+      if (write.field === 'blkioWeight' && !this.weighsBlockIo) continue;
       if (folder === undefined) throw refusal(write, 'its controller is not mounted');
       writeLimit(folder, write, limits);
     }

@@ -27,10 +27,12 @@ const orInfinity = (text: string | undefined) => (text === undefined || text.tri
 export class CgroupsVersion2 implements Cgroups {
   readonly version = 'v2';
   readonly managed = false;
+  readonly weighsBlockIo: boolean;
   readonly #root: string;
 
   constructor(root: string) {
     this.#root = root;
+    this.weighsBlockIo = (readValue(`${root}/cgroup.controllers`) ?? '').split(/\s/).includes('io');
   }
 
   create(path: string): void {
@@ -43,6 +45,7 @@ export class CgroupsVersion2 implements Cgroups {
 
   apply(path: string, limits: ResourceLimits): void {
     for (const { field, file, value } of planVersion2(limits, deviceNumber)) {
+      if (field === 'blkioWeight' && !this.weighsBlockIo) continue;
       try {
         writeValues(`${this.#folder(path)}/${file}`, value);
       } catch (error) {

@@ -120,7 +120,7 @@ export class OverlayContainerLayers implements ContainerLayers {
 
   async size(containerId: string): Promise<number> {
     this.#base(containerId);
-    return (await diskUsage(join(this.#folder, containerId, 'upper'))).bytes;
+    return (await diskUsage(join(this.#folder, containerId, 'upper'))).length;
   }
 
   path(containerId: string): string {

@@ -1,7 +1,7 @@
-import { describe, errnoOf, GantryError, invalid, type Log } from '../../base/index.ts';
+import { describe, errnoOf, GantryError, invalid, isKind, type Log } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { Credentials, PullOptions, TransferOptions } from '../images.ts';
-import { familiarName, formatReference, type Reference, withDefaultTag } from '../reference.ts';
+import { familiarName, formatReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { pullFailure, pushFailure, RegistryError } from './failures.ts';
 import { checkLogin } from './login.ts';
@@ -67,6 +67,7 @@ export class Distribution {
     const { tag, digest } = withDefaultTag(reference);
     if (tag === undefined || digest !== undefined) throw invalid('cannot push a digest reference');
     options.progress({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
+    this.#checkPresent(`${repositoryOf(reference)}:${tag}`, familiarName(reference));
     try {
       return await this.#withEndpoint(reference, 'pull,push', options, (repository) =>
         this.#push.push(repository, { ...reference, tag }, options),
@@ -74,6 +75,16 @@ export class Distribution {
     } catch (error) {
       options.signal.throwIfAborted();
       throw asGantryError(pushFailure(error), `push of ${formatReference({ ...reference, tag })}`);
+    }
+  }
+
+  /** Before any registry is asked. */
+  #checkPresent(name: string, shown: string): void {
+    try {
+      this.#parts.catalog.get(name);
+    } catch (cause) {
+      if (!isKind(cause, 'notFound')) throw cause;
+      throw new GantryError('notFound', `An image does not exist locally with the tag: ${shown}`, { cause });
     }
   }
 

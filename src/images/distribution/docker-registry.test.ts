@@ -128,7 +128,7 @@ suite('Debian’s docker-registry', { timeout: 60_000 }, () => {
       engine.pull(`${registry.host}/no/such`),
       (error) => isKind(error, 'notFound') && /manifest for .*no\/such:latest not found: manifest unknown/.test(String(error)),
     );
-    await assert.rejects(engine.push(`${registry.host}/no/image:v1`), /No such image/);
+    await assert.rejects(engine.push(`${registry.host}/no/image:v1`), /An image does not exist locally/);
   });
 
   function image(engine: TestEngine) {

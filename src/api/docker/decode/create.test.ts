@@ -176,12 +176,12 @@ describe('decodeCreate() honours', () => {
         Image: 'b',
         MacAddress: '02-42-AC-11-00-05',
         HostConfig: { ExtraHosts: ['a=::1', 'h:host-gateway'], Links: ['/db', 'web:w'] },
-        NetworkingConfig: { EndpointsConfig: { default: { IPAMConfig: { IPv4Address: '172.17.0.9' } } } },
+        NetworkingConfig: { EndpointsConfig: { default: { Aliases: ['a'] } } },
       },
       { name: undefined, platform: undefined, minor: 41, host: FAKE_HOST },
     ).spec;
     assert.deepEqual(spec.endpoints, {
-      bridge: { aliases: [], links: [], driverOptions: {}, ipv4Address: '172.17.0.9', macAddress: '02:42:ac:11:00:05' },
+      bridge: { aliases: ['a'], links: [], driverOptions: {}, macAddress: '02:42:ac:11:00:05' },
     });
     assert.deepEqual(
       [spec.extraHosts, spec.links],

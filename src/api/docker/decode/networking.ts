@@ -13,6 +13,11 @@ export function decodeEndpoints(body: Fields, mode: NetworkMode): Record<string,
         `NetworkingConfig.EndpointsConfig.${key}: a container can be joined only to the network of its NetworkMode (${own || 'container'})`,
       );
     endpoints[name] = decodeEndpoint(entry);
+    // The default bridge chooses addresses itself, in Docker too.
+    if (mode.kind === 'bridge' && (endpoints[name].ipv4Address || endpoints[name].ipv6Address))
+      throw invalid(
+        `invalid config for network ${name}: invalid endpoint settings: user specified IP address is supported on user defined networks only`,
+      );
   }
   const mac = body.string('MacAddress');
   if (mac === '') return endpoints;

@@ -1,7 +1,8 @@
 import type { CreateContainer, HostDescription } from '../../../engine/index.ts';
+import type { ResourceLimits } from '../../../model/index.ts';
 
 /** What a person should know about a container that can be made all the same: options that do nothing, or do harm. */
-export function createWarnings(spec: CreateContainer['spec'], host: Pick<HostDescription, 'cgroupVersion'>): string[] {
+export function createWarnings(spec: CreateContainer['spec'], host: Pick<HostDescription, 'cgroupVersion' | 'weighsBlockIo'>): string[] {
   const { resources } = spec;
   const v2 = host.cgroupVersion === 'v2';
   const rules: [boolean, string][] = [
@@ -31,5 +32,12 @@ export function createWarnings(spec: CreateContainer['spec'], host: Pick<HostDes
       'The start interval of the health check has no effect without a start period.',
     ],
   ];
-  return rules.filter(([applies]) => applies).map(([, sentence]) => sentence);
+  return [...rules.filter(([applies]) => applies).map(([, sentence]) => sentence), ...limitWarnings(resources, host)];
+}
+
+/** Limits that this kernel has no means for; also said when they are changed. */
+export function limitWarnings(resources: ResourceLimits, host: Pick<HostDescription, 'weighsBlockIo'>): string[] {
+  return resources.blkioWeight && !host.weighsBlockIo
+    ? ['Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.']
+    : [];
 }

@@ -5,7 +5,7 @@ import { JSON_LIMIT } from '../../http/index.ts';
 import { type AddRoute, type Call, flag, integer, type Parts, parameter, size, text } from '../call.ts';
 import { decodeCreate } from '../decode/create.ts';
 import { checkAgainst, decodeUpdate } from '../decode/update.ts';
-import { createWarnings } from '../decode/warnings.ts';
+import { createWarnings, limitWarnings } from '../decode/warnings.ts';
 import type { ContainerCache } from '../encode/container-cache.ts';
 import { startFailureCode } from '../errors.ts';
 import { CONTAINER_FILTERS, containerFilter, impliesAll } from '../filters/containers.ts';
@@ -65,7 +65,7 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
     const { id, spec } = containers.get(parameter(call, 'id'));
     const change = decodeUpdate(await call.exchange.json(), host.processors);
     checkAgainst(spec.resources, change.resources);
-    const { warnings } = await containers.update(id, change);
+    const warnings = [...limitWarnings(change.resources, host), ...(await containers.update(id, change)).warnings];
     call.exchange.sendJson(200, { Warnings: warnings.length > 0 ? warnings : null });
   });
   add('DELETE', '/containers/:id', async (call) => {

@@ -14,6 +14,7 @@ export const FAKE_HOST: HostDescription = {
   hostname: 'fake',
   dataRoot: '/var/lib/gantry',
   cgroupVersion: 'v2',
+  weighsBlockIo: true,
   runtimes: { crun: { path: '/usr/bin/crun', version: '1.8' }, runc: { path: '/usr/bin/runc', version: '1.1' } },
   defaultRuntime: 'crun',
   monitorVersion: '2.1',

@@ -1,0 +1,48 @@
+import type { ContainerRecord, EndpointState } from '../../model/index.ts';
+import type { EngineParts } from '../parts.ts';
+
+/** Tells that a run has its networks and volumes, before its start is told. */
+export function tellAttached(parts: EngineParts, record: ContainerRecord, endpoints: readonly EndpointState[]): void {
+  tellNetworks(parts, record, endpoints, 'connect');
+  for (const mount of record.spec.mounts) {
+    if (mount.type !== 'volume') continue;
+    tellVolume(parts, mount.source, 'mount', {
+      container: record.id,
+      destination: mount.target,
+      propagation: '',
+      'read/write': String(!mount.readOnly),
+    });
+  }
+}
+
+/** Tells that a run has let go of its networks and volumes, before its end is told. */
+export function tellDetached(parts: EngineParts, record: ContainerRecord, endpoints: readonly EndpointState[]): void {
+  tellNetworks(parts, record, endpoints, 'disconnect');
+  for (const mount of record.spec.mounts) if (mount.type === 'volume') tellVolume(parts, mount.source, 'unmount', { container: record.id });
+}
+
+export function tellVolume(
+  parts: Pick<EngineParts, 'events'>,
+  name: string,
+  action: 'create' | 'mount' | 'unmount' | 'destroy',
+  extra: Record<string, string> = {},
+): void {
+  parts.events.publish({ type: 'volume', action, actor: { id: name, attributes: { driver: 'local', ...extra } }, scope: 'local' });
+}
+
+function tellNetworks(
+  parts: EngineParts,
+  { id }: ContainerRecord,
+  endpoints: readonly EndpointState[],
+  action: 'connect' | 'disconnect',
+): void {
+  for (const { networkId, networkName } of endpoints) {
+    const type = networkName === 'none' ? 'null' : networkName === 'host' ? 'host' : 'bridge';
+    parts.events.publish({
+      type: 'network',
+      action,
+      actor: { id: networkId, attributes: { container: id, name: networkName, type } },
+      scope: 'local',
+    });
+  }
+}
