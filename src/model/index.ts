@@ -2,6 +2,7 @@ export * from './container.ts';
 export * from './event.ts';
 export * from './exec.ts';
 export * from './health.ts';
+export * from './hidden-paths.ts';
 export * from './image.ts';
 export * from './mount.ts';
 export * from './network.ts';

@@ -1,8 +1,8 @@
+import { MASKED_PATHS, READONLY_PATHS } from '../../model/index.ts';
 import type { CreateRequest } from '../runtime.ts';
 import { buildMounts, INIT_TARGET, type MountFacts, rootPropagation, usesInit } from './mounts.ts';
 import { buildNamespaces, ownedNamespaces } from './namespaces.ts';
 import type { OciDevice, OciResources, OciSpec } from './oci.ts';
-import { MASKED_PATHS, READONLY_PATHS } from './paths.ts';
 import { buildProcess, containerCapabilities, type ProcessFacts } from './process.ts';
 import { resolveSeccomp, type SeccompProfile } from './seccomp.ts';
 import { buildSysctls } from './sysctls.ts';

@@ -2,9 +2,11 @@ import { invalid } from '../../base/index.ts';
 import type { ContainerSpec, ExecSpec } from '../../model/index.ts';
 import { capabilitySets, chooseCapabilities } from './capabilities.ts';
 import type { OciProcess } from './oci.ts';
-import { DEFAULT_PATH } from './paths.ts';
 import { buildRlimits } from './rlimits.ts';
 import type { ContainerUser } from './users.ts';
+
+/** The search path where neither image nor user gives one. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface ProcessFacts {
   user: ContainerUser;

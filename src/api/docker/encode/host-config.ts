@@ -1,4 +1,11 @@
-import type { ContainerRecord, ContainerSpec, NamespaceMode, NetworkMode } from '../../../model/index.ts';
+import {
+  type ContainerRecord,
+  type ContainerSpec,
+  MASKED_PATHS,
+  type NamespaceMode,
+  type NetworkMode,
+  READONLY_PATHS,
+} from '../../../model/index.ts';
 import type { KeptRequest } from '../decode/create.ts';
 
 /** Every field that inspect shows, in Docker's order, with what it shows when nothing was asked. */
@@ -71,23 +78,6 @@ const NOTHING_ASKED: Readonly<Record<string, unknown>> = {
 /** Shown only when they were asked for. */
 const OPTIONAL = ['Mounts', 'Tmpfs', 'Sysctls', 'Init', 'Annotations', 'StorageOpt'];
 
-/** What the runtime hides and protects unless told otherwise (the list that Docker documents). */
-const MASKED = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/sys/firmware',
-  '/sys/devices/virtual/powercap',
-];
-const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-
 /** The request as it was asked, completed by defaults, and corrected by what update changed. */
 export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
   const { spec } = record;
@@ -103,8 +93,8 @@ export function encodeHostConfig(record: ContainerRecord, kept: KeptRequest): Re
     ...(spec.pidMode.kind === 'container' ? { PidMode: modeText(spec.pidMode) } : {}),
     ShmSize: spec.shmSize,
     Runtime: spec.runtime,
-    MaskedPaths: spec.maskedPaths ?? (spec.privileged ? null : MASKED),
-    ReadonlyPaths: spec.readonlyPaths ?? (spec.privileged ? null : READ_ONLY),
+    MaskedPaths: spec.maskedPaths ?? (spec.privileged ? null : MASKED_PATHS),
+    ReadonlyPaths: spec.readonlyPaths ?? (spec.privileged ? null : READONLY_PATHS),
     ...encodeLimits(spec),
   });
   return document;
