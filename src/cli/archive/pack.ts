@@ -2,7 +2,7 @@ import { createReadStream, type Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { END_OF_TAR, encodeHeader, padding, type TarEntry } from './tar.ts';
+import { encodeTarHeader, type NewTarEntry, paddingOf, tarEnd } from '../../base/index.ts';
 
 export interface PackOptions {
   /** False leaves a path (relative to the root, with `/`) and what is below it out. */
@@ -11,25 +11,28 @@ export interface PackOptions {
   readonly descends?: (relative: string) => boolean;
 }
 
-function describe(name: string, stats: Stats, link: string): TarEntry {
-  const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'file';
+function describe(name: string, stats: Stats, link: string): NewTarEntry {
+  const type = stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symbolicLink' : 'file';
   return {
-    name,
+    // Readers of old archives know a folder by its slash.
+    name: type === 'directory' && !name.endsWith('/') ? `${name}/` : name,
     type,
-    mode: stats.mode,
+    mode: stats.mode & 0o7777,
     uid: stats.uid,
     gid: stats.gid,
-    size: type === 'file' ? stats.size : 0,
-    mtime: stats.mtimeMs / 1000,
+    size: stats.size,
+    modified: BigInt(Math.trunc(stats.mtimeMs)) * 1_000_000n,
     link,
   };
 }
+
+const padding = (size: number) => Buffer.alloc(paddingOf(size));
 
 async function* packOne(file: string, name: string): AsyncGenerator<Buffer> {
   const stats = await lstat(file);
   // Sockets, pipes and devices have no content to carry.
   if (!stats.isFile() && !stats.isDirectory() && !stats.isSymbolicLink()) return;
-  yield encodeHeader(describe(name, stats, stats.isSymbolicLink() ? await readlink(file) : ''));
+  yield encodeTarHeader(describe(name, stats, stats.isSymbolicLink() ? await readlink(file) : ''));
   if (!stats.isFile() || stats.size === 0) return;
   let sent = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18, end: stats.size - 1 })) {
@@ -56,20 +59,30 @@ async function* packTree(file: string, name: string, relative: string, options: 
 export function packPath(file: string, name: string): Readable {
   async function* all(): AsyncGenerator<Buffer> {
     yield* packTree(file, name, '', {});
-    yield END_OF_TAR;
+    yield tarEnd();
   }
   return Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 });
 }
 
+/** A file that lies in no folder of ours. */
+export interface ExtraFile {
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+function packExtra({ name, content }: ExtraFile): Buffer {
+  return Buffer.concat([encodeTarHeader({ name, type: 'file', mode: 0o600, size: content.length }), content, padding(content.length)]);
+}
+
+/** A whole archive of one file. */
+export const packLoneFile = (file: ExtraFile): Buffer => Buffer.concat([packExtra(file), tarEnd()]);
+
 /** A tar stream of what is in `folder`, by names relative to it, followed by `extra` files. */
-export function packFolder(folder: string, options: PackOptions, extra: readonly { name: string; content: Buffer }[] = []): Readable {
+export function packFolder(folder: string, options: PackOptions, extra: readonly ExtraFile[] = []): Readable {
   async function* all(): AsyncGenerator<Buffer> {
     for (const child of (await readdir(folder)).sort()) yield* packTree(path.join(folder, child), child, child, options);
-    for (const { name, content } of extra) {
-      yield encodeHeader({ name, type: 'file', mode: 0o600, uid: 0, gid: 0, size: content.length, mtime: 0, link: '' });
-      yield Buffer.concat([content, padding(content.length)]);
-    }
-    yield END_OF_TAR;
+    for (const file of extra) yield packExtra(file);
+    yield tarEnd();
   }
   return Readable.from(all(), { objectMode: false, highWaterMark: 1 << 20 });
 }

@@ -3,8 +3,8 @@ import { chmod, lchown, link, lutimes, mkdir, realpath, rm, symlink, utimes } fr
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { type TarHeader, tarEntries } from '../../base/index.ts';
 import { CommandFailure } from '../failure.ts';
-import { readTar, type TarEntry } from './tar.ts';
 
 export interface UnpackOptions {
   /** Keep the owners of the archive; needs root. */
@@ -64,11 +64,13 @@ class SafeFolder {
   }
 }
 
+const seconds = ({ modified }: TarHeader) => Number(modified) / 1e9;
+
 async function writeEntry(
   folder: SafeFolder,
-  entry: TarEntry,
+  entry: TarHeader,
   name: string,
-  content: AsyncIterable<Buffer>,
+  content: AsyncIterable<Uint8Array>,
   options: UnpackOptions,
 ): Promise<void> {
   const target = await folder.place(name);
@@ -80,10 +82,10 @@ async function writeEntry(
     if (there?.isDirectory()) throw new CommandFailure(`cannot overwrite directory ${JSON.stringify(target)} with non-directory`);
     if (there) await rm(target, { force: true });
     if (entry.type === 'file') await pipeline(Readable.from(content), createWriteStream(target, { flags: 'wx', mode: 0o600 }));
-    else if (entry.type === 'symlink') {
+    else if (entry.type === 'symbolicLink') {
       await symlink(entry.link, target);
       folder.forget();
-    } else if (entry.type === 'hardlink') {
+    } else if (entry.type === 'hardLink') {
       const source = options.rename(entry.link);
       if (source === undefined) throw new CommandFailure(`hard link ${JSON.stringify(entry.name)} leads outside the archive`);
       await link(await folder.hardlinkSource(source), target);
@@ -91,21 +93,21 @@ async function writeEntry(
   }
   if (options.owners) await lchown(target, entry.uid, entry.gid);
   if (entry.type === 'file' || entry.type === 'directory') await chmod(target, entry.mode);
-  if (entry.type === 'file') await utimes(target, entry.mtime, entry.mtime);
-  if (entry.type === 'symlink') await lutimes(target, entry.mtime, entry.mtime);
+  if (entry.type === 'file') await utimes(target, seconds(entry), seconds(entry));
+  if (entry.type === 'symbolicLink') await lutimes(target, seconds(entry), seconds(entry));
 }
 
 /** Unpacks a tar stream below `root`, which exists. Throws `CommandFailure` for entries that would leave it. */
 export async function unpack(source: AsyncIterable<Buffer>, root: string, options: UnpackOptions): Promise<void> {
   const folder = new SafeFolder(await realpath(root));
-  const folders: { name: string; mtime: number }[] = [];
-  for await (const { entry, content } of readTar(source)) {
-    const name = options.rename(entry.name);
+  const folders: { name: string; time: number }[] = [];
+  for await (const { header, content } of tarEntries(source)) {
+    const name = options.rename(header.name);
     if (name === undefined) continue;
-    await writeEntry(folder, entry, name, content, options);
-    options.progress?.(entry.size);
-    if (entry.type === 'directory') folders.push({ name, mtime: entry.mtime });
+    await writeEntry(folder, header, name, content, options);
+    options.progress?.(header.size);
+    if (header.type === 'directory') folders.push({ name, time: seconds(header) });
   }
   // Writing into a folder changes its time, so folders get theirs last.
-  for (const { name, mtime } of folders.reverse()) await utimes(await folder.place(name), mtime, mtime);
+  for (const { name, time } of folders.reverse()) await utimes(await folder.place(name), time, time);
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { IgnoreRules } from '../../archive/ignore.ts';
-import { packFolder } from '../../archive/pack.ts';
+import { packFolder, packLoneFile } from '../../archive/pack.ts';
 import { readText } from '../../client/index.ts';
 import type { Command } from '../../command.ts';
 import { authFor } from '../../config/index.ts';
@@ -69,9 +69,7 @@ async function typedContext(session: Session, flags: Flags): Promise<Context> {
   const content = Buffer.concat(chunks);
   const { Readable } = await import('node:stream');
   if (startsLikeArchive(content)) return { dockerfile: flags.text('file') || 'Dockerfile', body: Readable.from([content]) };
-  const { encodeHeader, END_OF_TAR, padding } = await import('../../archive/tar.ts');
-  const header = encodeHeader({ name: 'Dockerfile', type: 'file', mode: 0o600, uid: 0, gid: 0, size: content.length, mtime: 0, link: '' });
-  return { dockerfile: 'Dockerfile', body: Readable.from([Buffer.concat([header, content, padding(content.length), END_OF_TAR])]) };
+  return { dockerfile: 'Dockerfile', body: Readable.from([packLoneFile({ name: 'Dockerfile', content })]) };
 }
 
 async function readContext(session: Session, where: string, flags: Flags): Promise<Context> {
