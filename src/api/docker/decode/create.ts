@@ -186,8 +186,22 @@ function checkSignal(text: string): string {
 function keep(config: Fields): KeptRequest {
   const hostConfig = (config.raw('HostConfig') ?? {}) as Record<string, unknown>;
   return {
-    HostConfig: Object.fromEntries(Object.entries(hostConfig).filter(([, value]) => value !== null)),
+    HostConfig: Object.fromEntries(
+      Object.entries(hostConfig).flatMap(([name, value]) =>
+        value === null ? [] : [[name, name === 'PortBindings' ? bindings(value) : value]],
+      ),
+    ),
     Volumes: (config.raw('Volumes') ?? {}) as Record<string, unknown>,
     Endpoints: (config.object('NetworkingConfig')?.raw('EndpointsConfig') ?? {}) as Record<string, unknown>,
   };
+}
+
+/** Inspect shows both fields of a binding, named or not. */
+function bindings(value: unknown): unknown {
+  return Object.fromEntries(
+    Object.entries(value as Record<string, Record<string, unknown>[] | null>).map(([port, list]) => [
+      port,
+      (list ?? []).map((binding) => ({ HostIp: '', HostPort: '', ...binding })),
+    ]),
+  );
 }
