@@ -1,5 +1,20 @@
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { lstat, open, readdir, realpath, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { lstat, open, readdir, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { conflict, errnoOf, GantryError, Limiter } from '../base/index.ts';
 import { tryLock } from './kernel.ts';
@@ -61,28 +76,74 @@ export function ensureDirectory(folder: string, mode = 0o755): void {
  * It never follows a link and never crosses a mount point: a mount below `target` is a `conflict`, and nothing is removed.
  */
 export async function removeTree(root: string, target: string): Promise<void> {
-  const real = await realTarget(root, target);
+  const real = realTarget(root, target);
   if (real === undefined) return;
   const mounts = listMounts(real);
   if (mounts.length > 0) throw conflict(`Refusing to remove ${target}: ${mounts[0]?.target} is a mount point`);
-  const stat = await unlessMissing(lstat(real));
+  const stat = lstatSync(real, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isDirectory()) return void (await unlessMissing(unlink(real)));
+  if (removeAtOnce(real, stat.dev)) return;
   await removeDirectory(real, stat.dev, new Limiter(PARALLEL));
 }
 
+/** A tree of so few files, none of them large, goes at once: microseconds of work need not wait for a thread, several times. */
+const SMALL_ENTRIES = 48;
+const SMALL_BYTES = 4 << 20;
+
+/** Whether all of it is gone; what others add or remove meanwhile is for the long way too. */
+function removeAtOnce(folder: string, device: number): boolean {
+  try {
+    return removeSmall(folder, device, { entries: SMALL_ENTRIES });
+  } catch (error) {
+    if (['ENOENT', 'ENOTEMPTY', 'ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+/** Whether all of it is gone; what is left is for the long way. Works on descriptors, as `removeDirectory` does. */
+function removeSmall(folder: string, device: number, left: { entries: number }): boolean {
+  const descriptor = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (fstatSync(descriptor).dev !== device) return false;
+    const base = `/proc/self/fd/${descriptor}`;
+    const names = readdirSync(base, { encoding: 'buffer' });
+    left.entries -= names.length;
+    if (left.entries < 0 || names.some((name) => !isUtf8(name))) return false;
+    for (const name of names) {
+      const entry = `${base}/${name.toString()}`;
+      const stat = lstatSync(entry);
+      if (stat.isDirectory() ? !removeSmall(entry, device, left) : stat.size > SMALL_BYTES) return false;
+      if (!stat.isDirectory()) unlinkSync(entry);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  rmdirSync(folder);
+  return true;
+}
+
 /** `target` with its directory resolved (not itself: a link is removed as a link); undefined when it can't exist. */
-async function realTarget(root: string, target: string): Promise<string | undefined> {
+function realTarget(root: string, target: string): string | undefined {
   const refuse = (why: string) => new GantryError('internal', `Refusing to remove ${target}: ${why}`);
   if (!path.isAbsolute(root) || !path.isAbsolute(target)) throw refuse('the path is not absolute');
   if (path.normalize(root) === '/') throw refuse('its root is /');
   const clean = path.resolve(target);
-  const [realRoot, realParent] = await Promise.all([unlessMissing(realpath(root)), unlessMissing(realpath(path.dirname(clean)))]);
+  const [realRoot, realParent] = [realPath(root), realPath(path.dirname(clean))];
   if (!isBelow(path.resolve(root), clean)) throw refuse(`it is not below ${root}`);
   if (realRoot === undefined || realParent === undefined) return undefined;
   const real = path.join(realParent, path.basename(clean));
   if (realRoot === '/' || !isBelow(realRoot, real)) throw refuse(`it leads to ${real}, which is not below ${realRoot}`);
   return real;
+}
+
+function realPath(name: string): string | undefined {
+  try {
+    return realpathSync(name);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 const isBelow = (root: string, target: string) => target.startsWith(`${root}/`);

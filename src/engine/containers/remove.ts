@@ -76,13 +76,13 @@ export class Remover {
   }
 
   async #erase(record: ContainerRecord): Promise<void> {
-    const { table, images, runtime, decisions, waiters, dataRoot } = this.#parts;
+    const { table, images, decisions, waiters, dataRoot } = this.#parts;
     const { id } = record;
     try {
       await tearDown(
         () => dismantle(this.#parts, record),
         () => images.layers.remove(id),
-        () => runtime.removeLogs(id),
+        // With the logs, which the runtime keeps in the same directory.
         () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
         () => (record.intent?.volumes ? this.#removeAnonymousVolumes(record) : undefined),
       );
