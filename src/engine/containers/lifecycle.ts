@@ -93,16 +93,15 @@ export class Lifecycle {
     const { table, runtime, clock } = this.#parts;
     const { id } = record;
     const made = await launch(this.#parts, record);
+    let running: ContainerRecord;
     try {
       await this.#hooks.created(record);
       await runtime.start(id);
+      running = await table.change(id, (r) => withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }));
     } catch (error) {
       await dismantle(this.#parts, record);
       throw error;
     }
-    const running = await table.change(id, (r) =>
-      withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }),
-    );
     tellAttached(this.#parts, running, running.state.endpoints);
     publishContainerEvent(this.#parts, running, 'start');
     this.#parts.decisions.add(id, 'started', startWords[reason]);
@@ -172,7 +171,7 @@ export class Lifecycle {
       lived: Date.parse(exit.finishedAt) - Date.parse(record.state.startedAt),
       lastDelay: this.#lastDelay.get(id) ?? 0,
     });
-    const ended = await table.changeState(id, {
+    const ended = await table.observe(id, {
       status: decision.restart ? 'restarting' : 'exited',
       pid: 0,
       exitCode: exit.exitCode,

@@ -1,4 +1,4 @@
-import { conflict, GantryError, type Log, notFound } from '../../base/index.ts';
+import { conflict, describe, GantryError, type Log, notFound } from '../../base/index.ts';
 import type { ContainerRecord, ContainerState } from '../../model/index.ts';
 import type { Store } from '../../store/index.ts';
 
@@ -87,14 +87,33 @@ export class ContainerTable {
     }
   }
 
-  /** Replaces the record by what `change` makes of the newest one. Fails with `notFound` when it is gone. */
+  /** Replaces the record by what `change` makes of the newest one. Fails with `notFound` when it is gone; what cannot be written has not happened. */
   async change(id: string, change: (record: ContainerRecord) => ContainerRecord): Promise<ContainerRecord> {
+    const { before, after } = this.#replace(id, change);
+    try {
+      await this.#store.update(KIND, id, after);
+    } catch (error) {
+      if (this.#records.get(id) === after) this.#records.set(id, before);
+      throw error;
+    }
+    return after;
+  }
+
+  /** Takes over what has happened already: it is so even when it cannot be written. The next change writes it too. */
+  async observe(id: string, patch: Partial<ContainerState>): Promise<ContainerRecord> {
+    const { after } = this.#replace(id, (record) => ({ ...record, state: { ...record.state, ...patch } }));
+    await this.#store
+      .update(KIND, id, after)
+      .catch((error) => this.#log.error('the state of a container cannot be written', { container: after.name, error: describe(error) }));
+    return after;
+  }
+
+  #replace(id: string, change: (record: ContainerRecord) => ContainerRecord) {
     const before = this.#records.get(id);
     if (!before) throw notFound(`No such container: ${id}`);
     const after = change(before);
     this.#records.set(id, after);
-    await this.#store.update(KIND, id, after);
-    return after;
+    return { before, after };
   }
 
   changeState(id: string, patch: Partial<ContainerState>): Promise<ContainerRecord> {
@@ -104,7 +123,10 @@ export class ContainerTable {
   async rename(id: string, name: string): Promise<ContainerRecord> {
     this.#takeName(name, id);
     const old = this.#records.get(id)?.name;
-    const record = await this.change(id, (r) => ({ ...r, name }));
+    const record = await this.change(id, (r) => ({ ...r, name })).catch((error) => {
+      if (old !== name) this.#names.delete(name);
+      throw error;
+    });
     if (old !== undefined && old !== name) this.#names.delete(old);
     return record;
   }

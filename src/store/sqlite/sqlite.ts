@@ -1,9 +1,12 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { describe, errnoOf, GantryError } from '../../base/index.ts';
 import { ChangeLog } from '../changes.ts';
 import { alreadyExists, decode, encode, staleRevision, unreadable } from '../rows.ts';
 import type { Change, Row, Store } from '../store.ts';
 import { openDatabase } from './database.ts';
+import { Reserve } from './reserve.ts';
 
 /** Revisions are handed out in blocks: the file holds the end of the block, so that a change is one statement. */
 const REVISION_BLOCK = 10_000;
@@ -13,20 +16,31 @@ const REVISION_BLOCK = 10_000;
  * Fails with `unavailable` when the file is damaged, locked, or made by a newer version; the file is left as it is.
  */
 export async function openStore(path: string): Promise<Store> {
-  return new SqliteStore(openDatabase(path), path);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  const reserve = new Reserve(`${path}-reserve`);
+  for (;;) {
+    try {
+      return new SqliteStore(openDatabase(path), path, reserve);
+    } catch (error) {
+      // The index of its log must be made anew, and the disk may be full.
+      if (!(error instanceof GantryError && isFull(error.cause) && reserve.release())) throw error;
+    }
+  }
 }
 
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #changes: ChangeLog;
+  readonly #reserve: Reserve;
   #revision: number;
   #blockEnd: number;
   readonly #statements;
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, reserve: Reserve) {
     this.#database = database;
     this.#path = path;
+    this.#reserve = reserve;
     const prepare = (sql: string) => database.prepare(sql);
     this.#statements = {
       get: prepare('SELECT value, revision FROM rows WHERE kind = ? AND id = ?'),
@@ -68,7 +82,8 @@ class SqliteStore implements Store {
   async create<T>(kind: string, id: string, value: T): Promise<number> {
     const json = encode(kind, id, value);
     const revision = this.#nextRevision();
-    if (!this.#changed(this.#statements.create, kind, id, revision, json)) throw alreadyExists(kind, id);
+    // What is new has no claim to the reserve.
+    if (this.#do(() => this.#statements.create.run(kind, id, revision, json)).changes !== 1) throw alreadyExists(kind, id);
     return this.#publish(kind, id, revision, json);
   }
 
@@ -107,7 +122,7 @@ class SqliteStore implements Store {
   /** One more than any revision that was ever handed out, also by an earlier process. */
   #nextRevision(): number {
     if (this.#revision >= this.#blockEnd) {
-      this.#do(() => this.#statements.reserve.run(this.#revision + REVISION_BLOCK));
+      this.#do(() => this.#withReserve(() => this.#statements.reserve.run(this.#revision + REVISION_BLOCK)));
       this.#blockEnd = this.#revision + REVISION_BLOCK;
     }
     return this.#revision + 1;
@@ -120,7 +135,20 @@ class SqliteStore implements Store {
   }
 
   #changed(statement: StatementSync, ...values: (string | number)[]): boolean {
-    return this.#do(() => statement.run(...values)).changes === 1;
+    return this.#do(() => this.#withReserve(() => statement.run(...values))).changes === 1;
+  }
+
+  /** Changes and deletions go on when the disk is full: they are what makes room again. */
+  #withReserve<R>(write: () => R): R {
+    for (;;) {
+      try {
+        const result = write();
+        this.#reserve.refill();
+        return result;
+      } catch (error) {
+        if (!isFull(error) || !this.#reserve.release()) throw error;
+      }
+    }
   }
 
   #revisionOf(kind: string, id: string): number | undefined {
@@ -133,7 +161,16 @@ class SqliteStore implements Store {
       return work();
     } catch (error) {
       if (errnoOf(error) !== 'ERR_SQLITE_ERROR') throw error;
+      if (isFull(error))
+        throw new GantryError('unavailable', `No space left on device: the state file ${this.#path} cannot be written`, {
+          hint: 'Remove containers, images or volumes that are not needed; removing works on a full disk too.',
+        });
       throw new GantryError('unavailable', `The state file ${this.#path} cannot be used: ${describe(error)}`, { cause: error });
     }
   }
+}
+
+/** SQLite's result codes (sqlite.org/rescode.html): 13 the disk is full, 4874 no room for the index of the log. */
+function isFull(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'errcode' in error && (error.errcode === 13 || error.errcode === 4874);
 }
