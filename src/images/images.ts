@@ -39,6 +39,8 @@ export interface Images {
   }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
   /** Bytes on disk of all layers, and by image of those it shares with others. */
   usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }>;
+  /** Bytes of file content that a layer adds; 0 when the layer is not here. */
+  layerSize(diffId: string): number;
   /** Listener for pull, tag, untag, delete, load, import, save, push. */
   onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void;
   readonly layers: ContainerLayers;

@@ -107,12 +107,15 @@ export class LocalImages implements Images {
   async usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }> {
     const users = new Map<string, number>();
     for (const image of this.list()) for (const diffId of new Set(image.layers)) users.set(diffId, (users.get(diffId) ?? 0) + 1);
-    const sizeOf = (diffId: string) => this.#parts.layers.get(diffId)?.size ?? 0;
     const sharedSize = (imageId: string) => {
       const shared = new Set(this.get(imageId).layers.filter((diffId) => (users.get(diffId) ?? 0) > 1));
-      return [...shared].reduce((sum, diffId) => sum + sizeOf(diffId), 0);
+      return [...shared].reduce((sum, diffId) => sum + this.layerSize(diffId), 0);
     };
     return { layersSize: this.#layersSize(), sharedSize };
+  }
+
+  layerSize(diffId: string): number {
+    return this.#parts.layers.get(diffId)?.size ?? 0;
   }
 
   onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void {

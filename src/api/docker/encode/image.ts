@@ -120,16 +120,16 @@ function emptyConfig(): Record<string, unknown> {
 }
 
 /** `GET /images/{name}/history`, newest first. Only the newest entry has an id: layers of pulled images have none. */
-export function encodeHistory(image: ImageRecord): Record<string, unknown>[] {
-  // What the layers below weigh is not kept one by one: the image's size stands at its newest layer.
-  const newest = image.history.findLastIndex((entry) => !entry.emptyLayer);
+export function encodeHistory(image: ImageRecord, layerSize: (diffId: string) => number): Record<string, unknown>[] {
+  const layers = [...image.layers];
+  const sizeOf = (entry: ImageHistoryEntry) => (entry.emptyLayer ? 0 : layerSize(layers.shift() ?? ''));
   return image.history
-    .map((entry: ImageHistoryEntry, index) => ({
+    .map((entry, index) => ({
       Comment: entry.comment,
       Created: seconds(entry.created),
       CreatedBy: entry.createdBy,
       Id: index === image.history.length - 1 ? image.id : '<missing>',
-      Size: index === newest ? image.size : 0,
+      Size: sizeOf(entry),
       Tags: index === image.history.length - 1 && image.tags.length > 0 ? image.tags : null,
     }))
     .reverse();
