@@ -64,9 +64,13 @@ function roomComplaint(from: string, room: string, target: string): string | und
   // Every dialect stands on the HTTP server; it knows none of them.
   const dialect = topOf(room) === 'api' && other === 'api/http';
   if (!below && !sideways && !dialect) return `'${room}' may not import '${other}'`;
+  if (isForTests(from) && target.startsWith(`src/${other}/testing/`)) return undefined;
   if (target !== `src/${other}/index.ts`) return `'${other}' is imported only through its index.ts, not '${target}'`;
   return undefined;
 }
+
+/** What a room lends to the tests of others stays out of its index, and so out of the product. */
+const isForTests = (file: string) => file.endsWith('.test.ts') || file.includes('/testing/');
 
 /** Within the cluster, the manager's side never knows the agent. */
 function managerComplaint(from: string, target: string): string | undefined {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { GantryError } from '../base/index.ts';
 import type { ContainerRecord } from '../model/index.ts';
-import { engineUnderTest, request, settle } from './testing/fakes.ts';
+import { settle } from './testing/clock.ts';
+import { engineUnderTest } from './testing/engine.ts';
+import { request } from './testing/request.ts';
 
 const never = new AbortController().signal;
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { canRun, collect, execSpec, exitsOf, Harness } from './testing/harness.ts';
+import { plainExec } from '../model/testing/spec.ts';
+import { canRun, collect, exitsOf, Harness } from './testing/harness.ts';
 
 const logOptions = { framing: 'raw' as const, stdout: true, stderr: true, timestamps: false };
 
@@ -94,7 +95,7 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     const request = harness.request({ command: ['sleep', '100'], environment: ['A=container', 'B=container'] });
     await runtime.create(request);
     await runtime.start(request.id);
-    const exec = (spec: ReturnType<typeof execSpec>, size = {}) =>
+    const exec = (spec: ReturnType<typeof plainExec>, size = {}) =>
       runtime.exec({
         execId: harness.execId(),
         containerId: request.id,
@@ -105,7 +106,7 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
       });
 
     const plain = await exec(
-      execSpec(['sh', '-c', 'id -u; pwd; echo $A $B $HOME; echo oops >&2'], {
+      plainExec(['sh', '-c', 'id -u; pwd; echo $A $B $HOME; echo oops >&2'], {
         user: 'bob',
         workingDirectory: '/tmp',
         environment: ['A=exec'],
@@ -117,13 +118,13 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     });
     assert.equal(await plain.exited, 0);
 
-    const reader = await exec(execSpec(['wc', '-c'], { attachStdin: true }));
+    const reader = await exec(plainExec(['wc', '-c'], { attachStdin: true }));
     const counted = collect(reader.streams ?? assert.fail());
     reader.streams?.write(Buffer.alloc(70_000));
     reader.streams?.endInput();
     assert.equal((await counted.ended).stdout, '70000\n');
 
-    const terminal = await exec(execSpec(['sh', '-c', 'stty size; read x; exit 4'], { tty: true, attachStdin: true }), {
+    const terminal = await exec(plainExec(['sh', '-c', 'stty size; read x; exit 4'], { tty: true, attachStdin: true }), {
       size: { rows: 20, columns: 70 },
     });
     const screen = collect(terminal.streams ?? assert.fail());
@@ -131,17 +132,17 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     terminal.streams?.write(Buffer.from('\n'));
     assert.equal(await terminal.exited, 4);
 
-    const detached = await exec(execSpec(['sleep', '50'], { attachStdout: false, attachStderr: false }));
+    const detached = await exec(plainExec(['sleep', '50'], { attachStdout: false, attachStderr: false }));
     assert.equal(detached.streams, undefined);
     detached.kill();
     assert.equal(await detached.exited, 137);
 
-    await assert.rejects(exec(execSpec(['no-such'])), {
+    await assert.rejects(exec(plainExec(['no-such'])), {
       exitCode: 127,
       message: /OCI runtime exec failed: exec failed: exec: "no-such": executable file not found in \$PATH/,
     });
-    await assert.rejects(exec(execSpec(['/etc/passwd'])), { exitCode: 126, message: /permission denied/ });
-    await assert.rejects(exec(execSpec(['id'], { user: 'ghost' })), { message: /unable to find user ghost/ });
+    await assert.rejects(exec(plainExec(['/etc/passwd'])), { exitCode: 126, message: /permission denied/ });
+    await assert.rejects(exec(plainExec(['id'], { user: 'ghost' })), { message: /unable to find user ghost/ });
   });
 
   test('goes on when the daemon does not, and ends with its container', async () => {
@@ -155,7 +156,7 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
       containerId: request.id,
       containerSpec: request.spec,
       rootfs: harness.rootfs,
-      spec: execSpec(['sleep', '100']),
+      spec: plainExec(['sleep', '100']),
     });
     const second = await harness.open();
     await second.adopt(request.id);

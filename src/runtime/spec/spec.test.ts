@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { ContainerSpec, ResolvedMount } from '../../model/index.ts';
+import { plainExec } from '../../model/testing/spec.ts';
 import type { CreateRequest } from '../runtime.ts';
-import { containerSpec, execSpec } from '../testing/harness.ts';
+import { containerSpec } from '../testing/harness.ts';
 import {
   buildExecProcess,
   buildOciSpec,
@@ -345,7 +346,7 @@ describe('the configuration of a container', () => {
   test('is built for an exec from that of its container', () => {
     const process = buildExecProcess(
       containerSpec({ environment: ['A=1'], workingDirectory: '/w' }),
-      execSpec(['ls'], { environment: ['B=2'], privileged: true, tty: true }),
+      plainExec(['ls'], { environment: ['B=2'], privileged: true, tty: true }),
       facts,
       { rows: 2, columns: 3 },
     );

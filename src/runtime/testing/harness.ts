@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomIds, silentLog, systemClock } from '../../base/index.ts';
 import { openCgroups, unmount } from '../../host/index.ts';
-import type { ContainerSpec, ExecSpec } from '../../model/index.ts';
+import type { ContainerSpec } from '../../model/index.ts';
+import { plainSpec } from '../../model/testing/spec.ts';
 import { type CreateRequest, createRuntime, type ExitRecord, type Runtime, type StreamSession } from '../index.ts';
 
 const BUSYBOX = '/bin/busybox';
@@ -112,82 +113,19 @@ export class Harness implements AsyncDisposable {
   }
 }
 
-export function containerSpec(overrides: Partial<ContainerSpec>): ContainerSpec {
-  return {
-    image: 'busybox',
-    imageId: 'sha256:0',
+/** A container that runs `true` on the host's network, with nothing left for the engine to fill in. */
+export function containerSpec(patch: Partial<ContainerSpec>): ContainerSpec {
+  return plainSpec({
     platform: 'linux/amd64',
     hostname: 'box',
-    domainname: '',
-    user: '',
-    groupAdd: [],
-    workingDirectory: '',
-    entrypoint: [],
     command: ['true'],
-    environment: [],
-    labels: {},
-    annotations: {},
     stopSignal: 'SIGTERM',
-    init: false,
-    tty: false,
-    openStdin: false,
-    stdinOnce: false,
-    attachStdin: false,
-    attachStdout: true,
-    attachStderr: true,
-    mounts: [],
-    volumesFrom: [],
-    readOnlyRoot: false,
-    capabilitiesAdd: [],
-    capabilitiesDrop: [],
-    privileged: false,
-    seccomp: { kind: 'default' },
-    noNewPrivileges: false,
-    devices: [],
-    deviceRules: [],
-    resources: {},
-    ulimits: [],
-    oomScoreAdjust: 0,
-    sysctls: {},
-    shmSize: 64 * 1024 * 1024,
-    ipcMode: { kind: 'private' },
-    pidMode: { kind: 'private' },
-    utsMode: { kind: 'private' },
     cgroupNamespaceMode: { kind: 'host' },
     networkMode: { kind: 'host' },
-    networkDisabled: false,
-    endpoints: {},
-    ports: [],
-    exposedPorts: [],
-    publishAll: false,
-    dnsServers: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    extraHosts: [],
-    links: [],
-    restart: { name: 'no', maximumRetryCount: 0 },
-    autoRemove: false,
-    log: { driver: 'json-file', options: {} },
     runtime: '',
     cgroupParent: '',
-    ...overrides,
-  };
-}
-
-export function execSpec(command: string[], overrides: Partial<ExecSpec> = {}): ExecSpec {
-  return {
-    command,
-    environment: [],
-    user: '',
-    workingDirectory: '',
-    tty: false,
-    attachStdin: false,
-    attachStdout: true,
-    attachStderr: true,
-    privileged: false,
-    detachKeys: '',
-    ...overrides,
-  };
+    ...patch,
+  });
 }
 
 /** Waits for the exit of each container by id, whether it came before or comes after the question. */

@@ -2,6 +2,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { type Clock, conflict, notFound } from '../../../base/index.ts';
 import type { Engine, HostDescription } from '../../../engine/index.ts';
 import { type ContainerRecord, type ContainerSpec, type Event, freshState, type ImageRecord } from '../../../model/index.ts';
+import { plainImage } from '../../../model/testing/image.ts';
+import { plainExec } from '../../../model/testing/spec.ts';
 
 /** For tests: a host with two processors that knows crun and runc. */
 export const FAKE_HOST: HostDescription = {
@@ -28,35 +30,13 @@ export const FAKE_HOST: HostDescription = {
   startedAt: '2026-01-01T00:00:00Z',
 };
 
-export const FAKE_IMAGE: ImageRecord = {
-  id: `sha256:${'ab'.repeat(32)}`,
-  tags: ['busybox:latest'],
-  digests: [],
-  architecture: 'amd64',
-  os: 'linux',
+export const FAKE_IMAGE: ImageRecord = plainImage({
   created: '2024-01-01T00:00:00Z',
-  author: '',
-  comment: '',
-  config: {
-    user: '',
-    exposedPorts: [],
-    env: ['PATH=/bin'],
-    entrypoint: undefined,
-    cmd: ['sh'],
-    volumes: [],
-    workingDir: '',
-    labels: {},
-    stopSignal: '',
-    healthcheck: undefined,
-    onBuild: [],
-    shell: undefined,
-  },
-  rawConfig: {},
   layers: [`sha256:${'cd'.repeat(32)}`],
   history: [{ createdBy: 'fake', comment: '', emptyLayer: false }],
   size: 1234,
   taggedAt: '2026-01-01T00:00:00Z',
-};
+});
 
 /** Just enough of an engine for the dialect's tests: records in memory, echoing streams. */
 export interface FakeEngine {
@@ -141,18 +121,7 @@ export function fakeEngine(clock: Clock): FakeEngine {
       get: (id: string) => ({
         id,
         containerId: records[0]?.id ?? '',
-        spec: {
-          command: ['cat'],
-          environment: [],
-          user: '',
-          workingDirectory: '',
-          tty: true,
-          attachStdin: true,
-          attachStdout: true,
-          attachStderr: true,
-          privileged: false,
-          detachKeys: '',
-        },
+        spec: plainExec(['cat'], { tty: true, attachStdin: true }),
         running: false,
         started: false,
         pid: 0,

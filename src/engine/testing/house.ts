@@ -1,0 +1,57 @@
+import { notFound } from '../../base/index.ts';
+import type { Images } from '../../images/index.ts';
+import { plainImage } from '../../model/testing/image.ts';
+import type { Attachment, Network } from '../../network/index.ts';
+import type { Volumes } from '../../volumes/index.ts';
+
+const image = plainImage();
+
+/** The layers, networks and volumes of an engine under test: what exists is listed, nothing is done. */
+export class FakeHouse {
+  layers = new Map<string, { mounted: boolean }>();
+  attached = new Map<string, Attachment>();
+  startedWith: readonly Attachment[] = [];
+
+  images(): Images {
+    const { layers } = this;
+    const fake = {
+      list: () => [image],
+      get(reference: string) {
+        if (reference !== 'busybox') throw notFound(`No such image: ${reference}`);
+        return image;
+      },
+      onEvent: () => undefined,
+      layers: {
+        create: async (id: string) => void layers.set(id, { mounted: false }),
+        mount: async (id: string) => (layers.set(id, { mounted: true }), `/fake/${id}`),
+        unmount: async (id: string) => void (layers.has(id) && layers.set(id, { mounted: false })),
+        remove: async (id: string) => void layers.delete(id),
+        list: async () => [...layers].map(([containerId, { mounted }]) => ({ containerId, mounted })),
+        size: async () => 0,
+        path: (id: string) => `/fake/${id}`,
+      },
+    };
+    return fake as unknown as Images;
+  }
+
+  network(): Network {
+    const { attached } = this;
+    const fake = {
+      start: async (attachments: readonly Attachment[]) => void (this.startedWith = attachments),
+      attach: async ({ containerId }: { containerId: string }) => {
+        const attachment: Attachment = { containerId, namespace: '/fake/netns', endpoints: [], publishedPorts: [] };
+        attached.set(containerId, attachment);
+        return attachment;
+      },
+      detach: async (id: string) => void attached.delete(id),
+      attachments: () => attached,
+      resolverFile: async () => '',
+      hostsFile: async () => '',
+    };
+    return fake as unknown as Network;
+  }
+
+  volumes(): Volumes {
+    return { list: () => [], mount: async () => '/fake', unmount: async () => undefined } as unknown as Volumes;
+  }
+}
