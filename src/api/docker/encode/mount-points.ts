@@ -19,14 +19,14 @@ function encodeMountPoint(mount: MountSpec, mode: string | undefined, findVolume
     case 'bind':
       return { Type: 'bind', Source: mount.source, ...common, Mode: mode ?? '', RW: !mount.readOnly, Propagation: mount.propagation };
     case 'volume':
-      // z is Docker's default for volumes, which clients see here.
+      // z is Docker's default for named volumes, which clients see here.
       return {
         Type: 'volume',
         Name: mount.source,
         Source: findVolume(mount.source),
         ...common,
         Driver: 'local',
-        Mode: mode || 'z',
+        Mode: mode || (mount.anonymous ? '' : 'z'),
         RW: !mount.readOnly,
         Propagation: '',
       };
