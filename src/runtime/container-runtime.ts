@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, conflict, describe, errnoOf, type Log, unsupported } from '../base/index.ts';
+import { type Clock, conflict, describe, errnoOf, isKind, type Log, unsupported } from '../base/index.ts';
 import { connectSeqpacket, processTable, signalProcess } from '../host/index.ts';
 import type { ResourceLimits, ResourceUsage } from '../model/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
@@ -180,15 +180,26 @@ export class ContainerRuntime implements Runtime {
 
   async describe(): Promise<RuntimeDescription> {
     const { runtimes, cgroups, initPath } = this.#workshop;
-    const monitor = this.#workshop.conmon();
     return {
       runtimes: await runtimes.describe(),
-      monitor: { path: monitor, version: await runtimes.version(monitor) },
+      monitor: await this.#monitor(),
       init: initPath === undefined ? undefined : { path: initPath },
       cgroupVersion: cgroups.version,
       cgroupDriver: 'cgroupfs',
       weighsBlockIo: cgroups.weighsBlockIo,
     };
+  }
+
+  /** Undefined when it is not installed: that is for those to say who need it. */
+  async #monitor(): Promise<{ path: string; version: string } | undefined> {
+    const { conmon, runtimes } = this.#workshop;
+    try {
+      const path = conmon();
+      return { path, version: await runtimes.version(path) };
+    } catch (error) {
+      if (isKind(error, 'unavailable')) return undefined;
+      throw error;
+    }
   }
 
   async #connect(run: Run): Promise<StreamHub> {

@@ -148,7 +148,8 @@ export interface LogRequest {
 
 export interface RuntimeDescription {
   runtimes: Record<string, { path: string; version: string }>;
-  monitor: { path: string; version: string };
+  /** Undefined when it is not installed. */
+  monitor: { path: string; version: string } | undefined;
   init: { path: string } | undefined;
   cgroupVersion: 'v1' | 'v2';
   cgroupDriver: 'cgroupfs';

@@ -16,6 +16,8 @@ export interface DaemonOptions {
   /** Images to load before the first test. */
   images?: readonly TestImage[];
   env?: Record<string, string>;
+  /** Files that the daemon shall not find: absolute paths. It gets mounts of its own then, in which they can't be run. */
+  hidden?: readonly string[];
   /** A host to share with another daemon; the caller ends it. */
   host?: TestHost;
 }
@@ -111,19 +113,18 @@ class Daemon implements TestDaemon {
   async start(): Promise<void> {
     if (this.#process) throw new Error('the test daemon runs already');
     const [program, flags] = PEER ? [PEER, [this.root, this.socket]] : [path.join(PROJECT, 'bin/gantryd'), this.#flags()];
-    const [command, args] = this.host.inside(program, flags);
+    const [command, args] = this.host.inside(...hiding(this.#options.hidden ?? [], program, flags));
     const sink = openSync(this.#logFile, 'a');
     const seen = this.log().length;
     const child = spawn(command, args, { stdio: ['ignore', sink, sink], env: { ...process.env, ...this.#options.env } });
     closeSync(sink);
     this.#process = child;
-    const failed = once(child, 'exit').then(() => 'exited');
+    void once(child, 'exit').then(() => {
+      if (this.#process === child) this.#process = undefined;
+    });
     await eventually('the ready line of gantryd', async () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`gantryd ended at its start:\n${this.log().slice(seen)}`);
       return /^gantryd ready\b|API listen on/m.test(this.log().slice(seen));
-    });
-    failed.then(() => {
-      if (this.#process === child) this.#process = undefined;
     });
   }
 
@@ -186,4 +187,10 @@ class Daemon implements TestDaemon {
     await ended;
     clearTimeout(late);
   }
+}
+
+function hiding(files: readonly string[], program: string, flags: readonly string[]): [string, readonly string[]] {
+  if (files.length === 0) return [program, flags];
+  const script = `${files.map((file) => `mount --bind /dev/null ${file}`).join(' && ')} && exec "$0" "$@"`;
+  return ['unshare', ['--mount', '--propagation', 'slave', 'sh', '-c', script, program, ...flags]];
 }

@@ -82,7 +82,7 @@ export class System implements SystemInfo {
       weighsBlockIo: described.weighsBlockIo,
       runtimes: described.runtimes,
       defaultRuntime: this.#options.defaultRuntime,
-      monitorVersion: described.monitor.version,
+      monitorVersion: described.monitor?.version ?? 'not installed',
       initPath: described.init?.path ?? '',
       securityOptions: [
         ...(host.security.apparmor ? ['name=apparmor'] : []),

@@ -155,7 +155,7 @@ function decodeRuntime(host: Fields, context: CreateContext): string {
   const name = host.string('Runtime');
   if (name === '') return context.host.defaultRuntime;
   if (!Object.hasOwn(context.host.runtimes, name)) {
-    throw invalid(`unknown or invalid runtime name: ${name}`, `Known runtimes: ${Object.keys(context.host.runtimes).join(', ')}.`);
+    throw invalid(`unknown or invalid runtime name: ${name}`, `Installed here: ${Object.keys(context.host.runtimes).join(', ')}.`);
   }
   return name;
 }
