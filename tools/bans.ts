@@ -22,14 +22,19 @@ const DELETE: Ban = {
   why: 'a recursive delete goes through the guarded helper in src/host',
 };
 
-/** Complaints about shell strings anywhere, and recursive deletes outside the one guarded helper. Tests may clear their own folders. */
+const KOFFI: Ban = { pattern: /['"]koffi['"]/g, why: "only src/host/kernel calls C functions: only there may 'koffi' be loaded" };
+
+/** Complaints about shell strings anywhere, C functions outside src/host/kernel and recursive deletes outside the one guarded helper. Tests may clear their own folders. */
 export function banComplaints(files: readonly SourceFile[]): string[] {
   const product = files.filter((file) => file.path.startsWith('src/') && !/\.test\.ts$|\/testing\//.test(file.path));
   // Tests feed shells with scripts of their own.
   const shells = files.filter((file) => !file.path.endsWith('.test.ts')).flatMap((file) => SHELL.flatMap((ban) => hits(file, ban)));
   const helper = product.find((file) => file.path.startsWith('src/host/') && hits(file, DELETE).length > 0);
   const deletes = product.filter((file) => file !== helper).flatMap((file) => hits(file, DELETE));
-  return [...shells, ...deletes];
+  const foreign = files
+    .filter(({ path }) => path.startsWith('src/') && !path.startsWith('src/host/kernel/'))
+    .flatMap((file) => hits(file, KOFFI));
+  return [...shells, ...foreign, ...deletes];
 }
 
 function hits(file: SourceFile, ban: Ban): string[] {

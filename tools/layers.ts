@@ -26,7 +26,7 @@ const SIDEWAYS: readonly (readonly [string, string])[] = [
 ];
 
 /** What reaches the machine stays in one room. */
-const HOST_ONLY = new Set(['node:child_process', 'child_process', 'koffi']);
+const HOST_ONLY = new Set(['node:child_process', 'child_process']);
 /** What the pure rooms may take from Node: arithmetic on bytes and texts, no files, processes, sockets or clocks. */
 const PURE = new Set(['node:crypto', 'node:path', 'node:util', 'node:buffer', 'node:net']);
 

@@ -68,6 +68,13 @@ test('banComplaints() refuses shell strings built from input, and lets fixed scr
   for (const line of good) assert.deepEqual(banComplaints([file('src/host/a.ts', line)]), [], line);
 });
 
+test('banComplaints() lets koffi be loaded in src/host/kernel only, in whatever way', () => {
+  for (const line of ["import koffi from 'koffi';", "const koffi = require('koffi');", "await import('koffi');"]) {
+    assert.equal(banComplaints([file('src/host/netlink/a.ts', line)]).length, 1, line);
+    assert.deepEqual(banComplaints([file('src/host/kernel/library.ts', line)]), [], line);
+  }
+});
+
 test('banComplaints() allows recursive deletes in one file of host and in tests only', () => {
   const line = 'await rm(folder, { recursive: true, force: true });';
   assert.equal(banComplaints([file('src/host/delete.ts', line), file('src/host/other.ts', line), file('src/images/a.ts', line)]).length, 2);

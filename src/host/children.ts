@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { errnoOf, GantryError } from '../base/index.ts';
-import { openPidfd, pollFd, reapChild, type SpawnRequest, spawnChild } from './kernel.ts';
+import { openPidfd, pollFd, reapChild, type SpawnRequest, spawnChild } from './kernel/index.ts';
 import type { ExitStatus } from './processes.ts';
 
 /** A child started the fast way. */

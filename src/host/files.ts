@@ -17,7 +17,7 @@ import {
 import { lstat, open, readdir, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { conflict, errnoOf, GantryError, Limiter } from '../base/index.ts';
-import { tryLock } from './kernel.ts';
+import { tryLock } from './kernel/index.ts';
 import { listMounts } from './mounts.ts';
 
 let temporaryNumber = 0;

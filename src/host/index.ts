@@ -5,7 +5,7 @@ export * from './cgroups/index.ts';
 export * from './children.ts';
 export * from './counters.ts';
 export * from './files.ts';
-export * from './kernel.ts';
+export * from './kernel/index.ts';
 export * from './mounts.ts';
 export * as netlink from './netlink/index.ts';
 export * from './proc.ts';

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { errnoOf, GantryError } from '../base/index.ts';
 import type { Propagation } from '../model/index.ts';
-import { MNT, MS, mount, O_PATH, setTreeReadonly, umount2 } from './kernel.ts';
+import { MNT, MS, mount, O_PATH, setTreeReadonly, umount2 } from './kernel/index.ts';
 
 export interface OverlayMount {
   /** Topmost first, absolute. */

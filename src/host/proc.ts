@@ -1,7 +1,7 @@
 import { closeSync, existsSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, hostname, release, totalmem } from 'node:os';
 import { errnoOf, invalid } from '../base/index.ts';
-import { openPidfd, pollFd } from './kernel.ts';
+import { openPidfd, pollFd } from './kernel/index.ts';
 import { run } from './processes.ts';
 
 export interface ProcessTable {

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { errnoOf, GantryError } from '../base/index.ts';
-import { openPidfd, signalPidfd } from './kernel.ts';
+import { openPidfd, signalPidfd } from './kernel/index.ts';
 
 export interface RunOptions {
   /** Written to the standard input, which is then closed. Without it, standard input is /dev/null. */

@@ -20,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { errnoOf, GantryError } from '../base/index.ts';
-import { O_PATH, openat2InRoot } from './kernel.ts';
+import { O_PATH, openat2InRoot } from './kernel/index.ts';
 
 const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 // What has too long a name, or lies behind a circle of links, is not there either.

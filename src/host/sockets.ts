@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, GantryError } from '../base/index.ts';
-import { connectSeqpacketFd, O_PATH, type PollHandle, pollFd, receive, send, shutdownWriting } from './kernel.ts';
+import { connectSeqpacketFd, O_PATH, type PollHandle, pollFd, receive, send, shutdownWriting } from './kernel/index.ts';
 
 // sockaddr_un holds 108 bytes, with the end mark.
 const MAX_SOCKET_PATH = 107;

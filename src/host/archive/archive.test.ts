@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { encodeTarHeader, type NewTarEntry, paddingOf, sha256, tarEnd } from '../../base/index.ts';
-import { getXattr, mknod, setXattr } from '../kernel.ts';
+import { getXattr, mknod, setXattr } from '../kernel/index.ts';
 import { copyTree, packTree, rebuildLayer, unpackLayer, unpackTree } from './index.ts';
 
 type File = NewTarEntry & { content?: string };

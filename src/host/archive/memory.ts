@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { releaseFreeMemory } from '../kernel.ts';
+import { releaseFreeMemory } from '../kernel/index.ts';
 
 /**
  * Collects garbage, and returns what is free to the system. A stream of some hundred megabytes leaves tens of them behind that an

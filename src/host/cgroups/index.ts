@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { describe, errnoOf, type Log } from '../../base/index.ts';
-import { mount } from '../kernel.ts';
+import { mount } from '../kernel/index.ts';
 import { isMountPoint } from '../mounts.ts';
 import type { Cgroups } from './cgroups.ts';
 import { findHierarchies } from './hierarchies.ts';

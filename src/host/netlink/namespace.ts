@@ -1,30 +1,30 @@
 import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
-import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
-import { errnoOf, GantryError } from '../../base/index.ts';
+import { describe, errnoOf, GantryError } from '../../base/index.ts';
+import { detachMount, MS, mount } from '../kernel/mounts.ts';
+import { enterNetworkNamespace, leaveNetworkNamespace } from '../kernel/namespaces.ts';
 
 /**
  * Network namespaces without a helper process (0.4 ms each instead of 4). The main thread steps into a namespace for a
  * few synchronous calls and back: nothing else runs in between, and the threads of the pool never leave the daemon's own.
  */
-const CLONE_NEWNET = 0x40000000;
-const MS_BIND = 4096;
-const MNT_DETACH = 2;
-
-const libc = koffi.load(null);
-const unshare = libc.func('int unshare(int)');
-const setns = libc.func('int setns(int, int)');
-const mount = libc.func('int mount(const char *, const char *, const char *, unsigned long, const void *)');
-const umount2 = libc.func('int umount2(const char *, int)');
-
 const OWN = '/proc/thread-self/ns/net';
 
-function check(result: number, what: string): void {
-  if (result === 0) return;
-  const errno = koffi.errno();
-  const code = getSystemErrorName(-errno);
-  throw new GantryError('internal', `${what} failed: ${code}`, { cause: Object.assign(new Error(code), { code }) });
+function attempt(what: string, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    throw new GantryError('internal', `${what} failed: ${errnoOf(error)}`, { cause: error });
+  }
+}
+
+function goHome(home: number): void {
+  try {
+    enterNetworkNamespace(home);
+  } catch (error) {
+    process.stderr.write(`Could not return to the daemon's network namespace: ${describe(error)}\n`);
+    process.abort();
+  }
 }
 
 /** Runs `inside` on the main thread in another namespace. It must be synchronous. When the way back fails, the process ends: it must not go on in a container's namespace. */
@@ -35,10 +35,7 @@ function away<T>(leave: () => void, inside: () => T): T {
     try {
       return inside();
     } finally {
-      if (setns(home, CLONE_NEWNET) !== 0) {
-        process.stderr.write(`Could not return to the daemon's network namespace: errno ${koffi.errno()}\n`);
-        process.abort();
-      }
+      goHome(home);
     }
   } finally {
     closeSync(home);
@@ -54,9 +51,9 @@ export function makeNamespace<T>(file: string, inside: () => T): T {
   closeSync(openSync(file, 'wx', 0o444));
   try {
     return away(
-      () => check(unshare(CLONE_NEWNET), 'Making a network namespace'),
+      () => attempt('Making a network namespace', leaveNetworkNamespace),
       () => {
-        check(mount(OWN, file, 'none', MS_BIND, null), `Keeping a network namespace at ${file}`);
+        attempt(`Keeping a network namespace at ${file}`, () => mount(OWN, file, 'none', MS.BIND, ''));
         return inside();
       },
     );
@@ -70,7 +67,7 @@ export function makeNamespace<T>(file: string, inside: () => T): T {
 export function insideNamespace<T>(file: string, inside: () => T): T {
   const descriptor = openSync(file, 'r');
   try {
-    return away(() => check(setns(descriptor, CLONE_NEWNET), `Entering the network namespace ${file}`), inside);
+    return away(() => attempt(`Entering the network namespace ${file}`, () => enterNetworkNamespace(descriptor)), inside);
   } finally {
     closeSync(descriptor);
   }
@@ -78,9 +75,14 @@ export function insideNamespace<T>(file: string, inside: () => T): T {
 
 /** Lets go of the namespace and removes the file. The kernel takes it apart later, when its last process has ended. Idempotent. */
 export function dropNamespace(file: string): void {
-  // EINVAL: not a mount point; ENOENT: gone already.
-  if (umount2(file, MNT_DETACH) !== 0 && !['EINVAL', 'ENOENT'].includes(getSystemErrorName(-koffi.errno())))
-    check(-1, `Unmounting ${file}`);
+  attempt(`Unmounting ${file}`, () => {
+    try {
+      detachMount(file);
+    } catch (error) {
+      // EINVAL: not a mount point; ENOENT: gone already.
+      if (!['EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) throw error;
+    }
+  });
   try {
     unlinkSync(file);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
 import { GantryError } from '../../base/index.ts';
+import { closeSocket, joinNetlinkGroup, openNetlink, receiveDatagram, sendDatagram, setSocketOption } from '../kernel/netlink.ts';
 import {
   decodeAttributes,
   decodeMessages,
@@ -18,9 +18,6 @@ import {
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -39,14 +36,6 @@ const RECEIVE_BYTES = 256 * 1024;
 const BATCH_BYTES = 64 * 1024;
 const BATCH_MESSAGES = 100;
 
-const libc = koffi.load(null);
-const socket = libc.func('int socket(int, int, int)');
-const close = libc.func('int close(int)');
-const bind = libc.func('int bind(int, const void *, uint32_t)');
-const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint32_t)');
-const send = libc.func('int64_t send(int, const void *, size_t, int)');
-const recv = libc.func('int64_t recv(int, void *, size_t, int)');
-
 export interface Answer {
   /** 0, or the negative error number of the kernel. */
   error: number;
@@ -55,8 +44,8 @@ export interface Answer {
 }
 
 function openSocket(protocol: number): number {
-  const descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
-  if (descriptor < 0) throw new GantryError('internal', `Could not open a netlink socket: errno ${koffi.errno()}`);
+  const descriptor = openNetlink(protocol);
+  if (descriptor < 0) throw new GantryError('internal', `Could not open a netlink socket: errno ${-descriptor}`);
   return descriptor;
 }
 
@@ -67,13 +56,10 @@ export class NetlinkEvents implements Disposable {
 
   constructor(protocol: number, group: number) {
     this.#descriptor = openSocket(protocol);
-    const address = Buffer.alloc(12);
-    address.writeUInt16LE(AF_NETLINK, 0);
-    address.writeUInt32LE(1 << (group - 1), 8);
-    if (bind(this.#descriptor, address, address.length) !== 0) {
-      const errno = koffi.errno();
+    const joined = joinNetlinkGroup(this.#descriptor, group);
+    if (joined < 0) {
       this[Symbol.dispose]();
-      throw new GantryError('internal', `Could not listen to netlink group ${group}: errno ${errno}`);
+      throw new GantryError('internal', `Could not listen to netlink group ${group}: errno ${-joined}`);
     }
   }
 
@@ -81,12 +67,11 @@ export class NetlinkEvents implements Disposable {
   poll(): Received[] | 'lost' {
     const events: Received[] = [];
     while (this.#open) {
-      const length = Number(recv(this.#descriptor, receiveBuffer, receiveBuffer.length, MSG_DONTWAIT));
+      const length = receiveDatagram(this.#descriptor, receiveBuffer, MSG_DONTWAIT);
       if (length < 0) {
-        const errno = koffi.errno();
-        if (errno === EAGAIN) break;
-        if (errno === ENOBUFS) return 'lost';
-        throw new GantryError('internal', `Could not read netlink events: errno ${errno}`);
+        if (length === -EAGAIN) break;
+        if (length === -ENOBUFS) return 'lost';
+        throw new GantryError('internal', `Could not read netlink events: errno ${-length}`);
       }
       events.push(...decodeMessages(Buffer.from(receiveBuffer.subarray(0, length))));
     }
@@ -96,7 +81,7 @@ export class NetlinkEvents implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    close(this.#descriptor);
+    closeSocket(this.#descriptor);
   }
 }
 
@@ -115,10 +100,10 @@ export class NetlinkSocket implements Disposable {
     this.#descriptor = openSocket(protocol);
     const timeout = Buffer.alloc(16);
     timeout.writeUInt32LE(ANSWER_SECONDS, 0);
-    setsockopt(this.#descriptor, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
+    setSocketOption(this.#descriptor, SOL_SOCKET, SO_RCVTIMEO, timeout);
     const on = new Uint8Array([1, 0, 0, 0]);
-    setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_CAP_ACK, on, 4);
-    setsockopt(this.#descriptor, SOL_NETLINK, NETLINK_EXT_ACK, on, 4);
+    setSocketOption(this.#descriptor, SOL_NETLINK, NETLINK_CAP_ACK, on);
+    setSocketOption(this.#descriptor, SOL_NETLINK, NETLINK_EXT_ACK, on);
   }
 
   /**
@@ -188,7 +173,7 @@ export class NetlinkSocket implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    close(this.#descriptor);
+    closeSocket(this.#descriptor);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -225,25 +210,20 @@ export class NetlinkSocket implements Disposable {
     return Array.from({ length: count }, (_, index) => answers.get(index) ?? { error: 0, text: '' });
   }
 
-  #send(data: Buffer): Promise<void> {
-    if (!this.#open) return Promise.reject(new GantryError('internal', 'The netlink socket is closed'));
-    return new Promise((resolve, reject) => {
-      send.async(this.#descriptor, data, data.length, 0, (error: unknown, sent: number | bigint) => {
-        if (error) reject(error);
-        else if (Number(sent) !== data.length)
-          reject(new GantryError('internal', `The kernel did not take a netlink request of ${data.length} bytes`));
-        else resolve();
-      });
-    });
+  async #send(data: Buffer): Promise<void> {
+    if (!this.#open) throw new GantryError('internal', 'The netlink socket is closed');
+    const sent = await sendDatagram(this.#descriptor, data);
+    if (sent !== data.length) throw new GantryError('internal', `The kernel did not take a netlink request of ${data.length} bytes`);
   }
 
   #receive(flags: number): Received[] {
-    const length = Number(recv(this.#descriptor, receiveBuffer, receiveBuffer.length, flags));
+    const length = receiveDatagram(this.#descriptor, receiveBuffer, flags);
     if (length < 0) {
-      const errno = koffi.errno();
       throw new GantryError(
         'internal',
-        errno === EAGAIN ? 'The kernel left a netlink request without an answer' : `Could not read from a netlink socket: errno ${errno}`,
+        length === -EAGAIN
+          ? 'The kernel left a netlink request without an answer'
+          : `Could not read from a netlink socket: errno ${-length}`,
       );
     }
     return decodeMessages(receiveBuffer.subarray(0, length));

@@ -1,6 +1,6 @@
 import { chmodSync, lchownSync } from 'node:fs';
 import { errnoOf, type TarHeader } from '../../../base/index.ts';
-import { getXattr, listXattrs, setTimes, setXattr } from '../../kernel.ts';
+import { getXattr, listXattrs, setTimes, setXattr } from '../../kernel/index.ts';
 
 /**
  * Extended attributes that an archive may set: capabilities, access lists and the user's own. What the kernel's file systems and

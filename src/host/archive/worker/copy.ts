@@ -13,7 +13,7 @@ import {
   readlinkSync,
   symlinkSync,
 } from 'node:fs';
-import { mknod, setTimes, setXattr } from '../../kernel.ts';
+import { mknod, setTimes, setXattr } from '../../kernel/index.ts';
 import { openInRoot } from '../../rooted.ts';
 import type { CopyJob } from '../jobs.ts';
 import { readXattrs } from './attributes.ts';

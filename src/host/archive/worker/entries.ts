@@ -12,7 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { errnoOf, invalid, type TarHeader } from '../../../base/index.ts';
-import { mknod, setTimes, setXattr } from '../../kernel.ts';
+import { mknod, setTimes, setXattr } from '../../kernel/index.ts';
 import type { UnpackJob } from '../jobs.ts';
 import { applyAttributes } from './attributes.ts';
 import { type RecipeWriter, writeAll } from './recipe.ts';

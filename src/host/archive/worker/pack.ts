@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { encodeTarHeader, errnoOf, paddingOf, type TarEntryType, tarEnd } from '../../../base/index.ts';
-import { O_PATH } from '../../kernel.ts';
+import { O_PATH } from '../../kernel/index.ts';
 import { openInRoot, openParentInRoot } from '../../rooted.ts';
 import type { PackJob } from '../jobs.ts';
 import type { Ring } from '../ring.ts';

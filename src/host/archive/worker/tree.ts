@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, rmdirSync, unlinkSync } from 'node:fs';
 import { errnoOf, invalid } from '../../../base/index.ts';
-import { O_PATH, openat2InRoot } from '../../kernel.ts';
+import { O_PATH, openat2InRoot } from '../../kernel/index.ts';
 import { mkdirAllInRoot } from '../../rooted.ts';
 
 const KEPT_OPEN = 32;

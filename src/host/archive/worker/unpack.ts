@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { denied, errnoOf, GantryError, invalid, TarDecoder, type TarHeader } from '../../../base/index.ts';
-import { setTimes, setXattr } from '../../kernel.ts';
+import { setTimes, setXattr } from '../../kernel/index.ts';
 import type { UnpackJob, UnpackResult } from '../jobs.ts';
 import type { Ring } from '../ring.ts';
 import { applyAttributes } from './attributes.ts';

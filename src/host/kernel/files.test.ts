@@ -3,8 +3,8 @@ import { lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { deviceNumber } from './cgroups/hierarchies.ts';
-import { getXattr, listXattrs, mknod, setTimes, setXattr } from './kernel.ts';
+import { deviceNumber } from '../cgroups/hierarchies.ts';
+import { getXattr, listXattrs, mknod, setTimes, setXattr } from './index.ts';
 
 let root = '';
 beforeEach(() => {
