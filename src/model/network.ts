@@ -44,3 +44,19 @@ export interface EndpointState {
   ipv6PrefixLength: number;
   ipv6Gateway: string;
 }
+
+/** An endpoint of which nothing is known yet. */
+export function blankEndpoint(): EndpointState {
+  return {
+    networkId: '',
+    networkName: '',
+    endpointId: '',
+    macAddress: '',
+    ipv4Address: '',
+    ipv4PrefixLength: 0,
+    gateway: '',
+    ipv6Address: '',
+    ipv6PrefixLength: 0,
+    ipv6Gateway: '',
+  };
+}

@@ -53,7 +53,27 @@ export interface DeviceSpec {
   permissions: string;
 }
 
+/** The limits of a process that a container can be given: all of setrlimit(2) but that on the address space, as in Docker. */
+export const ULIMIT_NAMES: readonly string[] = [
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+];
+
 export interface Ulimit {
+  /** One of ULIMIT_NAMES. */
   name: string;
   soft: number;
   hard: number;

@@ -1,6 +1,13 @@
 import { type Clock, describe, GantryError, type Ids, type Log, notFound } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
-import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, PublishedPort } from '../model/index.ts';
+import {
+  blankEndpoint,
+  type ContainerSpec,
+  type EndpointRequest,
+  type EndpointState,
+  type NetworkRecord,
+  type PublishedPort,
+} from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
 import type { Firewall, Forwarding } from './firewall/index.ts';
@@ -234,18 +241,7 @@ export class LocalNetwork implements Network {
   }
 
   #emptyEndpoint({ id, name }: NetworkRecord): EndpointState {
-    return {
-      networkId: id,
-      networkName: name,
-      endpointId: this.#parts.ids.next(),
-      macAddress: '',
-      ipv4Address: '',
-      ipv4PrefixLength: 0,
-      gateway: '',
-      ipv6Address: '',
-      ipv6PrefixLength: 0,
-      ipv6Gateway: '',
-    };
+    return { ...blankEndpoint(), networkId: id, networkName: name, endpointId: this.#parts.ids.next() };
   }
 
   /** Goes on with what an earlier daemon set up. A container whose namespace is gone is left out: its engine finds it ended. */

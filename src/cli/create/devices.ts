@@ -1,3 +1,4 @@
+import { ULIMIT_NAMES } from '../../model/index.ts';
 import { CommandFailure } from '../failure.ts';
 import { parseInteger, parseSize } from '../flags/index.ts';
 
@@ -62,31 +63,12 @@ export function parseWeight(given: string): { Path: string; Weight: number } {
   return { Path: device, Weight: number };
 }
 
-const LIMITS = [
-  'as',
-  'core',
-  'cpu',
-  'data',
-  'fsize',
-  'locks',
-  'memlock',
-  'msgqueue',
-  'nice',
-  'nofile',
-  'nproc',
-  'rss',
-  'rtprio',
-  'rttime',
-  'sigpending',
-  'stack',
-];
-
 /** Reads one `--ulimit`: `name=soft[:hard]`; -1 is "unlimited". */
 export function parseUlimit(given: string): { Name: string; Soft: number; Hard: number } {
   const equals = given.indexOf('=');
   if (equals < 0) throw new Error(`invalid ulimit argument: ${given}`);
   const name = given.slice(0, equals);
-  if (!LIMITS.includes(name)) throw new Error(`invalid ulimit type: ${name}`);
+  if (!ULIMIT_NAMES.includes(name)) throw new Error(`invalid ulimit type: ${name}`);
   const [soft = '', hard, more] = given.slice(equals + 1).split(':');
   if (more !== undefined)
     throw new Error(`too many limit value arguments - ${given.slice(equals + 1)}, can only have up to two, \`soft[:hard]\``);

@@ -1,5 +1,5 @@
 import { invalid } from '../../base/index.ts';
-import type { Ulimit } from '../../model/index.ts';
+import { ULIMIT_NAMES, type Ulimit } from '../../model/index.ts';
 import type { OciProcess } from './oci.ts';
 
 /** In V8 already (TC39 proposal-json-parse-with-source), not yet in TypeScript's library. */
@@ -9,39 +9,20 @@ declare global {
   }
 }
 
-const RESOURCES: Record<string, string> = {
-  core: 'RLIMIT_CORE',
-  cpu: 'RLIMIT_CPU',
-  data: 'RLIMIT_DATA',
-  fsize: 'RLIMIT_FSIZE',
-  locks: 'RLIMIT_LOCKS',
-  memlock: 'RLIMIT_MEMLOCK',
-  msgqueue: 'RLIMIT_MSGQUEUE',
-  nice: 'RLIMIT_NICE',
-  nofile: 'RLIMIT_NOFILE',
-  nproc: 'RLIMIT_NPROC',
-  rss: 'RLIMIT_RSS',
-  rtprio: 'RLIMIT_RTPRIO',
-  rttime: 'RLIMIT_RTTIME',
-  sigpending: 'RLIMIT_SIGPENDING',
-  stack: 'RLIMIT_STACK',
-};
-
 /**
  * OCI rlimits for the asked ulimits; -1 means unlimited.
  * Errors: `invalid` for an unknown name, a soft above the hard limit, or more than the daemon may hand on.
  */
 export function buildRlimits(ulimits: readonly Ulimit[], hardLimits: Record<string, number>, mayRaise: boolean): OciProcess['rlimits'] {
   return ulimits.map(({ name, soft, hard }) => {
-    const type = RESOURCES[name];
-    if (!type) throw invalid(`invalid ulimit type: ${name}`);
+    if (!ULIMIT_NAMES.includes(name)) throw invalid(`invalid ulimit type: ${name}`);
     const [softValue, hardValue] = [soft, hard].map((value) => (value < 0 ? Number.POSITIVE_INFINITY : value)) as [number, number];
     if (softValue > hardValue) throw invalid(`ulimit ${name}: soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
     const allowed = hardLimits[name] ?? Number.POSITIVE_INFINITY;
     if (!mayRaise && hardValue > allowed) {
       throw invalid(`ulimit ${name}=${soft}:${hard} is above what this host allows: the hard limit is ${allowed}`);
     }
-    return { type, soft: exact(softValue), hard: exact(hardValue) };
+    return { type: `RLIMIT_${name.toUpperCase()}`, soft: exact(softValue), hard: exact(hardValue) };
   });
 }
 

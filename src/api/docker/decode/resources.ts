@@ -1,5 +1,5 @@
 import { invalid, unsupported } from '../../../base/index.ts';
-import type { DeviceRate, ResourceLimits, Ulimit } from '../../../model/index.ts';
+import { type DeviceRate, type ResourceLimits, ULIMIT_NAMES, type Ulimit } from '../../../model/index.ts';
 import type { Fields } from './fields.ts';
 
 /** The least memory with which a runtime can start a process at all. */
@@ -137,28 +137,10 @@ function rateOf(device: Fields): number {
   return rate;
 }
 
-const ULIMITS = [
-  'core',
-  'cpu',
-  'data',
-  'fsize',
-  'locks',
-  'memlock',
-  'msgqueue',
-  'nice',
-  'nofile',
-  'nproc',
-  'rss',
-  'rtprio',
-  'rttime',
-  'sigpending',
-  'stack',
-];
-
 export function decodeUlimits(host: Fields): Ulimit[] {
   return host.objects('Ulimits').map((entry) => {
     const name = entry.string('Name');
-    if (!ULIMITS.includes(name)) throw invalid(`invalid ulimit type: ${name}`);
+    if (!ULIMIT_NAMES.includes(name)) throw invalid(`invalid ulimit type: ${name}`);
     const soft = entry.integer('Soft');
     const hard = entry.integer('Hard');
     if (hard !== -1 && (soft === -1 || soft > hard))

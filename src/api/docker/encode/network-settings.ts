@@ -1,25 +1,13 @@
-import { type ContainerRecord, type EndpointState, isAlive, type PublishedPort } from '../../../model/index.ts';
+import { blankEndpoint, type ContainerRecord, type EndpointState, isAlive, type PublishedPort } from '../../../model/index.ts';
 import type { KeptRequest } from '../decode/create.ts';
 import { networkModeText } from './host-config.ts';
-
-const NO_ENDPOINT = {
-  networkId: '',
-  endpointId: '',
-  macAddress: '',
-  ipv4Address: '',
-  ipv4PrefixLength: 0,
-  gateway: '',
-  ipv6Address: '',
-  ipv6PrefixLength: 0,
-  ipv6Gateway: '',
-};
 
 /** NetworkSettings of inspect. */
 export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
   const { state, spec } = record;
   const alive = isAlive(state);
   // The old fields at the top speak of the default bridge only.
-  const bridge: Omit<EndpointState, 'networkName'> = state.endpoints.find((endpoint) => endpoint.networkName === 'bridge') ?? NO_ENDPOINT;
+  const bridge = state.endpoints.find((endpoint) => endpoint.networkName === 'bridge') ?? blankEndpoint();
   return {
     Bridge: '',
     SandboxID: alive && spec.networkMode.kind !== 'container' ? record.id : '',
@@ -50,7 +38,7 @@ export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest): Rec
     networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, endpoint.networkName);
   if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
   const name = networkModeText(networkMode);
-  return { [name]: encodeEndpoint({ ...NO_ENDPOINT, networkName: name }, record, kept, name) };
+  return { [name]: encodeEndpoint({ ...blankEndpoint(), networkName: name }, record, kept, name) };
 }
 
 function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: KeptRequest, name: string): Record<string, unknown> {
