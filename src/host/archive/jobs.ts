@@ -22,7 +22,7 @@ export interface UnpackJob {
 
 export interface UnpackResult {
   entries: number;
-  /** Bytes of file content. */
+  /** Bytes of file content; a symbolic link counts the length of its target, as lstat(2) says. */
   size: number;
 }
 

@@ -54,7 +54,7 @@ class Unpacking {
     this.#count += 1;
     if (this.#count > MAX_ENTRIES) throw invalid(`the archive has more than ${MAX_ENTRIES} entries`);
     if (header.size > 0) this.#checkSpace(header);
-    this.#size += header.size;
+    this.#size += header.type === 'symbolicLink' ? Buffer.byteLength(header.link) : header.size;
     try {
       this.#place(header);
     } catch (error) {
