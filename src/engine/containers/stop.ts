@@ -52,8 +52,9 @@ export class Stopper {
 
   /** SIGKILL to everything in it, and the end of it seen. */
   async forceKill(record: ContainerRecord): Promise<void> {
-    await this.#unlessEnded(() => this.#parts.runtime.killAll(record.id));
+    // Told first: its end may be told before the call returns.
     publishContainerEvent(this.#parts, record, 'kill', { signal: String(SIGKILL) });
+    await this.#unlessEnded(() => this.#parts.runtime.killAll(record.id));
     if (record.state.status === 'paused') await this.#unlessEnded(() => this.#parts.runtime.resume(record.id));
     if (!(await this.#gone(record.id, KILL_PATIENCE))) {
       throw new GantryError('unavailable', `Container ${record.name} does not end even on SIGKILL (process ${record.state.pid}).`, {
