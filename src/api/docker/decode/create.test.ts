@@ -48,6 +48,12 @@ describe('decodeCreate() refuses by name', () => {
       /field BindOptions must not be specified/,
     ],
     ['an unknown mount type', { Mounts: [{ Type: 'disk', Target: '/t' }] }, {}, /invalid mount config for type "disk": mount type unknown/],
+    [
+      'an address on the default bridge',
+      {},
+      { NetworkingConfig: { EndpointsConfig: { bridge: { IPAMConfig: { IPv4Address: '172.17.0.9' } } } } },
+      /user specified IP address is supported on user defined networks only/,
+    ],
     ['a volume driver', { VolumeDriver: 'nfs' }, {}, /HostConfig\.VolumeDriver 'nfs' is not supported/],
     ['device requests', { DeviceRequests: [{ Count: -1 }] }, {}, /HostConfig\.DeviceRequests/],
     ['storage options', { StorageOpt: { size: '1G' } }, {}, /HostConfig\.StorageOpt/],

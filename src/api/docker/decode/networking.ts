@@ -13,8 +13,8 @@ export function decodeEndpoints(body: Fields, mode: NetworkMode): Record<string,
         `NetworkingConfig.EndpointsConfig.${key}: a container can be joined only to the network of its NetworkMode (${own || 'container'})`,
       );
     endpoints[name] = decodeEndpoint(entry);
-    // The default bridge chooses addresses itself, in Docker too.
-    if (mode.kind === 'bridge' && (endpoints[name].ipv4Address || endpoints[name].ipv6Address))
+    // The default bridge chooses addresses itself, in Docker too, and the others have none.
+    if (mode.kind !== 'network' && (endpoints[name].ipv4Address || endpoints[name].ipv6Address))
       throw invalid(
         `invalid config for network ${name}: invalid endpoint settings: user specified IP address is supported on user defined networks only`,
       );
