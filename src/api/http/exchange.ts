@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { JSON_LIMIT, readBody, readJson } from './body.ts';
 import { detach, hijackHead } from './hijack.ts';
 
@@ -8,6 +8,11 @@ const NO_QUERY = new URLSearchParams();
 
 /** Milliseconds for which the rest of a body that nobody wants is read. */
 const LINGER = 5_000;
+
+/** A generator of our own: an error thrown into the request's iterator would destroy the request all the same. */
+async function* chunksOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
+}
 
 /** One request and its answer. Everything that costs is done when it is asked for. */
 export class Exchange {
@@ -68,6 +73,14 @@ export class Exchange {
 
   json(limit = JSON_LIMIT): Promise<Record<string, unknown> | undefined> {
     return readJson(this.request, limit);
+  }
+
+  /**
+   * The body, for those who may lose interest in the middle of it. Giving up the request itself would take the connection with
+   * it, and the client would see its writing break instead of the reason.
+   */
+  upload(): Readable {
+    return Readable.from(chunksOf(this.request), { objectMode: false });
   }
 
   body(limit: number): Promise<Buffer> {

@@ -19,7 +19,7 @@ export function archiveRoutes(add: AddRoute, parts: Parts): void {
   });
   add('PUT', '/containers/:id/archive', async (call) => {
     const options = { noOverwriteDirNonDir: flag(call, 'noOverwriteDirNonDir'), copyOwner: flag(call, 'copyUIDGID') };
-    await archive.put(parameter(call, 'id'), pathOf(call), await plainTar(call.exchange.request), options, call.exchange.signal);
+    await archive.put(parameter(call, 'id'), pathOf(call), await plainTar(call.exchange.upload()), options, call.exchange.signal);
     call.exchange.sendEmpty(200);
   });
   add('GET', '/containers/:id/export', async (call) => {

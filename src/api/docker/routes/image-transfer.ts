@@ -69,7 +69,7 @@ async function importImage(call: Call, parts: Parts): Promise<void> {
   const platform = text(call, 'platform');
   const stream = new ProgressStream(call.exchange, parts.clock);
   await stream.run(async () => {
-    const image = await parts.engine.images.import(call.exchange.request, {
+    const image = await parts.engine.images.import(call.exchange.upload(), {
       message: text(call, 'message') ?? 'Imported from -',
       changes: call.query.getAll('changes'),
       signal: call.exchange.signal,
@@ -85,7 +85,7 @@ async function load(call: Call, parts: Parts): Promise<void> {
   const quiet = flag(call, 'quiet', true);
   const stream = new ProgressStream(call.exchange, parts.clock, quiet);
   await stream.run(async () => {
-    const loaded = await parts.engine.images.load(call.exchange.request, { progress: stream.progress, signal: call.exchange.signal });
+    const loaded = await parts.engine.images.load(call.exchange.upload(), { progress: stream.progress, signal: call.exchange.signal });
     for (const name of loaded)
       stream.message({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
   });
