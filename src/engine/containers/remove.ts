@@ -1,4 +1,6 @@
-import { conflict, describe, invalid, tearDown } from '../../base/index.ts';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { conflict, describe, errnoOf, invalid, tearDown } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import { tellVolume } from '../events/attachments.ts';
@@ -6,6 +8,9 @@ import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles, dismantle } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Stopper } from './stop.ts';
+
+/** Milliseconds. */
+const DISCARD_DELAY = 50;
 
 export interface RemoveOptions {
   force: boolean;
@@ -83,7 +88,7 @@ export class Remover {
         () => dismantle(this.#parts, record),
         () => images.layers.remove(id),
         // With the logs, which the runtime keeps in the same directory.
-        () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
+        () => this.#discard(containerFiles(dataRoot, id).directory),
         () => (record.intent?.volumes ? this.#removeAnonymousVolumes(record) : undefined),
       );
     } catch (error) {
@@ -94,6 +99,22 @@ export class Remover {
     await decisions.forget(id);
     waiters.removed(id, { exitCode: record.state.exitCode });
     publishContainerEvent(this.#parts, record, 'destroy');
+  }
+
+  /** Out of the way at once. The deleting waits until the reply is out, and a start of the daemon finishes what it missed. */
+  #discard(directory: string): void {
+    const { dataRoot, ids, clock, log } = this.#parts;
+    const place = join(dataRoot, 'tmp', `container-${ids.next().slice(0, 24)}`);
+    try {
+      renameSync(directory, place);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return;
+      throw error;
+    }
+    clock.later(
+      DISCARD_DELAY,
+      () => void removeTree(dataRoot, place).catch((error) => log.warn('could not delete', { path: place, error: describe(error) })),
+    );
   }
 
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
