@@ -97,7 +97,7 @@ export class Lifecycle {
     try {
       await this.#hooks.created(record);
       await runtime.start(id);
-      running = await table.change(id, (r) => withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, clock.timestamp()) }));
+      running = await table.change(id, (r) => withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, startedAt) }));
     } catch (error) {
       await dismantle(this.#parts, record);
       throw error;
