@@ -96,6 +96,8 @@ export class Lifecycle {
     let running: ContainerRecord;
     try {
       await this.#hooks.created(record);
+      // Taken before it runs: a process that ends at once must not end before it began.
+      const startedAt = clock.timestamp();
       await runtime.start(id);
       running = await table.change(id, (r) => withoutIntent({ ...r, state: this.#startedState(r.state, made, reason, startedAt) }));
     } catch (error) {
