@@ -1,4 +1,5 @@
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { hostname as hostnameOfHost } from 'node:os';
 import { join } from 'node:path';
 import { conflict, errnoOf, invalid, tearDown } from '../../base/index.ts';
 import { mountTmpfs, unmount } from '../../host/index.ts';
@@ -73,6 +74,10 @@ export function volumeNames(record: ContainerRecord): string[] {
   return record.spec.mounts.flatMap((m) => (m.type === 'volume' ? [m.source] : []));
 }
 
+export function usesVolume(record: ContainerRecord, name: string): boolean {
+  return volumeNames(record).includes(name);
+}
+
 /** The container's volumes that no other running container has mounted. */
 function unusedVolumes(parts: EngineParts, record: ContainerRecord): string[] {
   const inUse = new Set(parts.table.list().flatMap((other) => (other.id !== record.id && isAlive(other.state) ? volumeNames(other) : [])));
@@ -96,7 +101,7 @@ async function writeFiles(parts: EngineParts, record: ContainerRecord, attachmen
   const mode = record.spec.networkMode;
   if (mode.kind === 'container') return containerFiles(parts.dataRoot, running(parts, mode.id, 'network').id);
   const files = containerFiles(parts.dataRoot, record.id);
-  const hostname = record.spec.hostname || (await hostnameOfHost());
+  const hostname = record.spec.hostname || hostnameOfHost();
   await mkdir(files.directory, { recursive: true, mode: 0o710 });
   const [resolver, hosts] = await Promise.all([
     parts.network.resolverFile(record.spec, attachment),
@@ -108,10 +113,6 @@ async function writeFiles(parts: EngineParts, record: ContainerRecord, attachmen
     writeFile(files.hostname, `${hostname}\n`, { mode: 0o644 }),
   ]);
   return files;
-}
-
-async function hostnameOfHost(): Promise<string> {
-  return (await import('node:os')).hostname();
 }
 
 function running(parts: EngineParts, reference: string, what: string): ContainerRecord {

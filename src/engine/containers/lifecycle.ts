@@ -111,7 +111,7 @@ export class Lifecycle {
     const early = this.#early.get(id);
     if (early) {
       this.#early.delete(id);
-      await this.#settle(running, early);
+      await this.settle(running, early);
     }
   }
 
@@ -155,15 +155,11 @@ export class Lifecycle {
     const record = this.#parts.table.find(exit.id);
     if (!record) return;
     if (record.intent?.operation === 'start') this.#early.set(exit.id, exit);
-    else if (isAlive(record.state)) await this.#settle(record, exit);
+    else if (isAlive(record.state)) await this.settle(record, exit);
   }
 
   /** Records an exit, tells those who wait, and plans what comes next. */
   async settle(record: ContainerRecord, exit: ExitRecord): Promise<void> {
-    await this.#settle(record, exit);
-  }
-
-  async #settle(record: ContainerRecord, exit: ExitRecord): Promise<void> {
     const { table, waiters, decisions, queue, log } = this.#parts;
     const { id } = record;
     const decision = decideRestart(record.spec.restart, {

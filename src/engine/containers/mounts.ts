@@ -1,6 +1,7 @@
+import { closeSync, readlinkSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { errnoOf, GantryError, invalid } from '../../base/index.ts';
-import { openInRoot } from '../../host/index.ts';
+import { O_PATH, openInRoot } from '../../host/index.ts';
 import type { BindMount, ContainerRecord, MountSpec, ResolvedMount, TmpfsMount, VolumeMount } from '../../model/index.ts';
 import type { EngineParts } from '../parts.ts';
 
@@ -50,16 +51,15 @@ async function resolveBind(mount: BindMount): Promise<ResolvedMount> {
 
 async function resolveVolume(parts: EngineParts, mount: VolumeMount): Promise<ResolvedMount> {
   const base = await parts.volumes.mount(mount.source);
-  const source = mount.subpath ? await subpath(base, mount) : base;
+  const source = mount.subpath ? subpath(base, mount) : base;
   return { type: 'bind', source, target: mount.target, options: ['rbind', 'rprivate', ...(mount.readOnly ? ['ro'] : [])] };
 }
 
 /** A subpath is resolved inside the volume: links in it never lead out. */
-async function subpath(base: string, mount: VolumeMount): Promise<string> {
+function subpath(base: string, mount: VolumeMount): string {
   const path = mount.subpath ?? '';
   if (path.startsWith('/') || path.split('/').includes('..'))
     throw invalid(`invalid mount config: volume-subpath ${path} must be a relative path without ".."`);
-  const { closeSync, readlinkSync } = await import('node:fs');
   const descriptor = openInside(base, path, mount.source);
   try {
     return readlinkSync(`/proc/self/fd/${descriptor}`);
@@ -70,7 +70,6 @@ async function subpath(base: string, mount: VolumeMount): Promise<string> {
 
 /** Held by its place alone (O_PATH), be it a directory or a file. */
 function openInside(base: string, path: string, volume: string): number {
-  const O_PATH = 0o10000000;
   try {
     return openInRoot(base, path, O_PATH);
   } catch (error) {

@@ -5,7 +5,7 @@ import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import { tellVolume } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
-import { containerFiles, dismantle } from './launch.ts';
+import { containerFiles, dismantle, usesVolume } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Stopper } from './stop.ts';
 
@@ -72,8 +72,7 @@ export class Remover {
         () => network.detach(id),
         () => runtime.remove(id),
         () => images.layers.remove(id),
-        () => runtime.removeLogs(id),
-        () => removeTree(dataRoot, containerFiles(dataRoot, id).directory),
+        () => this.#discard(containerFiles(dataRoot, id).directory),
       );
       await table.delete(id);
       await decisions.forget(id);
@@ -87,7 +86,6 @@ export class Remover {
       await tearDown(
         () => dismantle(this.#parts, record),
         () => images.layers.remove(id),
-        // With the logs, which the runtime keeps in the same directory.
         () => this.#discard(containerFiles(dataRoot, id).directory),
         () => (record.intent?.volumes ? this.#removeAnonymousVolumes(record) : undefined),
       );
@@ -101,7 +99,7 @@ export class Remover {
     publishContainerEvent(this.#parts, record, 'destroy');
   }
 
-  /** Out of the way at once. The deleting waits until the reply is out, and a start of the daemon finishes what it missed. */
+  /** Out of the way at once, with the logs that the runtime keeps there. The deleting waits until the reply is out, and a start of the daemon finishes what it missed. */
   #discard(directory: string): void {
     const { dataRoot, ids, clock, log } = this.#parts;
     const place = join(dataRoot, 'tmp', `container-${ids.next().slice(0, 24)}`);
@@ -120,10 +118,7 @@ export class Remover {
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
     for (const mount of record.spec.mounts) {
       if (mount.type !== 'volume' || !mount.anonymous) continue;
-      const users = this.#parts.table
-        .list()
-        .filter((r) => r.id !== record.id && r.spec.mounts.some((m) => m.type === 'volume' && m.source === mount.source));
-      if (users.length > 0) continue;
+      if (this.#parts.table.list().some((r) => r.id !== record.id && usesVolume(r, mount.source))) continue;
       await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
       tellVolume(this.#parts, mount.source, 'destroy');
     }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readHostInfo, writeFileAtomic } from '../../host/index.ts';
-import type { ContainerRecord } from '../../model/index.ts';
+import { usesVolume } from '../containers/launch.ts';
 import type { HostDescription, SystemInfo } from '../engine.ts';
 import type { EngineParts } from '../parts.ts';
 
@@ -110,8 +110,4 @@ export class System implements SystemInfo {
     await writeFileAtomic(path, `${id}\n`);
     return id;
   }
-}
-
-export function usesVolume(container: ContainerRecord, name: string): boolean {
-  return container.spec.mounts.some((m) => m.type === 'volume' && m.source === name);
 }

@@ -1,9 +1,9 @@
 import { GantryError } from '../../base/index.ts';
 import type { ImageUse, RemovedImage } from '../../images/index.ts';
 import { type ContainerRecord, type ImageRecord, isAlive } from '../../model/index.ts';
+import { usesVolume } from '../containers/launch.ts';
 import type { ImageUseCases, VolumeUseCases } from '../engine.ts';
 import type { EngineParts } from '../parts.ts';
-import { usesVolume } from './system.ts';
 
 /** Image verbs that heed what containers use. */
 export class ImageUses implements ImageUseCases {

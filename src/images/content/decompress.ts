@@ -57,7 +57,7 @@ export async function* decompressed(
 }
 
 /** The first bytes, and a stream that has all of them. */
-async function peek(source: AsyncGenerator<Uint8Array>): Promise<{ head: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
+export async function peek(source: AsyncGenerator<Uint8Array>): Promise<{ head: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
   const first: Uint8Array[] = [];
   let length = 0;
   while (length < 6) {

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { invalid, tarEntries } from '../../base/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
-import { decompressed } from '../content/decompress.ts';
+import { decompressed, peek } from '../content/decompress.ts';
 import type { ProgressEvent } from '../images.ts';
 import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
 import { type Described, isObject, parseObject, type Unpacked } from './described.ts';
@@ -96,8 +96,8 @@ async function unpackMembers(
       layers.set(name, known);
       continue;
     }
-    const { first, all } = await peek(content);
-    if (isDocument(name, first, header.size)) {
+    const { head, all } = await peek(content);
+    if (isDocument(name, head, header.size)) {
       documentBytes += header.size;
       if (header.size > DOCUMENT_LIMIT || documentBytes > DOCUMENTS_LIMIT)
         throw invalid(`${name} of ${header.size} bytes is too large for a document`);
@@ -125,21 +125,10 @@ function knownLayer(store: LayerStore, name: string): LayerRecord | undefined {
   return hex === undefined ? undefined : store.get(`sha256:${hex}`);
 }
 
-function isDocument(name: string, first: Uint8Array, size: number): boolean {
+function isDocument(name: string, head: Uint8Array, size: number): boolean {
   if (name.endsWith('/layer.tar') || name.endsWith('.tar')) return false;
   if (/^(manifest\.json|index\.json|oci-layout|repositories|VERSION)$|\.json$|\/(json|VERSION)$/.test(name)) return true;
-  return size === 0 || first[0] === 0x7b || first[0] === 0x5b;
-}
-
-/** The first piece of a stream, and the stream with it. */
-async function peek(content: AsyncGenerator<Uint8Array>): Promise<{ first: Uint8Array; all: AsyncGenerator<Uint8Array> }> {
-  const first = await content.next();
-  async function* all(): AsyncGenerator<Uint8Array> {
-    if (first.done) return;
-    yield first.value;
-    yield* content;
-  }
-  return { first: first.done ? new Uint8Array() : first.value, all: all() };
+  return size === 0 || head[0] === 0x7b || head[0] === 0x5b;
 }
 
 async function gather(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
