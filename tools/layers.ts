@@ -12,6 +12,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   volumes: 2,
   engine: 3,
   build: 3,
+  registry: 3,
+  scan: 3,
   cluster: 3,
   balancer: 3,
   api: 4,

@@ -1,5 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ImageRecord } from '../model/index.ts';
+import type { NewImage } from './catalog/catalog.ts';
+import type { LayerLease, LayerRecord } from './layers/layer-store.ts';
+
+export type { LayerLease, LayerRecord, NewImage };
 
 /**
  * The images room: content (blobs by digest), layers (unpacked by diff id, mounted by overlayfs), names, and
@@ -65,6 +69,39 @@ export interface ContainerLayers {
   size(containerId: string): Promise<number>;
   /** Host directory that overlayfs shows as the root when mounted. */
   path(containerId: string): string;
+}
+
+/**
+ * Making images out of layers, for builds and commit. Work in progress is under ids of the caller's choice, beside those of containers
+ * (`ContainerLayers` mounts, unmounts, lists and removes it alike); what nobody claims at the next start is removed.
+ */
+export interface ImageAssembly {
+  /** Keeps what is captured or named in it from being removed, until it is closed. */
+  lease(): LayerLease;
+  /** A writable layer on top of these layers (base first) rather than on an image's. */
+  createRoot(id: string, layers: readonly string[]): Promise<void>;
+  /** These layers as one read-only tree: mounts it and returns its path. `ContainerLayers.remove` takes it away. */
+  mountLayers(id: string, layers: readonly string[]): Promise<string>;
+  /**
+   * What a writable layer adds, as a layer: the tar is the one that Docker would make of these files, byte by byte. Undefined when there is nothing.
+   * With `consume` the files are moved rather than copied: the root must not be mounted or used afterwards, only removed.
+   * With `sourceDateEpoch` (seconds) no time in the layer is later than that.
+   */
+  capture(
+    id: string,
+    options: { lease: LayerLease; consume: boolean; sourceDateEpoch?: number; signal: AbortSignal },
+  ): Promise<LayerRecord | undefined>;
+  /** Keeps an image whose layers are here. */
+  put(image: NewImage): Promise<ImageRecord>;
+  layer(diffId: string): LayerRecord | undefined;
+  /** The exact tar of a layer. */
+  openLayer(diffId: string, signal: AbortSignal): Readable;
+  /** Keeps layers that no image names until `unpin`, also over restarts. Pinning again replaces what was pinned under that owner. */
+  pin(owner: string, layers: readonly string[]): Promise<void>;
+  unpin(owner: string): Promise<void>;
+  pins(): { owner: string; layers: readonly string[] }[];
+  /** Whether an image names this layer. */
+  inImage(diffId: string): boolean;
 }
 
 export interface ImageUse {
