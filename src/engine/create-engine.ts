@@ -65,7 +65,7 @@ export function createEngine(options: EngineOptions): Engine {
     (id) => remover.finish(id, true),
   );
   const stopper = new Stopper(parts, lifecycle);
-  const remover = new Remover(parts, lifecycle, stopper);
+  const remover = new Remover(parts, lifecycle, stopper, (id) => desk.endWaiting(id));
   const reconciler = new Reconciler(parts, lifecycle, remover, health);
   images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
   return {

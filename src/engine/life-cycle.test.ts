@@ -42,6 +42,16 @@ suite('the life of a container', () => {
     assert.equal(t.house.layers.get(id)?.mounted, false);
   });
 
+  test('remove() lets go a client that waits for a container that never started', async () => {
+    await using t = await engineUnderTest();
+    const { id } = await t.engine.containers.create(request());
+    const options = { stream: true, logs: false, stdin: false, stdout: true, stderr: true };
+    const { output } = await t.engine.containers.attach(id, options, never);
+    const ended = new Promise((resolve) => output.once('end', resolve).resume());
+    await t.engine.containers.remove(id, { force: false, volumes: false, link: false });
+    await ended;
+  });
+
   test('start() of a running container is unchanged', async () => {
     await using t = await engineUnderTest();
     const { id } = await t.engine.containers.create(request());

@@ -23,11 +23,14 @@ export class Remover {
   #parts: EngineParts;
   #lifecycle: Lifecycle;
   #stopper: Stopper;
+  readonly #removed: (id: string) => void;
 
-  constructor(parts: EngineParts, lifecycle: Lifecycle, stopper: Stopper) {
+  /** `removed` lets go whoever still waits for a container that never started. */
+  constructor(parts: EngineParts, lifecycle: Lifecycle, stopper: Stopper, removed: (id: string) => void) {
     this.#parts = parts;
     this.#lifecycle = lifecycle;
     this.#stopper = stopper;
+    this.#removed = removed;
   }
 
   async remove(record: ContainerRecord, options: RemoveOptions): Promise<void> {
@@ -96,6 +99,7 @@ export class Remover {
     await table.delete(id);
     await decisions.forget(id);
     waiters.removed(id, { exitCode: record.state.exitCode });
+    this.#removed(id);
     publishContainerEvent(this.#parts, record, 'destroy');
   }
 
