@@ -1,0 +1,73 @@
+/**
+ * Who asks the registry, and may they? Users, teams and robots are rows of the registry's store; what they may do is one
+ * policy document. While there is neither a user, a robot nor a policy the registry is open: everybody may do everything.
+ *
+ * Promises: a password or a token is never kept, only what proves it; a change made by another process (the command line)
+ * counts within a second; every refusal has a sentence that says which rule, or which missing rule, it rests on.
+ */
+export interface Access {
+  /** Who the `Authorization` header speaks for. Basic (user or robot) and Bearer (a token of ours). `from` is the client's address. */
+  authenticate(authorization: string | undefined, from: string): Promise<Authentication>;
+  /** May this identity do this? Also the tag is looked at when given: immutable tags refuse `overwrite` and `delete`. */
+  authorize(identity: Identity, wish: Wish): Promise<Verdict>;
+  /** The value of the `WWW-Authenticate` header that goes with each 401. `base` is how the client sees us: `https://host:port`. */
+  challenge(base: string, scopes?: readonly Scope[], error?: 'invalid_token' | 'insufficient_scope'): string;
+  /** The `/token` endpoint (distribution token spec: GET, and POST with OAuth2's password and refresh_token grants). */
+  token(request: TokenRequest): Promise<TokenReply>;
+}
+
+export type Action = 'pull' | 'push' | 'delete' | 'catalog';
+
+export type Wish =
+  /** `/v2/` itself: refused to those without credentials unless the registry is open, so that clients learn where tokens come from. */
+  | { action: 'ping' }
+  | { action: 'catalog' }
+  | {
+      action: 'pull' | 'push' | 'delete';
+      repository: string;
+      tag?: string;
+      /** The tag exists and points to another digest now: only then an immutable tag stands in the way of a push. */
+      overwrite?: boolean;
+    };
+
+export interface Scope {
+  type: 'repository' | 'registry';
+  name: string;
+  /** `pull`, `push`, `delete`, `*`. */
+  actions: string[];
+}
+
+/** Somebody as far as credentials prove it. `grants`, where present, bounds what the rules allow (a robot's scope, a token's access). */
+export interface Identity {
+  kind: 'anonymous' | 'user' | 'robot';
+  /** The user's or robot's name; empty for anonymous. */
+  name: string;
+  teams: readonly string[];
+  grants?: readonly Scope[];
+  /** Came with a token of the token endpoint: what it lacks is answered with 401 and a challenge, as a new token may have it. */
+  bearer?: boolean;
+}
+
+export type Authentication =
+  | { identity: Identity }
+  /** 401 goes out with `challenge(…, error)`, 429 with `Retry-After`. */
+  | { refused: string; status: 401; error?: 'invalid_token' }
+  | { refused: string; status: 429; retryAfterSeconds: number };
+
+/** `status` 401 goes out with a challenge for `scopes`; 403 as DENIED. `reason` is one sentence for people. */
+export type Verdict = { allowed: true; reason: string } | { allowed: false; reason: string; status: 401 | 403; scopes: Scope[] };
+
+export interface TokenRequest {
+  method: 'GET' | 'POST';
+  authorization: string | undefined;
+  /** The query of a GET, the form of a POST. */
+  parameters: URLSearchParams;
+  from: string;
+}
+
+/** To be sent as JSON, with these headers. */
+export interface TokenReply {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+}
