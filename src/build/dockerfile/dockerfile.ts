@@ -10,21 +10,40 @@ export interface Dockerfile {
   /** Value of `# syntax=`, accepted and not acted upon. */
   syntax?: string;
   /** Of `# check=`. */
-  check: { skip: readonly string[]; skipAll: boolean; error: boolean };
+  check: LintSettings;
   /** ARG before the first FROM. */
   globalArguments: readonly ArgInstruction[];
+  /** At least one. */
   stages: readonly Stage[];
+  /** Lines that end an instruction with an empty continuation line in it. */
+  emptyContinuations: readonly number[];
+}
+
+/** `skip=A,B;error=true;experimental=all`. */
+export interface LintSettings {
+  skip: readonly string[];
+  skipAll: boolean;
+  experimental: readonly string[];
+  experimentalAll: boolean;
+  error: boolean;
 }
 
 export interface Stage {
   index: number;
   /** Lower case; '' when it has none. */
   name: string;
+  /** The name as written; '' when it has none. */
+  writtenName: string;
+  /** FROM and AS as written; '' without AS. */
+  keyword: string;
+  asKeyword: string;
   /** As written: a name with variables. */
   base: string;
   platform: string | undefined;
-  /** The comment right above FROM, without `#`. */
-  comment: string;
+  /** Lines of the comment right above FROM, without `#`. */
+  comments: readonly string[];
+  /** What the comment says of the stage: `# <name> <description>`. */
+  description: string;
   /** As written, for progress and history. */
   text: string;
   range: SourceRange;
@@ -34,10 +53,13 @@ export interface Stage {
 export interface InstructionBase {
   /** Upper case. */
   name: string;
+  /** The name as written. */
+  keyword: string;
   /** The instruction as written, continuation lines joined. */
   text: string;
   range: SourceRange;
-  comment: string;
+  /** Lines of the comment right above, without `#`. */
+  comments: readonly string[];
 }
 
 export type Instruction =
@@ -55,11 +77,13 @@ export type Instruction =
 export interface KeyValue {
   key: string;
   value: string;
+  /** Written `KEY value`, the old way. */
+  legacy: boolean;
 }
 
 export interface ArgInstruction extends InstructionBase {
   name: 'ARG';
-  arguments: readonly { key: string; default: string | undefined }[];
+  arguments: readonly { key: string; default: string | undefined; description: string }[];
 }
 export interface EnvInstruction extends InstructionBase {
   name: 'ENV';
@@ -91,7 +115,7 @@ export interface Heredoc {
   name: string;
   content: string;
   expand: boolean;
-  /** `<<-`: leading tabs are gone already. */
+  /** `<<-`. In COPY and ADD leading tabs are gone already; in RUN they are there still, since the shell may read them. */
   chomp: boolean;
 }
 export interface RunInstruction extends InstructionBase {
@@ -102,10 +126,10 @@ export interface RunInstruction extends InstructionBase {
   network: 'default' | 'none' | 'host';
   security: 'sandbox' | 'insecure';
 }
-/** Options as written, checked for known names; values may hold variables. */
+/** `--mount=…` as written; values may hold variables, but for `from`. They are checked when the stage is evaluated. */
 export interface MountFlag {
-  type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
-  options: Readonly<Record<string, string>>;
+  fields: readonly { key: string; value: string | undefined; text: string }[];
+  from: string | undefined;
 }
 /** The shell form is one text, the exec form a list. */
 export type CommandLine = { shell: true; text: string } | { shell: false; words: readonly string[] };
