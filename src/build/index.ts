@@ -1,1 +1,2 @@
+export { BuildStepError, DockerfileError } from './errors.ts';
 export type * from './builder.ts';

@@ -1,0 +1,36 @@
+import { GantryError } from '../base/index.ts';
+import type { DockerfileSourceText, SourceRange } from './builder.ts';
+
+/** Something is wrong at a place in the Dockerfile. Whoever knows the file's text adds it: dialects show an excerpt. */
+export class DockerfileError extends GantryError {
+  readonly ranges: readonly SourceRange[];
+  source: DockerfileSourceText | undefined;
+
+  constructor(message: string, ranges: readonly SourceRange[], source?: DockerfileSourceText, options: { cause?: unknown; hint?: string } = {}) {
+    super('invalid', message, options);
+    this.name = 'DockerfileError';
+    this.ranges = ranges;
+    this.source = source;
+  }
+}
+
+/** A step of a build failed. `exitCode` when its process ended so. */
+export class BuildStepError extends GantryError {
+  readonly stepId: string;
+  readonly exitCode: number | undefined;
+  readonly ranges: readonly SourceRange[];
+  readonly source: DockerfileSourceText | undefined;
+
+  constructor(
+    message: string,
+    at: { stepId: string; exitCode?: number | undefined; ranges: readonly SourceRange[]; source: DockerfileSourceText | undefined },
+    options: { cause?: unknown } = {},
+  ) {
+    super('internal', message, options);
+    this.name = 'BuildStepError';
+    this.stepId = at.stepId;
+    this.exitCode = at.exitCode;
+    this.ranges = at.ranges;
+    this.source = at.source;
+  }
+}
