@@ -1,0 +1,97 @@
+/**
+ * The scan room tells what software is in an image, and which of it has known weaknesses.
+ *
+ * An inventory is made once per image (images never change) and kept. Findings are made anew each time, from advisory data
+ * that the operator loads into a folder: without any, a report says so rather than that nothing was found.
+ */
+export interface Scanner {
+  /** What is in an image. Fails with `notFound` for an image that is not here. */
+  inventory(imageId: string, signal?: AbortSignal): Promise<Inventory>;
+  report(imageId: string, signal?: AbortSignal): Promise<ScanReport>;
+  /** Fails with `denied`, naming the worst findings, when the policy refuses to run the image. */
+  admitRun(imageId: string): Promise<void>;
+  /** The same for layers that were pulled and are not visible yet. */
+  admitPull(candidate: Candidate): Promise<void>;
+  readonly policy: ScanPolicy;
+}
+
+/** Layers of an image that has no row yet, base first. */
+export interface Candidate {
+  imageId: string;
+  reference: string;
+  layers: readonly string[];
+}
+
+export type Ecosystem = 'deb' | 'apk' | 'npm' | 'pypi' | 'golang' | 'maven';
+
+export interface SoftwarePackage {
+  ecosystem: Ecosystem;
+  /** Maven: `group:artifact`; Go: the module's path. */
+  name: string;
+  version: string;
+  /** Debian and Alpine: advisories are written for the source package. */
+  source?: { name: string; version: string };
+  architecture?: string;
+  license?: string;
+  /** Where it was found, from the root of the image. */
+  path: string;
+}
+
+/** Of /etc/os-release (os-release(5)); empty strings where there is none. */
+export interface Distribution {
+  id: string;
+  versionId: string;
+  codename: string;
+  prettyName: string;
+}
+
+export interface Inventory {
+  imageId: string;
+  distribution: Distribution;
+  /** By ecosystem, name, version. */
+  packages: SoftwarePackage[];
+  /** Files that look like package data and could not be read as such. */
+  unreadable: { path: string; reason: string }[];
+}
+
+export type Severity = 'critical' | 'high' | 'medium' | 'low' | 'negligible' | 'unknown';
+
+export interface Finding {
+  /** Such as CVE-2024-1234, or the advisory's own id. */
+  id: string;
+  aliases: string[];
+  severity: Severity;
+  summary: string;
+  package: { ecosystem: Ecosystem; name: string; version: string; path: string };
+  /** Undefined when there is no fixed version. */
+  fixedIn?: string;
+  source: 'osv' | 'debian';
+}
+
+export interface ScanReport {
+  inventory: Inventory;
+  /** Worst first. */
+  findings: Finding[];
+  counts: Record<Severity, number>;
+  /** Undefined: no advisory data is loaded, and nothing can be said about weaknesses. */
+  advisories: AdvisoryState | undefined;
+}
+
+export interface AdvisoryState {
+  folder: string;
+  osv: number;
+  debian: number;
+  /** When the newest file of the folder changed, RFC 3339. */
+  newest: string;
+  unreadable: { path: string; reason: string }[];
+}
+
+/** Refuses what has findings at or above a severity. */
+export interface ScanPolicy {
+  run?: Severity;
+  pull?: Severity;
+  /** Ids that don't count. */
+  ignore: string[];
+  /** Only findings that a newer version would mend. */
+  onlyFixed: boolean;
+}
