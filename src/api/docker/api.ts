@@ -13,6 +13,7 @@ import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { systemRoutes } from './routes/system.ts';
+import { type Upgrades, upgradeRoutes } from './routes/upgrades.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { MAXIMUM_VERSION, splitVersion } from './version.ts';
 
@@ -26,6 +27,8 @@ export interface DockerApiOptions {
   builtAt?: string;
   /** What a create request leaves open. */
   defaults?: Partial<CreateDefaults>;
+  /** BuildKit's protocol; without it clients are told to build by this API alone. */
+  upgrades?: Upgrades;
 }
 
 /** The Docker Engine API, versions 1.24 to 1.51, as one handler: find the route, run it, tell what failed. */
@@ -41,7 +44,7 @@ export function createDockerApi(options: DockerApiOptions): Handler {
     return described;
   };
   const parts: Parts = { engine, clock, log, build, host };
-  const routes = collectRoutes(parts, { runtime: '', cgroupParent: '', logOptions: {}, ...options.defaults });
+  const routes = collectRoutes(parts, { runtime: '', cgroupParent: '', logOptions: {}, ...options.defaults }, options.upgrades);
   const headers = [
     'Api-Version',
     MAXIMUM_VERSION,
@@ -67,7 +70,7 @@ export function createDockerApi(options: DockerApiOptions): Handler {
   };
 }
 
-function collectRoutes(parts: Parts, defaults: CreateDefaults): Router<Operation> {
+function collectRoutes(parts: Parts, defaults: CreateDefaults, upgrades: Upgrades | undefined): Router<Operation> {
   const router = new Router<Operation>();
   const add = router.add.bind(router);
   const cache = new ContainerCache(parts.engine);
@@ -75,7 +78,8 @@ function collectRoutes(parts: Parts, defaults: CreateDefaults): Router<Operation
   containerStreamRoutes(add, parts);
   execRoutes(add, parts);
   archiveRoutes(add, parts);
-  systemRoutes(add, parts, cache);
+  systemRoutes(add, parts, cache, { buildkit: upgrades !== undefined });
+  upgradeRoutes(add, upgrades);
   volumeRoutes(add, parts);
   networkRoutes(add, parts);
   // Before images, whose names would take /images/search and the like.

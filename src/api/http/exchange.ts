@@ -21,7 +21,7 @@ export class Exchange {
   readonly method: string;
   /** Percent-encoded, without the query. */
   readonly path: string;
-  /** The bare connection, when the client asked to take it over (`Upgrade: tcp` or `websocket`). */
+  /** The bare connection, when the client asked to take it over (`Upgrade: tcp`, `websocket`, or `h2c` where it is meant). */
   readonly upgrade: Duplex | undefined;
   /** Added to each answer: name, value, name, value … */
   headers: readonly string[] = [];

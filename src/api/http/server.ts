@@ -28,8 +28,15 @@ export interface HttpServerOptions {
   group?: string;
 }
 
-/** Protocols for which a connection is handed over; `h2c` and others are answered as plain requests. */
+/** Protocols for which a connection is handed over; others are answered as plain requests. */
 const UPGRADES = /^(tcp|websocket)$/i;
+/** Clients offer `h2c` to all servers, but mean it at these two calls alone: they speak HTTP/2 from the next byte on (BuildKit). */
+const HTTP2_CALLS = /^(\/v\d+\.\d+)?\/(grpc|session)$/;
+
+function isHandedOver({ headers, method, url }: IncomingMessage): boolean {
+  const wanted = headers.upgrade ?? '';
+  return UPGRADES.test(wanted) || (method === 'POST' && wanted.toLowerCase() === 'h2c' && HTTP2_CALLS.test(url ?? ''));
+}
 
 /** An idle connection is kept this long: clients that poll once a minute need no new one. */
 const KEEP_ALIVE_MS = 90_000;
@@ -87,7 +94,7 @@ export class HttpServer implements AsyncDisposable {
       // Filters with many labels and credentials for many registries travel in the head.
       maxHeaderSize: 256 * 1024,
       headersTimeout: 30_000,
-      shouldUpgradeCallback: (request: IncomingMessage) => UPGRADES.test(request.headers.upgrade ?? ''),
+      shouldUpgradeCallback: isHandedOver,
     };
     const onRequest: RequestListener = (request, response) => this.#handle(new Exchange(request, response));
     let server: Server | SecureServer;

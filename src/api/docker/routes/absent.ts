@@ -17,8 +17,6 @@ export function absentRoutes(add: AddRoute): void {
     'commit is not supported yet: an image cannot be made from a container',
     'docker export CONTAINER | docker import - NAME keeps its files.',
   );
-  refuse(add, 'POST', '/session', 'build sessions are not supported yet');
-  refuse(add, 'POST', '/grpc', 'build sessions (gRPC) are not supported yet');
   refuse(add, 'GET', '/images/search', 'searching a registry is not supported');
   refuse(add, 'GET', '/distribution/*name/json', 'looking into a registry without pulling is not supported yet');
   refuse(add, 'POST', '/containers/:id/checkpoints', 'checkpoints are not supported');

@@ -12,21 +12,13 @@ import { EVENT_FILTERS, eventFilter } from '../filters/events.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
 
-const PING_HEADERS = [
-  'Builder-Version',
-  '1',
-  'Swarm',
-  'inactive',
-  'Cache-Control',
-  'no-cache, no-store, must-revalidate',
-  'Pragma',
-  'no-cache',
-];
+const PING_HEADERS = ['Swarm', 'inactive', 'Cache-Control', 'no-cache, no-store, must-revalidate', 'Pragma', 'no-cache'];
 
-/** The daemon about itself. */
-export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache): void {
+/** The daemon about itself. `buildkit`: whether clients may build by BuildKit's protocol. */
+export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache, { buildkit }: { buildkit: boolean }): void {
+  const pingHeaders = ['Builder-Version', buildkit ? '2' : '1', ...PING_HEADERS];
   for (const method of ['GET', 'HEAD'])
-    add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', PING_HEADERS));
+    add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', pingHeaders));
   add('GET', '/version', async ({ exchange }) =>
     exchange.sendJson(200, encodeVersion(await parts.host(), parts.build, `node ${process.version}`)),
   );
