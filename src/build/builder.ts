@@ -22,7 +22,7 @@ export interface Builder extends AsyncDisposable {
   /** What `docker build --check` and `--call` ask: nothing is built, no image is fetched. */
   check(request: BuildRequest, signal: AbortSignal): Promise<DockerfileReport>;
   /** Every piece of the cache: layers of steps, cache mounts, kept contexts. */
-  usage(): CacheEntry[];
+  usage(): Promise<CacheEntry[]>;
   /** Frees what matches and no build uses, least recently used first. */
   prune(options: PruneOptions): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }>;
 }
@@ -125,7 +125,8 @@ export interface ClientEntry {
   linkName: string;
 }
 
-export interface PreparedBuild {
+/** Dispose of it when it is done with, solved or not: what was solved stays until that is disposed of too. */
+export interface PreparedBuild extends AsyncDisposable {
   /** The image configuration that will result, but for `created`, `history` and `rootfs`. */
   readonly config: Record<string, unknown>;
   readonly warnings: readonly DockerfileWarning[];

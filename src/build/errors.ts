@@ -6,7 +6,12 @@ export class DockerfileError extends GantryError {
   readonly ranges: readonly SourceRange[];
   source: DockerfileSourceText | undefined;
 
-  constructor(message: string, ranges: readonly SourceRange[], source?: DockerfileSourceText, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(
+    message: string,
+    ranges: readonly SourceRange[],
+    source?: DockerfileSourceText,
+    options: { cause?: unknown; hint?: string } = {},
+  ) {
     super('invalid', message, options);
     this.name = 'DockerfileError';
     this.ranges = ranges;

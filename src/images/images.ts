@@ -83,13 +83,14 @@ export interface ImageAssembly {
   /** These layers as one read-only tree: mounts it and returns its path. `ContainerLayers.remove` takes it away. */
   mountLayers(id: string, layers: readonly string[]): Promise<string>;
   /**
-   * What a writable layer adds, as a layer: the tar is the one that Docker would make of these files, byte by byte. Undefined when there is nothing.
+   * What a writable layer adds, as a layer: the tar is the one that Docker would make of these files, byte by byte. Undefined when there is
+   * nothing, or with `keepEmpty` the layer of an empty tar (a build's step always has one).
    * With `consume` the files are moved rather than copied: the root must not be mounted or used afterwards, only removed.
    * With `sourceDateEpoch` (seconds) no time in the layer is later than that.
    */
   capture(
     id: string,
-    options: { lease: LayerLease; consume: boolean; sourceDateEpoch?: number; signal: AbortSignal },
+    options: { lease: LayerLease; consume: boolean; keepEmpty?: boolean; sourceDateEpoch?: number; signal: AbortSignal },
   ): Promise<LayerRecord | undefined>;
   /** Keeps an image whose layers are here. */
   put(image: NewImage): Promise<ImageRecord>;

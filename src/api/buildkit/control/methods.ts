@@ -38,8 +38,8 @@ export function controlMethods({ builder, builds, worker, solve }: ControlParts)
       using held = builds.hold(ref);
       yield* held.build.status.updates(signal);
     }),
-    DiskUsage: unary(DiskUsageRequest, DiskUsageResponse, ({ filter }) => ({
-      record: builder.usage().filter(usageFilter(filter)).map(encodeUsage),
+    DiskUsage: unary(DiskUsageRequest, DiskUsageResponse, async ({ filter }) => ({
+      record: (await builder.usage()).filter(usageFilter(filter)).map(encodeUsage),
     })),
     Prune: streaming(PruneRequest, UsageRecord, async function* (request) {
       const { removed } = await builder.prune(decodePrune(request));

@@ -85,7 +85,7 @@ export class FakeBuilder implements Builder {
     };
   }
 
-  usage(): CacheEntry[] {
+  async usage(): Promise<CacheEntry[]> {
     return this.entries;
   }
 

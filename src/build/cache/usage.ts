@@ -1,0 +1,87 @@
+import type { ImageAssembly } from '../../images/index.ts';
+import type { CacheEntry, PruneOptions } from '../builder.ts';
+import type { Sources } from '../sources/sources.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import type { StepCache } from './step-cache.ts';
+
+export interface CacheParts {
+  steps: StepCache;
+  mounts: CacheMounts;
+  sources: Sources;
+  assembly: ImageAssembly;
+}
+
+/** Every piece of the cache. */
+export function cacheEntries({ steps, mounts, sources, assembly }: CacheParts): CacheEntry[] {
+  return [
+    ...steps.list().map(
+      (record): CacheEntry => ({
+        id: record.key,
+        kind: 'step',
+        description: record.description,
+        size: record.size,
+        inUse: steps.isHeld(record.key),
+        shared: assembly.inImage(record.diffId),
+        createdAt: record.createdAt,
+        lastUsedAt: record.lastUsedAt,
+        usageCount: record.usageCount,
+        parents: record.parents,
+      }),
+    ),
+    ...mounts.list().map(
+      (record): CacheEntry => ({
+        id: record.name,
+        kind: 'cache-mount',
+        description: `cached mount ${record.id}`,
+        size: record.size,
+        inUse: mounts.inUse(record.name),
+        shared: false,
+        createdAt: record.createdAt,
+        lastUsedAt: record.lastUsedAt,
+        usageCount: record.usageCount,
+        parents: [],
+      }),
+    ),
+    ...sources.usage(),
+  ];
+}
+
+/** Which entries go, least recently used first. `now` is in milliseconds. Pure. */
+export function entriesToPrune(entries: readonly CacheEntry[], options: PruneOptions, now: number): CacheEntry[] {
+  const oldestFirst = [...entries].sort((a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt));
+  let left = entries.reduce((sum, entry) => sum + freed(entry), 0);
+  const chosen: CacheEntry[] = [];
+  for (const entry of oldestFirst) {
+    if (options.keepBytes !== undefined && left <= options.keepBytes) break;
+    if (entry.inUse || (entry.shared && !options.all)) continue;
+    if (options.unusedFor !== undefined && now - Date.parse(entry.lastUsedAt) < options.unusedFor) continue;
+    if (options.filter && !options.filter(entry)) continue;
+    chosen.push(entry);
+    left -= freed(entry);
+  }
+  return chosen;
+}
+
+/** Bytes that its removal frees: an image keeps a layer that it shares. */
+export const freed = (entry: CacheEntry): number => (entry.shared ? 0 : entry.size);
+
+/** Removes what matches; what a build has begun to use meanwhile stays. */
+export async function pruneCache(
+  parts: CacheParts,
+  options: PruneOptions,
+  now: number,
+): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }> {
+  const removed: CacheEntry[] = [];
+  for (const entry of entriesToPrune(cacheEntries(parts), options, now)) {
+    if (entry.kind === 'context') await parts.sources.remove(entry.id);
+    else if (entry.kind === 'cache-mount') {
+      if (parts.mounts.inUse(entry.id)) continue;
+      await parts.mounts.remove(entry.id);
+    } else {
+      if (parts.steps.isHeld(entry.id)) continue;
+      await parts.steps.remove(entry.id);
+    }
+    removed.push(entry);
+  }
+  return { removed, spaceReclaimed: removed.reduce((sum, entry) => sum + freed(entry), 0) };
+}

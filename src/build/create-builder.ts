@@ -1,0 +1,71 @@
+import { type Clock, type Ids, Limiter, type Log } from '../base/index.ts';
+import type { ImageAssembly, Images } from '../images/index.ts';
+import type { Network } from '../network/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Builder } from './builder.ts';
+import { CacheMounts } from './cache/cache-mounts.ts';
+import { StepCache } from './cache/step-cache.ts';
+import { cacheEntries, pruneCache } from './cache/usage.ts';
+import { createFileSteps } from './files/index.ts';
+import { checkBuild } from './graph/check.ts';
+import { MadeSteps } from './graph/made-steps.ts';
+import { prepareBuild } from './graph/prepare.ts';
+import { buildFolders } from './lazy-builder.ts';
+import type { BuildParts } from './parts.ts';
+import { createSources } from './sources/index.ts';
+import { ProcessExits } from './steps/exits.ts';
+
+export interface BuilderOptions {
+  dataRoot: string;
+  execRoot: string;
+  store: Store;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  images: Images & { readonly assembly: ImageAssembly };
+  network: Network;
+  runtime: Runtime;
+  /** Name of the OCI runtime for RUN. */
+  defaultRuntime: string;
+  cgroupParent: string;
+  /** What clients may be granted; `network.host` when absent, as with Docker. */
+  entitlements?: readonly string[];
+}
+
+/** Steps that work at once, of all builds. */
+const PARALLEL_STEPS = 4;
+
+/** Wires the builder and reads its cache. */
+export async function openBuilder(options: BuilderOptions): Promise<Builder> {
+  const { dataRoot, execRoot, store, clock, ids, log, images, network, runtime } = options;
+  const { assembly } = images;
+  const { scratch, running } = buildFolders(dataRoot, execRoot);
+  const parts: BuildParts = {
+    scratch,
+    runFolder: running,
+    ...{ clock, ids, log, images, assembly, network, runtime },
+    files: createFileSteps(),
+    sources: createSources({ dataRoot, store, clock, ids, log }),
+    steps: new StepCache({ store, assembly, clock, log }),
+    mounts: new CacheMounts(dataRoot, { store, clock }),
+    made: new MadeSteps(),
+    exits: new ProcessExits(runtime),
+    limiter: new Limiter(PARALLEL_STEPS),
+    defaults: {
+      runtime: options.defaultRuntime,
+      cgroupParent: options.cgroupParent,
+      entitlements: options.entitlements ?? ['network.host'],
+    },
+  };
+  await parts.steps.load();
+  await parts.mounts.load();
+  return {
+    start: async () => undefined,
+    prepare: (request, signal) => prepareBuild(parts, request, signal),
+    check: (request, signal) => checkBuild(parts, request, signal),
+    usage: async () => cacheEntries(parts),
+    prune: (wanted) => pruneCache(parts, wanted, clock.now()),
+    [Symbol.asyncDispose]: () => parts.steps.flush(),
+  };
+}

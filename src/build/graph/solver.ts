@@ -1,0 +1,363 @@
+import { mkdir } from 'node:fs/promises';
+import { describe, GantryError, isKind } from '../../base/index.ts';
+import { removeTree } from '../../host/index.ts';
+import type { LayerLease, LayerRecord } from '../../images/index.ts';
+import { InlineCache } from '../cache/inline-cache.ts';
+import type { StepRecord } from '../cache/record.ts';
+import { BuildStepError } from '../errors.ts';
+import type { HistoryEntry } from '../export/document.ts';
+import type { SourceTree } from '../files/files.ts';
+import type { BuildParts } from '../parts.ts';
+import type { CopyWork, FileSource, PlannedStep, RunWork, StepWork } from '../plan/plan.ts';
+import type { MountedSource } from '../steps/mounts.ts';
+import { networkOf, type ProcessSettings } from '../steps/process-spec.ts';
+import { ProcessFailure, runStep } from '../steps/run.ts';
+import { workdirStep, writeLayer } from '../steps/workdir.ts';
+import { type AnnouncedStage, announceSteps } from './announce.ts';
+import { checkEntitlements } from './entitlements.ts';
+import { stepKey } from './keys.ts';
+import { type BuildPlan, imageKey, type MadeBase, type StageToMake } from './prepare.ts';
+import { scratchOf } from './prepared.ts';
+import type { StepProgress } from './progress.ts';
+import { LayerTrees } from './trees.ts';
+import { wantedPaths } from './wanted-paths.ts';
+
+/** What a stage came to. */
+export interface SolvedStage {
+  /** Diff ids, base first. */
+  layers: readonly string[];
+  history: readonly HistoryEntry[];
+  /** Cache keys of its own steps that made layers; undefined for a layer of the base. */
+  keys: readonly (string | undefined)[];
+}
+
+/** How a step is made, once it is clear that nobody has made it yet. */
+interface Task {
+  key: string;
+  make: () => Promise<LayerRecord>;
+}
+
+/** Makes the stages of a plan: side by side as far as they don't wait for each other, each step from the cache if it is there. */
+export class Solver {
+  readonly trees: LayerTrees;
+  readonly #parts: BuildParts;
+  readonly #plan: BuildPlan;
+  readonly #lease: LayerLease;
+  readonly #undo: AsyncDisposableStack;
+  readonly #stages = new Map<number, Promise<SolvedStage>>();
+  readonly #inline: InlineCache;
+  #announced: ReadonlyMap<number, AnnouncedStage> = new Map();
+  #context: SourceTree | undefined;
+  #contextStep: StepProgress | undefined;
+
+  constructor(parts: BuildParts, plan: BuildPlan, lease: LayerLease, undo: AsyncDisposableStack) {
+    this.#parts = parts;
+    this.#plan = plan;
+    this.#lease = lease;
+    this.#undo = undo;
+    this.trees = new LayerTrees(parts, lease, undo);
+    this.#inline = new InlineCache(parts, plan.request, lease);
+  }
+
+  /** Id of the target's last step. */
+  get lastStep(): string | undefined {
+    return this.#announced.get(this.#target.planned.stage.index)?.last;
+  }
+
+  get #target(): StageToMake {
+    return this.#plan.stages.at(-1) as StageToMake;
+  }
+
+  async run(outer: AbortSignal): Promise<SolvedStage> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([outer, stop.signal]);
+    const { contextStep, stages } = announceSteps(this.#plan);
+    this.#announced = stages;
+    this.#contextStep = contextStep;
+    checkEntitlements(this.#plan, this.#parts.defaults.entitlements);
+    await this.#inline.load(this.#plan.progress, signal);
+    for (const stage of this.#plan.stages) this.#stages.set(stage.planned.stage.index, this.#startStage(stage, signal));
+    const all = [...this.#stages.values()];
+    try {
+      // The first failure counts, and ends the others.
+      await Promise.all(all);
+    } catch (error) {
+      stop.abort(error);
+      await Promise.allSettled(all);
+      throw outer.aborted ? outer.reason : error;
+    }
+    return await this.#stage(this.#target.planned.stage.index);
+  }
+
+  #stage(index: number): Promise<SolvedStage> {
+    const stage = this.#stages.get(index);
+    if (!stage) throw new GantryError('internal', `Stage ${index} is used, but not planned`);
+    return stage;
+  }
+
+  /** After a turn of the loop, so that every stage is known to those that wait for it. */
+  async #startStage(stage: StageToMake, signal: AbortSignal): Promise<SolvedStage> {
+    await Promise.resolve();
+    const announced = this.#announced.get(stage.planned.stage.index) as AnnouncedStage;
+    const base = await this.#base(stage, announced, signal);
+    const layers = [...base.layers];
+    const keys = [...base.keys];
+    const history = [...base.history];
+    for (const [index, step] of stage.evaluated.steps.entries()) {
+      signal.throwIfAborted();
+      const record = step.work
+        ? await this.#step(stage, step, step.work, announced.steps[index] as StepProgress, layers, keys, signal)
+        : undefined;
+      if (record) {
+        layers.push(record.diffId);
+        keys.push(record.key);
+      }
+      history.push(historyOf(step, record));
+    }
+    return { layers, history, keys };
+  }
+
+  async #base({ base, planned }: StageToMake, announced: AnnouncedStage, signal: AbortSignal): Promise<SolvedStage> {
+    const from = announced.from;
+    if (base.kind === 'scratch') return { layers: [], history: [], keys: [] };
+    if (base.kind === 'stage') return await this.#stage(base.index);
+    if (base.kind === 'directory') return await this.#directoryLayer(base.name, planned.platform, from, signal);
+    if (base.kind === 'build') return await this.#otherBuild(base, from, signal);
+    const { image, pulled } = base.found;
+    if (pulled) from?.complete();
+    else from?.completeCached();
+    const history = (Array.isArray(image.rawConfig.history) ? image.rawConfig.history : []) as HistoryEntry[];
+    return { layers: image.layers, history, keys: image.layers.map(() => undefined) };
+  }
+
+  async #otherBuild(base: Extract<MadeBase, { kind: 'build' }>, from: StepProgress | undefined, signal: AbortSignal): Promise<SolvedStage> {
+    from?.start();
+    const solved = await base.build.layers(signal);
+    for (const layer of solved.layers) this.#lease.add(layer);
+    from?.complete();
+    return solved;
+  }
+
+  /** A named context that is a directory, as the ground of a stage: all its files in one layer. */
+  async #directoryLayer(name: string, platform: string, from: StepProgress | undefined, signal: AbortSignal): Promise<SolvedStage> {
+    const work: CopyWork = {
+      kind: 'copy',
+      instruction: 'COPY',
+      source: { kind: 'named-context', name },
+      paths: ['.'],
+      heredocs: [],
+      destination: '/',
+      chown: undefined,
+      chmod: undefined,
+      link: true,
+      parents: false,
+      exclude: [],
+      unpack: undefined,
+      checksum: undefined,
+      keepGitDir: false,
+    };
+    const step = from ?? this.#plan.progress.announce(`load context ${name}`);
+    const task = await this.#copyTask(work, platform, [], signal);
+    const record = await this.#obtain(task, `context ${name}`, step, [], false, signal);
+    return { layers: [record.diffId], history: [], keys: [record.key] };
+  }
+
+  /** One step: from the cache, from another build that makes it now, or made. */
+  async #step(
+    stage: StageToMake,
+    step: PlannedStep,
+    work: StepWork,
+    shown: StepProgress,
+    layers: readonly string[],
+    keys: readonly (string | undefined)[],
+    signal: AbortSignal,
+  ): Promise<StepRecord> {
+    try {
+      const task = await this.#task(stage, work, layers, shown, signal);
+      const parents = keys.findLast((key) => key !== undefined);
+      return await this.#obtain(task, step.text, shown, parents === undefined ? [] : [parents], this.#ignoresCache(stage), signal);
+    } catch (error) {
+      throw this.#failure(error, step, shown, signal);
+    }
+  }
+
+  #task(stage: StageToMake, work: StepWork, layers: readonly string[], shown: StepProgress, signal: AbortSignal): Promise<Task> {
+    const chain = [...layers];
+    if (work.kind === 'copy') return this.#copyTask(work, stage.planned.platform, chain, signal);
+    if (work.kind === 'run') return this.#runTask(work, stage.planned.platform, chain, shown, signal);
+    const request = { layers: chain, lease: this.#lease, sourceDateEpoch: this.#epoch };
+    return Promise.resolve({
+      key: stepKey(work, { parent: chain, sourceDateEpoch: this.#epoch }),
+      make: () => workdirStep(this.#parts, work, request, signal),
+    });
+  }
+
+  async #copyTask(work: CopyWork, platform: string, layers: readonly string[], signal: AbortSignal): Promise<Task> {
+    const scratch = scratchOf(this.#parts);
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    this.#undo.defer(() => removeTree(this.#parts.scratch, scratch));
+    const tree = this.#tree(work.source, platform, signal);
+    const plan = await this.#parts.files.planCopy(work, tree, { sourceDateEpoch: this.#epoch, scratch }, signal);
+    const ground = work.link ? [] : layers;
+    const key = stepKey(work, { parent: work.link ? undefined : layers, copied: plan.digest, sourceDateEpoch: this.#epoch });
+    const request = { layers: ground, lease: this.#lease, sourceDateEpoch: this.#epoch };
+    return { key, make: () => writeLayer(this.#parts, request, (root) => plan.apply(root, signal), signal) };
+  }
+
+  async #runTask(work: RunWork, platform: string, layers: readonly string[], shown: StepProgress, signal: AbortSignal): Promise<Task> {
+    const { request } = this.#plan;
+    const sources = await Promise.all(work.mounts.map((mount) => this.#mounted(mount, platform, signal)));
+    const settings = this.#settings();
+    const key = stepKey(work, {
+      parent: layers,
+      mounted: sources.map((source) => source?.digest),
+      network: networkOf(work, settings).kind,
+      extraHosts: request.extraHosts,
+      sourceDateEpoch: this.#epoch,
+    });
+    const make = () =>
+      runStep(
+        this.#parts,
+        {
+          ...{ work, layers, sources, settings },
+          client: request.client,
+          lease: this.#lease,
+          sourceDateEpoch: this.#epoch,
+          output: (stream, data) => shown.log(stream, data),
+        },
+        signal,
+      );
+    return { key, make };
+  }
+
+  async #mounted(mount: RunWork['mounts'][number], platform: string, signal: AbortSignal): Promise<MountedSource | undefined> {
+    const source = mount.type === 'bind' || mount.type === 'cache' ? mount.source : undefined;
+    if (source === undefined || !('sourcePath' in mount)) return undefined;
+    const tree = this.#tree(source, platform, signal);
+    return { tree, digest: await this.#parts.files.digestOf(tree, mount.sourcePath, signal) };
+  }
+
+  #settings(): ProcessSettings {
+    const { request } = this.#plan;
+    const { runtime, cgroupParent } = this.#parts.defaults;
+    const { network, extraHosts, resources, ulimits, shmSize } = request;
+    return { network, extraHosts, resources, ulimits, shmSize, runtime, cgroupParent: request.cgroupParent || cgroupParent };
+  }
+
+  get #epoch(): number | undefined {
+    return this.#plan.plan.sourceDateEpoch;
+  }
+
+  async #obtain(
+    task: Task,
+    description: string,
+    shown: StepProgress,
+    parents: string[],
+    ignoreCache: boolean,
+    signal: AbortSignal,
+  ): Promise<StepRecord> {
+    const { steps, made, limiter, clock } = this.#parts;
+    const { key } = task;
+    const kept = ignoreCache ? undefined : (steps.find(key) ?? (await this.#inline.find(key, description)));
+    if (kept) return this.#use(kept, shown);
+    shown.start();
+    // A build without a cache makes its own.
+    const place = ignoreCache ? `${key} ${this.#parts.ids.next()}` : key;
+    const make = async () => {
+      const layer = await limiter.run(task.make);
+      const now = clock.timestamp();
+      const record: StepRecord = {
+        ...{ key, description, parents },
+        diffId: layer.diffId,
+        size: layer.size,
+        createdAt: now,
+        lastUsedAt: now,
+        usageCount: 1,
+      };
+      await steps.add(record);
+      this.#undo.defer(steps.hold(key));
+      return record;
+    };
+    const record = await made.join(place, signal, make, (other) => this.#hold(other));
+    shown.complete();
+    return record;
+  }
+
+  #use(record: StepRecord, shown: StepProgress): StepRecord {
+    this.#hold(record);
+    this.#parts.steps.touch(record.key);
+    shown.completeCached();
+    return record;
+  }
+
+  #hold(record: StepRecord): StepRecord {
+    this.#lease.add(record.diffId);
+    this.#undo.defer(this.#parts.steps.hold(record.key));
+    return record;
+  }
+
+  #ignoresCache({ planned }: StageToMake): boolean {
+    const { noCache } = this.#plan.request;
+    if (typeof noCache === 'boolean') return noCache;
+    return noCache.some((name) => name.toLowerCase() === planned.stage.name || name === String(planned.stage.index));
+  }
+
+  #tree(source: FileSource, platform: string, signal: AbortSignal): SourceTree {
+    const { contexts } = this.#plan;
+    switch (source.kind) {
+      case 'empty':
+        return contexts.emptyTree();
+      case 'context':
+        this.#context ??= contexts.main(wantedPaths(this.#plan), () => this.#startedContextStep(), signal);
+        return this.#context;
+      case 'stage':
+        return this.trees.tree(`stage ${source.index}`, async () => (await this.#stage(source.index)).layers);
+      case 'image': {
+        const found = this.#plan.images.get(imageKey(source.reference, platform));
+        if (!found) throw new GantryError('internal', `Image ${source.reference} is used, but was not looked up`);
+        return this.trees.tree(`image ${source.reference}`, async () => found.image.layers);
+      }
+      case 'named-context':
+        return this.#namedTree(source.name, signal);
+    }
+  }
+
+  #namedTree(name: string, signal: AbortSignal): SourceTree {
+    const source = this.#plan.named.get(name);
+    if (!source) throw new GantryError('internal', `Context ${name} is used, but was not looked up`);
+    if (source.kind === 'image') return this.trees.tree(`context ${name}`, async () => source.found.image.layers);
+    if (source.kind === 'build') return this.trees.tree(`context ${name}`, async () => (await source.build.layers(signal)).layers);
+    return this.#plan.contexts.named(name, source.source, () => this.#plan.progress.announce(`[context ${name}] load from client`), signal);
+  }
+
+  #startedContextStep(): StepProgress {
+    const step = this.#contextStep ?? this.#plan.progress.announce('[internal] load build context');
+    step.start();
+    return step;
+  }
+
+  #failure(error: unknown, step: PlannedStep, shown: StepProgress, signal: AbortSignal): unknown {
+    if (signal.aborted) {
+      shown.cancel();
+      return signal.reason;
+    }
+    shown.fail(error);
+    const at = {
+      stepId: shown.id,
+      ranges: [step.range],
+      source: this.#plan.source,
+      ...(error instanceof ProcessFailure ? { exitCode: error.exitCode } : {}),
+    };
+    const prefix = isKind(error, 'notFound') && step.work?.kind === 'copy' ? 'failed to compute cache key: ' : '';
+    return new BuildStepError(`${prefix}${describe(error)}`, at, { cause: error });
+  }
+}
+
+function historyOf(step: PlannedStep, record: StepRecord | undefined): HistoryEntry {
+  return {
+    ...(record ? { created: record.createdAt } : {}),
+    created_by: step.createdBy,
+    comment: step.comment,
+    ...(record ? {} : { empty_layer: true }),
+  };
+}
