@@ -1,5 +1,5 @@
+import { type BuildPlan, type StageToMake, sourcesOf } from './build-plan.ts';
 import { longName } from './images.ts';
-import { type BuildPlan, type StageToMake, sourcesOf } from './prepare.ts';
 import type { StepProgress } from './progress.ts';
 
 export interface AnnouncedStage {

@@ -1,5 +1,5 @@
 import { GantryError } from '../../base/index.ts';
-import type { BuildPlan } from './prepare.ts';
+import type { BuildPlan } from './build-plan.ts';
 
 /** A step that asks for more than usual needs both the client's and the daemon's leave. Fails with `denied`, in Docker's words. */
 export function checkEntitlements(plan: BuildPlan, allowed: readonly string[]): void {

@@ -1,58 +1,17 @@
 import { existsSync } from 'node:fs';
-import { arch } from 'node:os';
 import { type GantryError, isKind, unsupported } from '../../base/index.ts';
 import type { LayerLease } from '../../images/index.ts';
-import type { BuildRequest, DockerfileSourceText, DockerfileWarning } from '../builder.ts';
+import type { BuildRequest, DockerfileSourceText } from '../builder.ts';
 import { parseDockerfile } from '../dockerfile/index.ts';
 import { DockerfileError } from '../errors.ts';
 import type { BuildParts } from '../parts.ts';
 import { evaluateStage, Linter, planStages } from '../plan/index.ts';
-import type { EvaluatedStage, FileSource, PlannedStage, StageBase, StagePlan, StepWork } from '../plan/plan.ts';
-import { BuildContexts, type DirectorySource } from './contexts.ts';
+import type { EvaluatedStage, PlannedStage, StageBase, StagePlan } from '../plan/plan.ts';
+import { type BuildPlan, hostPlatform, imageKey, type MadeBase, type NamedSource, type StageToMake, sourcesOf } from './build-plan.ts';
+import { BuildContexts } from './contexts.ts';
 import { BuildImages, type FoundImage } from './images.ts';
 import { imageFrom, PreparedImage } from './prepared.ts';
 import { Progress, type StepProgress } from './progress.ts';
-
-/** One stage that is to be made. */
-export interface StageToMake {
-  planned: PlannedStage;
-  evaluated: EvaluatedStage;
-  base: MadeBase;
-}
-
-/** What a stage stands on. */
-export type MadeBase =
-  | { kind: 'scratch' }
-  | { kind: 'image'; found: FoundImage }
-  | { kind: 'stage'; index: number }
-  /** A directory becomes one layer. */
-  | { kind: 'directory'; name: string }
-  | { kind: 'build'; build: PreparedImage };
-
-/** What images and results of other builds are called in `--build-context`. */
-export type NamedSource =
-  | { kind: 'image'; found: FoundImage }
-  | { kind: 'build'; build: PreparedImage }
-  | { kind: 'directory'; source: DirectorySource };
-
-/** Everything that is decided before the first step runs. */
-export interface BuildPlan {
-  request: BuildRequest;
-  source: DockerfileSourceText;
-  definition: StepProgress;
-  plan: StagePlan;
-  stages: readonly StageToMake[];
-  /** By reference and platform, of what steps take files from. */
-  images: ReadonlyMap<string, FoundImage>;
-  named: ReadonlyMap<string, NamedSource>;
-  contexts: BuildContexts;
-  progress: Progress;
-  warnings: readonly DockerfileWarning[];
-}
-
-const ARCHITECTURES: Record<string, string> = { x64: 'amd64', ia32: '386', arm: 'arm/v7' };
-
-export const hostPlatform = (): string => `linux/${ARCHITECTURES[arch()] ?? arch()}`;
 
 /** Reads, looks up and decides. What it opened is closed when it fails, or else when the prepared build is disposed of. */
 export async function prepareBuild(parts: BuildParts, request: BuildRequest, signal: AbortSignal): Promise<PreparedImage> {
@@ -168,17 +127,6 @@ function baseForPlan(base: MadeBase, evaluated: ReadonlyMap<number, EvaluatedSta
       return { kind: 'scratch' };
   }
 }
-
-/** Sources of files among a step's work. */
-export function sourcesOf(work: StepWork | undefined): FileSource[] {
-  if (work?.kind === 'copy') return [work.source];
-  if (work?.kind !== 'run') return [];
-  return work.mounts.flatMap((mount) =>
-    mount.type === 'bind' ? [mount.source] : mount.type === 'cache' && mount.source ? [mount.source] : [],
-  );
-}
-
-export const imageKey = (reference: string, platform: string): string => `${reference} ${platform}`;
 
 async function findTaken(stages: readonly StageToMake[], lookup: Lookup, signal: AbortSignal): Promise<Map<string, FoundImage>> {
   const taken = new Map<string, FoundImage>();

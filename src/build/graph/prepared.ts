@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { unsupported } from '../../base/index.ts';
 import type { LayerLease } from '../../images/index.ts';
 import type { PreparedBuild, SolvedBuild } from '../builder.ts';
 import { exportImage } from '../export/image.ts';
 import type { BuildParts } from '../parts.ts';
-import type { BuildPlan, StageToMake } from './prepare.ts';
+import type { BuildPlan, StageToMake } from './build-plan.ts';
 import { type SolvedStage, Solver } from './solver.ts';
 
 /** One build from its plan to its layers. What it holds goes when it and all that was solved from it are disposed of. */
@@ -93,6 +92,3 @@ export function imageFrom(build: PreparedBuild): PreparedImage {
   if (build instanceof PreparedImage) return build;
   throw unsupported('a build can only start from a build of the same daemon');
 }
-
-/** Directory of one build's own half-made things. */
-export const scratchOf = (parts: BuildParts): string => join(parts.scratch, parts.ids.next().slice(0, 20));

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, GantryError, isKind } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
@@ -14,10 +15,9 @@ import { networkOf, type ProcessSettings } from '../steps/process-spec.ts';
 import { ProcessFailure, runStep } from '../steps/run.ts';
 import { workdirStep, writeLayer } from '../steps/workdir.ts';
 import { type AnnouncedStage, announceSteps } from './announce.ts';
+import { type BuildPlan, imageKey, type MadeBase, type StageToMake } from './build-plan.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { stepKey } from './keys.ts';
-import { type BuildPlan, imageKey, type MadeBase, type StageToMake } from './prepare.ts';
-import { scratchOf } from './prepared.ts';
 import type { StepProgress } from './progress.ts';
 import { LayerTrees } from './trees.ts';
 import { wantedPaths } from './wanted-paths.ts';
@@ -78,11 +78,11 @@ export class Solver {
     await this.#inline.load(this.#plan.progress, signal);
     for (const stage of this.#plan.stages) this.#stages.set(stage.planned.stage.index, this.#startStage(stage, signal));
     const all = [...this.#stages.values()];
+    for (const stage of all) stage.catch((error) => stop.abort(error));
     try {
       // The first failure counts, and ends the others.
       await Promise.all(all);
     } catch (error) {
-      stop.abort(error);
       await Promise.allSettled(all);
       throw outer.aborted ? outer.reason : error;
     }
@@ -193,7 +193,7 @@ export class Solver {
   }
 
   async #copyTask(work: CopyWork, platform: string, layers: readonly string[], signal: AbortSignal): Promise<Task> {
-    const scratch = scratchOf(this.#parts);
+    const scratch = join(this.#parts.scratch, this.#parts.ids.next().slice(0, 20));
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     this.#undo.defer(() => removeTree(this.#parts.scratch, scratch));
     const tree = this.#tree(work.source, platform, signal);
@@ -337,9 +337,10 @@ export class Solver {
   }
 
   #failure(error: unknown, step: PlannedStep, shown: StepProgress, signal: AbortSignal): unknown {
-    if (signal.aborted) {
+    // Something else failed that this one waits for, or nobody wants it any more.
+    if (error instanceof BuildStepError || signal.aborted) {
       shown.cancel();
-      return signal.reason;
+      return signal.aborted ? signal.reason : error;
     }
     shown.fail(error);
     const at = {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { StepWork } from '../plan/plan.ts';
-import type { BuildPlan } from './prepare.ts';
+import type { BuildPlan } from './build-plan.ts';
 
 /** What steps take from the main context, as patterns of COPY; undefined when that is all of it. */
 export function wantedPaths(plan: BuildPlan): string[] | undefined {
