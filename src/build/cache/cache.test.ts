@@ -64,9 +64,8 @@ test('pruning takes the least recently used first, and leaves what is in use, sh
       shared: false,
       createdAt: '',
       usageCount: 1,
-      parents: [],
     } as const;
-    return { id, ...rest, lastUsedAt, ...patch };
+    return { id, ...rest, parents: [], lastUsedAt, ...patch };
   };
   const entries = [
     entry('new', 1),

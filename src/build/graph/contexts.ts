@@ -22,6 +22,7 @@ export class BuildContexts {
   readonly #undo: AsyncDisposableStack;
   readonly #whole = new Map<DirectorySource, Promise<OpenContext>>();
   readonly #trees = new Map<string, SourceTree>();
+  #ignoreBeside: Uint8Array | undefined;
   #excluded: readonly string[] = [];
 
   constructor(parts: BuildParts, request: BuildRequest, progress: Progress, undo: AsyncDisposableStack) {
@@ -31,18 +32,23 @@ export class BuildContexts {
     this.#undo = undo;
   }
 
-  /** The text of the Dockerfile; fails with `notFound` when there is none. Reads what it excludes from the context, too. */
+  /** The text of the Dockerfile; fails with `notFound` when there is none. */
   async readDefinition(signal: AbortSignal): Promise<{ source: DockerfileSourceText; step: StepProgress }> {
     const { dockerfile } = this.#request;
     const filename = dockerfile.kind === 'text' ? dockerfile.name : posix.basename(dockerfile.path);
     const step = this.#progress.announce(`[internal] load build definition from ${filename}`);
     const { data, ignore } = await step.during(() => this.#definition(step, signal));
+    this.#ignoreBeside = ignore;
+    return { source: { filename, data }, step };
+  }
+
+  /** What the `.dockerignore` of the Dockerfile, or else that of the context, excludes. */
+  async readExclusions(signal: AbortSignal): Promise<void> {
     const ignoreStep = this.#progress.announce('[internal] load .dockerignore');
     this.#excluded = await ignoreStep.during(async () => {
-      const text = ignore ?? (await this.#ignoreFile(ignoreStep, signal));
+      const text = this.#ignoreBeside ?? (await this.#ignoreFile(ignoreStep, signal));
       return text ? ignorePatterns(text) : [];
     });
-    return { source: { filename, data }, step };
   }
 
   /** The main context with these paths (patterns of COPY); all of it for undefined. Nothing is fetched yet. */

@@ -16,7 +16,7 @@ export function checkEntitlements(plan: BuildPlan, allowed: readonly string[]): 
 
 function need(plan: BuildPlan, entitlement: string): void {
   if (plan.request.entitlements.includes(entitlement)) return;
-  throw new GantryError('denied', `${entitlement} is not allowed`, {
+  throw new GantryError('denied', `failed to load LLB: ${entitlement} is not allowed`, {
     hint: `Allow it for this build: docker buildx build --allow ${entitlement}`,
   });
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type GantryError, isKind, unsupported } from '../../base/index.ts';
+import { describe, GantryError, unsupported } from '../../base/index.ts';
 import type { LayerLease } from '../../images/index.ts';
 import type { BuildRequest, DockerfileSourceText } from '../builder.ts';
 import { parseDockerfile } from '../dockerfile/index.ts';
@@ -9,7 +9,7 @@ import { evaluateStage, Linter, planStages } from '../plan/index.ts';
 import type { EvaluatedStage, PlannedStage, StageBase, StagePlan } from '../plan/plan.ts';
 import { type BuildPlan, hostPlatform, imageKey, type MadeBase, type NamedSource, type StageToMake, sourcesOf } from './build-plan.ts';
 import { BuildContexts } from './contexts.ts';
-import { BuildImages, type FoundImage } from './images.ts';
+import { BuildImages, type FoundImage, longName } from './images.ts';
 import { imageFrom, PreparedImage } from './prepared.ts';
 import { Progress, type StepProgress } from './progress.ts';
 
@@ -21,6 +21,7 @@ export async function prepareBuild(parts: BuildParts, request: BuildRequest, sig
   const contexts = new BuildContexts(parts, request, progress, undo);
   const { source, step } = await contexts.readDefinition(signal);
   const plan = await locating(source, () => decide(parts, { request, source, contexts, progress, definition: step, lease }, signal));
+  await contexts.readExclusions(signal);
   for (const warning of plan.warnings) step.warn(warning);
   const prepared = new PreparedImage(parts, plan, lease, undo.move());
   return prepared;
@@ -97,7 +98,10 @@ async function findBase(planned: PlannedStage, lookup: Lookup, signal: AbortSign
   const { base, platform } = planned;
   if (base.kind === 'scratch' || base.kind === 'stage') return base;
   if (base.kind === 'image')
-    return { kind: 'image', found: await located(planned, () => lookup.images.find(base.reference, platform, signal)) };
+    return {
+      kind: 'image',
+      found: await located(planned, base.reference, signal, () => lookup.images.find(base.reference, platform, signal)),
+    };
   const source = await findNamed(base.name, platform, lookup, signal);
   return source.kind === 'directory' ? { kind: 'directory', name: base.name } : source;
 }
@@ -135,7 +139,11 @@ async function findTaken(stages: readonly StageToMake[], lookup: Lookup, signal:
       if (source.kind === 'named-context') await findNamed(source.name, planned.platform, lookup, signal);
       if (source.kind !== 'image') continue;
       const key = imageKey(source.reference, planned.platform);
-      if (!taken.has(key)) taken.set(key, await located(planned, () => lookup.images.find(source.reference, planned.platform, signal)));
+      if (!taken.has(key))
+        taken.set(
+          key,
+          await located(planned, source.reference, signal, () => lookup.images.find(source.reference, planned.platform, signal)),
+        );
     }
   }
   return taken;
@@ -160,14 +168,17 @@ function definedOnly(given: Readonly<Record<string, string | undefined>>): Recor
   return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Says which FROM it was. */
-async function located<T>(planned: PlannedStage, work: () => Promise<T>): Promise<T> {
+/** Says which FROM it was, and which image. */
+async function located<T>(planned: PlannedStage, reference: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof DockerfileError || !isKind(error, 'notFound')) throw error;
-    const { message, hint } = error as GantryError;
-    throw new DockerfileError(message, [planned.stage.range], undefined, { cause: error, ...(hint === undefined ? {} : { hint }) });
+    if (signal.aborted || !(error instanceof GantryError)) throw error;
+    const message = `${reference}: failed to resolve source metadata for ${longName(reference)}: ${describe(error)}`;
+    throw new DockerfileError(message, [planned.stage.range], undefined, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
   }
 }
 

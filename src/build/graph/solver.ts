@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, GantryError, isKind } from '../../base/index.ts';
+import { describe, GantryError } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
 import { InlineCache } from '../cache/inline-cache.ts';
@@ -349,10 +349,13 @@ export class Solver {
       source: this.#plan.source,
       ...(error instanceof ProcessFailure ? { exitCode: error.exitCode } : {}),
     };
-    const prefix = isKind(error, 'notFound') && step.work?.kind === 'copy' ? 'failed to compute cache key: ' : '';
-    return new BuildStepError(`${prefix}${describe(error)}`, at, { cause: error });
+    const words = describe(error);
+    return new BuildStepError(words.startsWith(CHECKSUM) ? `failed to compute cache key: ${words}` : words, at, { cause: error });
   }
 }
+
+/** How a message begins that says that a file to take is not there. */
+const CHECKSUM = 'failed to calculate checksum';
 
 function historyOf(step: PlannedStep, record: StepRecord | undefined): HistoryEntry {
   return {

@@ -1,7 +1,7 @@
 import { invalid } from '../../base/index.ts';
 import { readFileInRoot } from '../../host/index.ts';
 
-/** `name|uid[:group|gid]` by the passwd and group files of a root; '' is root. A name that is not there is `invalid`. */
+/** `name|uid[:group|gid]` by the passwd and group files of a root; '' is root. Fails with `invalid` for a name that is not there. */
 export function lookUpOwner(root: string, user: string): { uid: number; gid: number } {
   if (user === '') return { uid: 0, gid: 0 };
   const [name = '', group] = user.split(':', 2);

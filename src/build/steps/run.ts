@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, GantryError } from '../../base/index.ts';
+import { describe, GantryError, isKind } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
 import type { ContainerSpec, ResolvedMount } from '../../model/index.ts';
+import { StartError } from '../../runtime/index.ts';
 import type { BuildClient } from '../builder.ts';
 import type { BuildParts } from '../parts.ts';
 import type { RunWork } from '../plan/plan.ts';
@@ -31,7 +32,7 @@ export class ProcessFailure extends GantryError {
 
   constructor(words: readonly string[], exitCode: number, options: { outOfMemory?: boolean; cause?: unknown } = {}) {
     const why = options.outOfMemory ? ': cannot allocate memory' : '';
-    super('internal', `process ${JSON.stringify(words.join(' '))} did not complete successfully: exit code: ${exitCode}${why}`, {
+    super('internal', `${failed(words)}: exit code: ${exitCode}${why}`, {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
     this.exitCode = exitCode;
@@ -132,14 +133,17 @@ async function execute(parts: BuildParts, creation: Creation, request: RunReques
   if (exit.exitCode !== 0) throw new ProcessFailure(words, exit.exitCode, { outOfMemory: exit.oomKilled });
 }
 
-/** A command that is not there is the step's failure: told in its output, as a shell would. */
+/** What cannot even begin is the step's failure: a command that is not there is told in its output, as a shell would. */
 async function startable<T>(words: readonly string[], output: RunRequest['output'], work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof GantryError) || !('exitCode' in error) || typeof error.exitCode !== 'number' || error.exitCode === 125)
-      throw error;
-    output(2, Buffer.from(`${error.message}\n`));
+    if (!isKind(error, 'invalid')) throw error;
+    const { message } = error as GantryError;
+    if (!(error instanceof StartError)) throw new GantryError('invalid', `${failed(words)}: ${message}`, { cause: error });
+    output(2, Buffer.from(`${message}\n`));
     throw new ProcessFailure(words, error.exitCode, { cause: error });
   }
 }
+
+const failed = (words: readonly string[]): string => `process ${JSON.stringify(words.join(' '))} did not complete successfully`;

@@ -1,3 +1,4 @@
+import { errnoOf, GantryError, isKind } from '../../base/index.ts';
 import { mkdirAllInRoot } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
 import type { BuildParts } from '../parts.ts';
@@ -30,10 +31,24 @@ export async function writeLayer(
 
 /** WORKDIR: the directory, and those above that are missing, belong to the user of the stage. */
 export function workdirStep(parts: BuildParts, work: WorkdirWork, request: RootRequest, signal: AbortSignal): Promise<LayerRecord> {
-  return writeLayer(
-    parts,
-    request,
-    async (root) => mkdirAllInRoot(root, work.path, { mode: 0o755, ...lookUpOwner(root, work.user) }),
-    signal,
-  );
+  return writeLayer(parts, request, async (root) => makeDirectory(root, work), signal);
+}
+
+function makeDirectory(root: string, { path, user }: WorkdirWork): void {
+  try {
+    mkdirAllInRoot(root, path, { mode: 0o755, ...ownerOrRoot(root, user) });
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTDIR') throw error;
+    throw new GantryError('invalid', `lstat ${path}: not a directory`, { cause: error });
+  }
+}
+
+/** A user that nobody knows is the next RUN's trouble: with Docker too. */
+function ownerOrRoot(root: string, user: string): { uid: number; gid: number } {
+  try {
+    return lookUpOwner(root, user);
+  } catch (error) {
+    if (isKind(error, 'invalid')) return { uid: 0, gid: 0 };
+    throw error;
+  }
 }
