@@ -2,6 +2,7 @@ import { join } from 'node:path/posix';
 import type { Clock, Ids, Log } from '../base/index.ts';
 import { listMounts, unmount } from '../host/index.ts';
 import type { Store } from '../store/index.ts';
+import { Pins } from './assembly/pins.ts';
 import { StoredCatalog } from './catalog/stored-catalog.ts';
 import { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
 import { FileContentStore } from './content/file-content-store.ts';
@@ -35,9 +36,12 @@ export async function createImages(options: ImagesOptions): Promise<Images & { i
   await catalog.open();
   const containers = new OverlayContainerLayers({ dataRoot, ids, log, trash, layers, catalog });
   await containers.clearHalfMade();
+  const pins = new Pins({ store, layers, log });
+  await pins.open();
   layers.referenced = function* () {
     for (const image of catalog.list()) yield* image.layers;
     yield* containers.referenced();
+    yield* pins.referenced();
   };
   layers.sweep();
   const needed = catalog.blobs();
@@ -50,6 +54,6 @@ export async function createImages(options: ImagesOptions): Promise<Images & { i
     registryMirrors: options.registryMirrors,
     ...(certificateFolders === undefined ? {} : { certificateFolders }),
   });
-  const images = new LocalImages({ catalog, content, layers, containers, distribution, clock });
+  const images = new LocalImages({ catalog, content, layers, containers, distribution, clock, pins });
   return Object.assign(images, { idle: () => trash.idle() });
 }

@@ -48,6 +48,7 @@ export interface Images {
   /** Listener for pull, tag, untag, delete, load, import, save, push. */
   onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void;
   readonly layers: ContainerLayers;
+  readonly assembly: ImageAssembly;
 }
 
 /** The writable layer of a container on top of an image's layers. Every verb is idempotent. */

@@ -1,13 +1,17 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, GantryError, invalid } from '../base/index.ts';
 import type { ImageRecord } from '../model/index.ts';
+import { LocalAssembly } from './assembly/local-assembly.ts';
+import type { Pins } from './assembly/pins.ts';
 import { planRemoval } from './catalog/removal.ts';
 import type { StoredCatalog } from './catalog/stored-catalog.ts';
+import type { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
 import type { ContentStore } from './content/content.ts';
 import type { Distribution } from './distribution/index.ts';
 import type {
   ContainerLayers,
   Credentials,
+  ImageAssembly,
   Images,
   ImageUse,
   ImportOptions,
@@ -28,18 +32,21 @@ export interface LocalImagesParts {
   content: ContentStore;
   catalog: StoredCatalog;
   layers: TreeLayerStore;
-  containers: ContainerLayers;
+  containers: OverlayContainerLayers;
+  pins: Pins;
   distribution: Distribution;
 }
 
 /** The images of one host: one door to catalog, layers, archives and registries. */
 export class LocalImages implements Images {
   readonly layers: ContainerLayers;
+  readonly assembly: ImageAssembly;
   readonly #parts: LocalImagesParts;
 
   constructor(parts: LocalImagesParts) {
     this.#parts = parts;
     this.layers = parts.containers;
+    this.assembly = new LocalAssembly(parts);
   }
 
   list(): ImageRecord[] {

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import type { UnpackResult } from './jobs.ts';
+import type { CaptureResult, UnpackResult } from './jobs.ts';
 import { feedJob, readJob, runJob } from './pool.ts';
 
-export type { UnpackResult };
+export type { CaptureResult, UnpackResult };
 
 export interface PackOptions {
   /** Directory that links can't lead out of. */
@@ -79,4 +79,36 @@ export function rebuildLayer(place: LayerPlace): AsyncGenerator<Buffer> {
 /** Copies what is in `source` (inside `root`) into the directory `target`, with owners, modes, times, attributes, links and devices. */
 export async function copyTree(root: string, source: string, target: string): Promise<void> {
   await runJob({ kind: 'copy', root, source, target });
+}
+
+export interface CaptureOptions {
+  /** The upper tree of an overlay. With `move` it is made to agree with the tar, for the caller to make it the layer's tree. */
+  upper: string;
+  move: boolean;
+  /** Where layer and recipe go; the tree must be empty, or with `move` not be there. */
+  place: LayerPlace;
+  /** Seconds since the epoch: no time in the layer is later. */
+  latest?: number;
+  signal: AbortSignal;
+}
+
+/** Makes a layer of what is in an upper tree: digest, recipe, and without `move` a copy of the files. The tar is Docker's, byte by byte. */
+export async function captureLayer(options: CaptureOptions): Promise<CaptureResult> {
+  const { upper, move, place, latest, signal } = options;
+  signal.throwIfAborted();
+  const cancel = new SharedArrayBuffer(4);
+  const onAbort = () => Atomics.store(new Int32Array(cancel), 0, 1);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return (await runJob({
+      ...{ kind: 'capture', root: upper, recipe: place.recipe, cancel },
+      ...(move ? {} : { copy: place.tree }),
+      ...(latest === undefined ? {} : { latest }),
+    })) as CaptureResult;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

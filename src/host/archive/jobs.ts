@@ -1,7 +1,7 @@
 import type { ErrorKind } from '../../base/index.ts';
 
 /** What an archive worker can do. Each job is one message; bytes go through a ring. */
-export type Job = UnpackJob | PackJob | RebuildJob | CopyJob;
+export type Job = UnpackJob | PackJob | RebuildJob | CopyJob | CaptureJob;
 
 export interface UnpackJob {
   kind: 'unpack';
@@ -46,6 +46,29 @@ export interface CopyJob {
   root: string;
   source: string;
   target: string;
+}
+
+export interface CaptureJob {
+  kind: 'capture';
+  /** The upper tree of an overlay. */
+  root: string;
+  /** File to write the recipe to. */
+  recipe: string;
+  /** Empty directory to copy the files to; without it the tree itself is made to agree with the tar, to be moved. */
+  copy?: string;
+  /** Seconds since the epoch: no time in the layer is later. */
+  latest?: number;
+  /** A cell of 4 bytes: anything but 0 ends the work. */
+  cancel: SharedArrayBuffer;
+}
+
+export interface CaptureResult {
+  /** Digest of the tar. */
+  diffId: string;
+  entries: number;
+  /** Bytes of file content, as in `UnpackResult`; what has several names counts once. */
+  size: number;
+  tarSize: number;
 }
 
 export interface Request {

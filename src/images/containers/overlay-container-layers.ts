@@ -18,11 +18,14 @@ const OVERLAY_OPTIONS = ['index=off', 'redirect_dir=off', 'metacopy=off'];
 
 /** What a container's layer stands on; kept with it, as its image may lose its last name. */
 interface Base {
-  imageId: string;
+  /** None below a root that a build works in. */
+  imageId?: string;
   /** Diff ids, base first. */
   layers: string[];
   /** The layer of mount points, if the image needs one. */
   mountPoints?: string;
+  /** It only shows its layers. */
+  readOnly?: true;
 }
 
 export interface ContainerLayerOptions {
@@ -54,27 +57,34 @@ export class OverlayContainerLayers implements ContainerLayers {
   }
 
   async create(containerId: string, imageId: string): Promise<void> {
-    if (!CONTAINER_ID.test(containerId)) throw invalid(`'${containerId.slice(0, 100)}' is not a container id`);
-    if (this.#bases.has(containerId)) return;
+    if (this.#bases.has(checkedId(containerId))) return;
     const image = this.#options.catalog.get(imageId);
-    const mountPoints = this.#mountPoints.layerFor(image.id, this.#trees(image.layers));
-    const base: Base = { imageId: image.id, layers: image.layers, ...(mountPoints === undefined ? {} : { mountPoints }) };
-    const place = join(this.#folder, containerId);
-    mkdirSync(place, { recursive: true, mode: 0o711 });
-    for (const name of ['upper', 'work', 'merged']) mkdirSync(join(place, name), { recursive: true, mode: 0o755 });
-    // The root directory of the container, whatever the umask; overlayfs shows the attributes of the upper one.
-    this.#copyRootAttributes(join(place, 'upper'), base);
-    // Last, and whole or not at all by its JSON: what has none is half-made.
-    writeFileSync(join(place, 'base.json'), JSON.stringify(base), { mode: 0o600 });
-    this.#bases.set(containerId, base);
+    if (image.layers.length === 0) throw invalid(`image ${image.id} has no layers, and so no root directory`);
+    this.#make(containerId, { imageId: image.id, layers: image.layers });
+  }
+
+  /** See `ImageAssembly.createRoot`. */
+  createRoot(id: string, layers: readonly string[]): void {
+    if (!this.#bases.has(checkedId(id))) this.#make(id, { layers: [...layers] });
+  }
+
+  /** See `ImageAssembly.mountLayers`. */
+  async mountLayers(id: string, layers: readonly string[]): Promise<string> {
+    if (!this.#bases.has(checkedId(id))) this.#make(id, { layers: [...layers], readOnly: true });
+    return this.mount(id);
   }
 
   async mount(containerId: string): Promise<string> {
     const base = this.#base(containerId);
     const place = join(this.#folder, containerId);
     const target = join(place, 'merged');
-    if (!isMounted(target))
-      mountOverlay({ lower: this.#lower(base), upper: join(place, 'upper'), work: join(place, 'work'), target, options: OVERLAY_OPTIONS });
+    if (isMounted(target)) return target;
+    const lower = this.#lower(base);
+    // The kernel wants one layer below a writable one, and two where none is.
+    if (base.readOnly) lower.push(join(place, 'upper'), join(place, 'work'));
+    else if (lower.length === 0) throw new GantryError('internal', `the root ${containerId.slice(0, 12)} stands on nothing`);
+    const writable = base.readOnly ? {} : { upper: join(place, 'upper'), work: join(place, 'work') };
+    mountOverlay({ lower, ...writable, target, options: OVERLAY_OPTIONS });
     return target;
   }
 
@@ -123,6 +133,13 @@ export class OverlayContainerLayers implements ContainerLayers {
     return (await diskUsage(join(this.#folder, containerId, 'upper'))).length;
   }
 
+  /** What the container itself wrote; see `ImageAssembly.capture`. */
+  upper(containerId: string): string {
+    if (this.#base(containerId).readOnly)
+      throw invalid(`the layers mounted as ${containerId.slice(0, 12)} are read-only: nothing can be captured`);
+    return join(this.#folder, containerId, 'upper');
+  }
+
   path(containerId: string): string {
     return join(this.#folder, containerId, 'merged');
   }
@@ -151,10 +168,19 @@ export class OverlayContainerLayers implements ContainerLayers {
     return layers.map((diffId) => this.#options.layers.tree(diffId)).reverse();
   }
 
-  #copyRootAttributes(upper: string, base: Base): void {
-    const [first] = this.#trees(base.layers);
-    if (first === undefined) throw new GantryError('invalid', `image ${base.imageId} has no layers, and so no root directory`);
-    copyAttributes(first, upper);
+  #make(containerId: string, { readOnly, ...wanted }: Base): void {
+    const trees = this.#trees(wanted.layers);
+    const mountPoints = readOnly ? undefined : this.#mountPoints.layerFor(wanted.imageId ?? wanted.layers.join(), trees);
+    const base: Base = { ...wanted, ...(mountPoints === undefined ? {} : { mountPoints }), ...(readOnly ? { readOnly } : {}) };
+    const place = join(this.#folder, containerId);
+    mkdirSync(place, { recursive: true, mode: 0o711 });
+    for (const name of ['upper', 'work', 'merged']) mkdirSync(join(place, name), { recursive: true, mode: 0o755 });
+    // The root directory of the container, whatever the umask; overlayfs shows the attributes of the upper one.
+    if (trees[0] === undefined) chmodSync(join(place, 'upper'), 0o755);
+    else if (!readOnly) copyAttributes(trees[0], join(place, 'upper'));
+    // Last, and whole or not at all by its JSON: what has none is half-made.
+    writeFileSync(join(place, 'base.json'), JSON.stringify(base), { mode: 0o600 });
+    this.#bases.set(containerId, base);
   }
 
   #read(containerId: string): void {
@@ -165,6 +191,11 @@ export class OverlayContainerLayers implements ContainerLayers {
         this.#options.log.error("a container's layer cannot be read", { container: containerId, error: describe(error) });
     }
   }
+}
+
+function checkedId(id: string): string {
+  if (!CONTAINER_ID.test(id)) throw invalid(`'${id.slice(0, 100)}' is not a container id`);
+  return id;
 }
 
 function copyAttributes(from: string, to: string): void {

@@ -45,6 +45,16 @@ export interface UnpackOptions {
   progress?: (consumed: number) => void;
 }
 
+export interface CaptureOptions {
+  lease: LayerLease;
+  consume: boolean;
+  /** A layer without files too is one. */
+  keepEmpty?: boolean;
+  /** Seconds: no time in the layer is later. */
+  sourceDateEpoch?: number;
+  signal: AbortSignal;
+}
+
 /** A layer as some registry has it. */
 export interface LayerBlob {
   digest: string;

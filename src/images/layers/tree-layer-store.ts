@@ -1,12 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { describe, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
-import { ensureDirectory, rebuildLayer, unpackLayer, writeFileAtomic } from '../../host/index.ts';
+import { captureLayer, ensureDirectory, rebuildLayer, unpackLayer, writeFileAtomic } from '../../host/index.ts';
 import { decompressed } from '../content/decompress.ts';
 import { Digester, hexOf } from '../content/digest.ts';
 import type { Trash } from '../trash.ts';
-import type { LayerBlob, LayerLease, LayerRecord, LayerStore, UnpackOptions } from './layer-store.ts';
+import type { CaptureOptions, LayerBlob, LayerLease, LayerRecord, LayerStore, UnpackOptions } from './layer-store.ts';
 
 // Long enough to be unique, short enough for a mount of 128 of them.
 const NAME_LENGTH = 26;
@@ -71,6 +71,28 @@ export class TreeLayerStore implements LayerStore {
     return this.#queue.run(diffId, async () => this.#layers.get(diffId) ?? this.#unpack(source, options));
   }
 
+  /**
+   * Makes a layer of what an overlay's upper tree holds; undefined when that is nothing. With `consume` the tree is moved, and nobody
+   * may use it any more; else it is copied. The layer is whole at once or not there, as with `unpack`.
+   */
+  async capture(upper: string, options: CaptureOptions): Promise<LayerRecord | undefined> {
+    const { consume, keepEmpty = false, lease, signal, sourceDateEpoch } = options;
+    await using work = this.#work();
+    const { place } = work;
+    if (!consume) mkdirSync(place.tree);
+    const latest = sourceDateEpoch === undefined ? {} : { latest: sourceDateEpoch };
+    const { diffId, entries, size, tarSize } = await captureLayer({ upper, move: consume, place, signal, ...latest });
+    if (entries === 0 && !keepEmpty) return undefined;
+    lease.add(diffId);
+    if (consume && !this.#layers.has(diffId)) renameSync(upper, place.tree);
+    // No entry tells of the root itself: it is what unpacking makes it.
+    if (existsSync(place.tree)) {
+      chownSync(place.tree, 0, 0);
+      chmodSync(place.tree, 0o755);
+    }
+    return await this.#keep(work.folder, { diffId, size, tarSize, blobs: [] }, false);
+  }
+
   open(diffId: string, signal: AbortSignal): Readable {
     const layer = this.#layers.get(diffId);
     if (!layer) throw notFound(`layer ${diffId} is missing`);
@@ -127,24 +149,28 @@ export class TreeLayerStore implements LayerStore {
   }
 
   async #unpack(source: AsyncIterable<Uint8Array>, { lease, diffId, signal, progress }: UnpackOptions): Promise<LayerRecord> {
-    const work = join(this.#unfinished, `layer-${this.#ids.next().slice(0, NAME_LENGTH)}`);
-    const place = placeIn(work);
-    mkdirSync(work, { mode: 0o711 });
+    await using work = this.#work();
+    const { place } = work;
     mkdirSync(place.tree);
     // Whatever the umask: this is the root directory of containers.
     chmodSync(place.tree, 0o755);
-    try {
-      const digester = new Digester();
-      const { size } = await unpackLayer(digester.through(decompressed(source, progress)), place, signal);
-      const actual = digester.digest();
-      if (diffId !== undefined && actual !== diffId)
-        throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
-      lease.add(actual);
-      return await this.#keep(work, { diffId: actual, size, tarSize: digester.bytes, blobs: [] }, diffId !== undefined);
-    } finally {
+    const digester = new Digester();
+    const { size } = await unpackLayer(digester.through(decompressed(source, progress)), place, signal);
+    const actual = digester.digest();
+    if (diffId !== undefined && actual !== diffId) throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
+    lease.add(actual);
+    return await this.#keep(work.folder, { diffId: actual, size, tarSize: digester.bytes, blobs: [] }, diffId !== undefined);
+  }
+
+  /** A folder for a layer that is being made; what is left of it in the end goes. */
+  #work(): AsyncDisposable & { folder: string; place: ReturnType<typeof placeIn> } {
+    const folder = join(this.#unfinished, `layer-${this.#ids.next().slice(0, NAME_LENGTH)}`);
+    mkdirSync(folder, { mode: 0o711 });
+    const dispose = async () => {
       // Gone already when all went well.
-      if (existsSync(work)) this.#trash.take(work);
-    }
+      if (existsSync(folder)) this.#trash.take(folder);
+    };
+    return { folder, place: placeIn(folder), [Symbol.asyncDispose]: dispose };
   }
 
   /** `queued`: this runs in the queue of its diff id already. */

@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { errnoOf, GantryError } from '../../../base/index.ts';
 import type { Failure, Job, Reply, Request } from '../jobs.ts';
 import { Ring, RingClosed } from '../ring.ts';
+import { captureLayer } from './capture.ts';
 import { copyTree } from './copy.ts';
 import { packTree } from './pack.ts';
 import { rebuildTar } from './rebuild.ts';
@@ -22,6 +23,7 @@ parentPort?.on('message', (request: Request) => {
 
 function perform(job: Job, ring: Ring | undefined): unknown {
   if (job.kind === 'copy') return copyTree(job);
+  if (job.kind === 'capture') return captureLayer(job);
   if (!ring) throw new GantryError('internal', `The archive job '${job.kind}' came without a ring`);
   if (job.kind === 'unpack') return unpackTree(job, ring);
   if (job.kind === 'pack') packTree(job, ring);
