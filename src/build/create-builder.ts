@@ -1,5 +1,5 @@
 import { type Clock, type Ids, Limiter, type Log } from '../base/index.ts';
-import type { ImageAssembly, Images } from '../images/index.ts';
+import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
@@ -23,7 +23,7 @@ export interface BuilderOptions {
   clock: Clock;
   ids: Ids;
   log: Log;
-  images: Images & { readonly assembly: ImageAssembly };
+  images: Images;
   network: Network;
   runtime: Runtime;
   /** Name of the OCI runtime for RUN. */

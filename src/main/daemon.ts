@@ -1,8 +1,10 @@
 import { chmodSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createBuildkitApi } from '../api/buildkit/index.ts';
 import { createDockerApi } from '../api/docker/index.ts';
 import { listen } from '../api/http/index.ts';
 import { createLog, describe, GantryError, randomIds, systemClock } from '../base/index.ts';
+import { createBuilder } from '../build/index.ts';
 import { createEngine } from '../engine/index.ts';
 import { lockFile } from '../host/index.ts';
 import { createImages } from '../images/index.ts';
@@ -63,12 +65,31 @@ async function run(options: DaemonOptions): Promise<void> {
     createEngine({ ...common, ...options, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }),
   );
   await engine.start();
+  const builder = house.use(
+    createBuilder({
+      ...common,
+      log: log.child('build'),
+      ...{ images, network, runtime },
+      defaultRuntime: options.defaultRuntime,
+      cgroupParent: options.cgroupParent,
+    }),
+  );
+  await builder.start();
 
+  const upgrades = createBuildkitApi({
+    ...{ builder, clock, ids, version: VERSION },
+    log: log.child('buildkit'),
+    host: async () => {
+      const { engineId, architecture } = await engine.system.describe();
+      return { engineId, architecture, hostGateway: network.get('bridge').subnets[0]?.gateway };
+    },
+  });
   const docker = createDockerApi({
     engine,
     version: VERSION,
     log: log.child('docker'),
     clock,
+    upgrades,
     defaults: { runtime: options.defaultRuntime, cgroupParent: options.cgroupParent, logOptions: options.logOptions },
   });
   for (const host of options.hosts) {
