@@ -11,27 +11,37 @@ for (const stream of [process.stdout, process.stderr]) {
 
 let reading = false;
 
-const code = await runGantry({
-  args: process.argv.slice(2),
-  env: process.env,
-  cwd: process.cwd(),
-  clock: systemClock(),
-  stdout: process.stdout,
-  stderr: process.stderr,
-  stdin() {
-    reading = true;
-    return process.stdin;
-  },
-  async runProgram(program, args, input) {
-    // Loaded on demand: the host room is large, and few command lines need another program.
-    const { run } = await import('../host/index.ts');
-    return run(program, args, { input, allowFailure: true });
-  },
-  onSignal(name, run) {
-    process.on(name, run);
-    return () => process.off(name, run);
-  },
-});
+/** Services that this command starts rather than talks to; each loads its own part of the house. */
+async function runService(args: readonly string[]): Promise<number | undefined> {
+  if (args[0] !== 'registry') return undefined;
+  const { runRegistryCommand } = await import('./registry/command.ts');
+  return await runRegistryCommand(args.slice(1));
+}
+
+const service = await runService(process.argv.slice(2));
+const code =
+  service ??
+  (await runGantry({
+    args: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    clock: systemClock(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin() {
+      reading = true;
+      return process.stdin;
+    },
+    async runProgram(program, args, input) {
+      // Loaded on demand: the host room is large, and few command lines need another program.
+      const { run } = await import('../host/index.ts');
+      return run(program, args, { input, allowFailure: true });
+    },
+    onSignal(name, run) {
+      process.on(name, run);
+      return () => process.off(name, run);
+    },
+  }));
 
 // Not process.exit(): it joins V8's compiler threads, which may be waiting for the main thread to collect garbage, and then
 // both wait for ever. A process that has nothing left to do ends in an order that cannot hang.

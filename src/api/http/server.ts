@@ -13,9 +13,9 @@ const { createServer, ServerResponse } = process.getBuiltinModule('node:http');
 
 export type Handler = (exchange: Exchange) => void | Promise<void>;
 
-/** PEM texts. Clients must show a certificate that `ca` signed: mutual TLS is the only TLS here. */
+/** PEM texts. With `ca`, clients must show a certificate that it signed; without, they prove themselves otherwise (a registry's tokens). */
 export interface TlsMaterial {
-  ca: string | Buffer;
+  ca?: string | Buffer;
   cert: string | Buffer;
   key: string | Buffer;
 }
@@ -26,6 +26,10 @@ export interface HttpServerOptions {
   log: Log;
   /** Name or number of the group that may use unix sockets. */
   group?: string;
+  /** Milliseconds without a byte after which a connection is closed. None unless told. */
+  idleTimeout?: number;
+  /** Connections beyond this number are closed at once. No bound unless told. */
+  maxConnections?: number;
 }
 
 /** Protocols for which a connection is handed over; others are answered as plain requests. */
@@ -103,12 +107,22 @@ export class HttpServer implements AsyncDisposable {
       const https = process.getBuiltinModule('node:https');
       server = https.createServer(
         // Half-open as plain connections are: a client that ended its half of a hijacked stream still reads.
-        { ...options, ...tls, allowHalfOpen: true, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+        {
+          ...options,
+          ...tls,
+          allowHalfOpen: true,
+          requestCert: tls.ca !== undefined,
+          rejectUnauthorized: tls.ca !== undefined,
+          minVersion: 'TLSv1.2',
+        },
         onRequest,
       );
     } else {
       server = createServer(options, onRequest);
     }
+    const { idleTimeout, maxConnections } = this.#options;
+    if (idleTimeout !== undefined) server.setTimeout(idleTimeout);
+    if (maxConnections !== undefined) server.maxConnections = maxConnections;
     server.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
     return server;

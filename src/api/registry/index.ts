@@ -1,0 +1,1 @@
+export { createRegistryApi, type RegistryApiOptions } from './registry-api.ts';

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatAddress, HttpServer, isLoopback, type ListenAddress, parseAddress } from '../../api/http/index.ts';
+import { createRegistryApi } from '../../api/registry/index.ts';
+import { type Clock, createLog, describe, invalid, type Log, randomIds, systemClock } from '../../base/index.ts';
+import { lockFile } from '../../host/index.ts';
+import { LocalRegistry, type RegistryEvent, RegistryMetrics, Webhooks } from '../../registry/index.ts';
+import { openStore } from '../../store/index.ts';
+import { VERSION } from '../version.ts';
+import { serveControl } from './control.ts';
+import type { RegistryOptions } from './options.ts';
+
+/** A client that sends or takes nothing for so long is given up. Milliseconds. */
+const IDLE = 60_000;
+const MOST_CONNECTIONS = 2000;
+/** Requests in progress may take so long to end when the registry stops. Milliseconds. */
+const GRACE = 10_000;
+
+/** The registry below `root`, alone with it. */
+export async function openRegistry(
+  house: AsyncDisposableStack,
+  options: RegistryOptions,
+  log: Log,
+  onEvent: (event: RegistryEvent) => void,
+) {
+  const clock = systemClock();
+  const store = await openRoot(house, options.root);
+  const { root, quotas, retention } = options;
+  const registry = house.use(
+    await LocalRegistry.open({ root, store, clock, ids: randomIds(), log: log.child('registry'), quotas, retention, onEvent }),
+  );
+  return { registry, store, clock };
+}
+
+async function openRoot(house: AsyncDisposableStack, root: string) {
+  const { ensureDirectory } = await import('../../host/index.ts');
+  ensureDirectory(root, 0o700);
+  house.adopt(lockFile(join(root, 'registry.lock')), (lock) => lock.release());
+  return house.use(await openStore(join(root, 'registry.db')));
+}
+
+/** Runs until a signal ends it. */
+export async function serveRegistry(options: RegistryOptions): Promise<void> {
+  const address = checkAddress(options);
+  const log = createLog(options.logLevel, (line) => void process.stderr.write(line), systemClock().timestamp);
+  await using house = new AsyncDisposableStack();
+  let webhooks: Webhooks | undefined;
+  const { registry, clock } = await openRegistry(house, options, log, (event) => webhooks?.send(event));
+  webhooks = house.use(new Webhooks(options.webhooks, { clock, ids: randomIds(), log: log.child('webhooks') }));
+  const { figures } = webhooks;
+  const metrics = new RegistryMetrics(
+    () => registry.usage,
+    () => figures,
+  );
+  const access = undefined;
+  const { allowDelete } = options;
+  const handler = createRegistryApi({ registry, access, allowDelete, metrics, clock, log: log.child('http'), version: VERSION });
+  const server = new HttpServer({ handler, log, idleTimeout: IDLE, maxConnections: MOST_CONNECTIONS });
+  house.defer(() => server.close(GRACE));
+  const collect = async (dryRun: boolean) => {
+    const report = await registry.collect({ dryRun });
+    metrics.collected(report);
+    return report;
+  };
+  await serveControl(house, options.root, log, collect);
+  const bound = await server.listen(address, options.tls && readTls(options.tls));
+  house.use(collectEvery(options.collectEvery, clock, log, () => collect(false)));
+  process.stdout.write(`gantry registry ready: listening on ${formatAddress(bound).replace('tcp:', options.tls ? 'https:' : 'http:')}\n`);
+  const signal = await terminated();
+  log.info('stopping', { signal });
+}
+
+function checkAddress({ listen, tls, insecure }: RegistryOptions): ListenAddress {
+  const address = parseAddress(/^[a-z]+:\/\//.test(listen) ? listen : `tcp://${listen}`);
+  if (tls || insecure || isLoopback(address)) return address;
+  throw invalid(
+    `refusing plain HTTP on ${listen}: passwords and images could be read and changed on their way`,
+    'Give --tls-cert and --tls-key, or --insecure where a proxy in front ends TLS.',
+  );
+}
+
+function readTls({ certificate, key }: { certificate: string; key: string }) {
+  const read = (flag: string, path: string) => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      throw invalid(`cannot read --${flag} ${path}: ${describe(error)}`);
+    }
+  };
+  return { cert: read('tls-cert', certificate), key: read('tls-key', key) };
+}
+
+function collectEvery(milliseconds: number | undefined, clock: Clock, log: Log, run: () => Promise<unknown>): AsyncDisposable {
+  const stop = new AbortController();
+  const loop = async () => {
+    while (milliseconds !== undefined && !stop.signal.aborted) {
+      await clock.sleep(milliseconds, stop.signal).catch(() => {});
+      if (stop.signal.aborted) return;
+      await run().catch((error: unknown) => log.error('collection failed', { error: describe(error) }));
+    }
+  };
+  const running = loop();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+function terminated(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    process.on('SIGHUP', () => undefined);
+  });
+}
