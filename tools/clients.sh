@@ -1,14 +1,15 @@
 #!/bin/sh
-# Puts the Docker client that the tests drive under .cache/clients, never into /usr: Debian bookworm has none of
-# that age, but the one in forky needs only a libc that bookworm has. Fetched by apt (signed, checked) with its own
+# Puts the Docker client that the tests drive, and its plugins for builds and compose, under .cache/clients, never into /usr:
+# Debian bookworm has none of that age, but those in forky need only a libc that bookworm has. Fetched by apt (signed, checked) with its own
 # state and sources, so that the machine's package lists stay as they are.
 set -eu
 cd "$(dirname "$0")/.."
 home=$PWD/.cache/clients
-[ -x "$home/docker" ] && exit 0
-echo "setup: Docker client from Debian forky"
+plugins="$home/cli-plugins"
+[ -x "$home/docker" ] && [ -x "$plugins/docker-buildx" ] && [ -x "$plugins/docker-compose" ] && exit 0
+echo "setup: Docker client, buildx and compose from Debian forky"
 
-mkdir -p "$home"
+mkdir -p "$plugins"
 work=$(mktemp -d "$home/.fetch.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -34,7 +35,12 @@ apt() {
 
 cd "$work"
 apt update
-apt download docker-cli
-dpkg-deb --extract docker-cli_*.deb "$work/docker-cli"
+apt download docker-cli docker-buildx docker-compose
+for package in docker-cli docker-buildx docker-compose; do
+  dpkg-deb --extract "$package"_*.deb "$work/$package"
+done
 mv "$work/docker-cli/usr/bin/docker" "$home/docker"
+for plugin in buildx compose; do
+  mv "$work/docker-$plugin/usr/libexec/docker/cli-plugins/docker-$plugin" "$plugins/docker-$plugin"
+done
 "$home/docker" --version >/dev/null

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually, type Outcome, PROJECT, type RunOptions, run } from './command.ts';
@@ -9,6 +9,7 @@ import { imageFile, type TestImage } from './images.ts';
 import { startTestHost, type TestHost } from './test-host.ts';
 
 const CLIENT = path.join(PROJECT, '.cache/clients/docker');
+const PLUGINS = path.join(PROJECT, '.cache/clients/cli-plugins');
 
 export interface DaemonOptions {
   /** Further flags for gantryd. */
@@ -16,6 +17,8 @@ export interface DaemonOptions {
   /** Images to load before the first test. */
   images?: readonly TestImage[];
   env?: Record<string, string>;
+  /** Plugins for the Docker client, such as `buildx` and `compose`; it has none unless told. */
+  plugins?: readonly string[];
   /** Files that the daemon shall not find: absolute paths. It gets mounts of its own then, in which they can't be run. */
   hidden?: readonly string[];
   /** A host to share with another daemon; the caller ends it. */
@@ -57,6 +60,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaem
   const host = options.host ?? (await startTestHost());
   const daemon = new Daemon(host, options);
   try {
+    daemon.plugIn(options.plugins ?? []);
     await daemon.start();
     await daemon.load(...(options.images ?? []));
     return daemon;
@@ -98,6 +102,12 @@ class Daemon implements TestDaemon {
 
   get clientEnv(): Record<string, string> {
     return { DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: path.join(this.root, 'client') };
+  }
+
+  plugIn(plugins: readonly string[]): void {
+    const folder = path.join(this.root, 'client/cli-plugins');
+    mkdirSync(folder, { recursive: true });
+    for (const name of plugins) symlinkSync(path.join(PLUGINS, `docker-${name}`), path.join(folder, `docker-${name}`));
   }
 
   async ok(...args: string[]): Promise<string> {
