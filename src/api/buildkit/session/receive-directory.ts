@@ -42,6 +42,7 @@ class ReceivedDirectory implements ClientDirectory {
   #listEnded = false;
   #finishing = false;
   #finished = false;
+  #abandoned = false;
   #waiting = 0;
   #room: (() => void) | undefined;
 
@@ -80,6 +81,7 @@ class ReceivedDirectory implements ClientDirectory {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#abandoned = true;
     await this.#call[Symbol.asyncDispose]();
     this.#room?.();
     await this.#pump.catch(() => {});
@@ -91,6 +93,7 @@ class ReceivedDirectory implements ClientDirectory {
     try {
       for await (const message of this.#call.messages()) {
         this.#take(Packet.decode(message));
+        if (this.#abandoned) return;
         if (this.#waiting > BUFFERED) await new Promise<void>((resolve) => (this.#room = resolve));
       }
       if (!this.#finished) throw new GantryError('unavailable', 'the client ended the transfer of its files too early');
