@@ -91,7 +91,7 @@ function collectRoutes(parts: Parts, defaults: CreateDefaults, upgrades: Upgrade
 
 function tellFailure(exchange: Exchange, error: unknown, log: Log): void {
   const { status, message } = failureOf(error);
-  if (isAbort(error) && exchange.request.socket.destroyed) return;
+  if (isAbort(error) && exchange.request.socket?.destroyed !== false) return;
   if (status === 500)
     log.error('a request failed', {
       method: exchange.method,
@@ -101,7 +101,7 @@ function tellFailure(exchange: Exchange, error: unknown, log: Log): void {
     });
   if (exchange.started) {
     // Too late for a status: a cut connection tells the client that the stream is not whole.
-    exchange.request.socket.destroy();
+    exchange.request.socket?.destroy();
     return;
   }
   if (status === 304) return exchange.sendEmpty(304);

@@ -16,6 +16,7 @@ async function* chunksOf(request: IncomingMessage): AsyncGenerator<Buffer> {
 
 /** One request and its answer. Everything that costs is done when it is asked for. */
 export class Exchange {
+  /** Its `socket` is null once the request was given up in the middle of its body, whatever the types say. */
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly method: string;
@@ -55,7 +56,7 @@ export class Exchange {
         if (this.#hijacked || !this.response.writableFinished)
           abort.abort(new DOMException('the client closed the connection', 'AbortError'));
       };
-      if (this.request.socket.destroyed) ended();
+      if (this.request.socket?.destroyed !== false) ended();
       else if (this.upgrade) this.upgrade.once('close', ended);
       else this.response.once('close', ended);
     }

@@ -156,7 +156,7 @@ export class HttpServer implements AsyncDisposable {
 
   #failed(exchange: Exchange, error: unknown): void {
     this.#options.log.error('a request was not answered', { method: exchange.method, path: exchange.path, error: describe(error) });
-    exchange.request.socket.destroy();
+    exchange.request.socket?.destroy();
   }
 }
 

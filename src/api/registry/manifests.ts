@@ -1,5 +1,4 @@
 import { isIndex, MANIFEST_LIMIT, parseReference, RegistryError, type StoredManifest } from '../../registry/index.ts';
-import { BodyTooLarge } from '../http/index.ts';
 import type { Call } from './call.ts';
 
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -57,13 +56,19 @@ export async function putManifest(call: Call, repository: string, reference: str
   ]);
 }
 
+/** Not `body()`: giving up a body that is too large would take the connection with it, and the client would not see why. */
 async function readManifest({ exchange }: Call): Promise<Buffer> {
-  try {
-    return await exchange.body(MANIFEST_LIMIT);
-  } catch (error) {
-    if (!(error instanceof BodyTooLarge)) throw error;
-    throw new RegistryError('SIZE_INVALID', `the manifest is larger than the limit of ${MANIFEST_LIMIT} bytes`, { limit: MANIFEST_LIMIT });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of exchange.upload() as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MANIFEST_LIMIT)
+      throw new RegistryError('SIZE_INVALID', `the manifest is larger than the limit of ${MANIFEST_LIMIT} bytes`, {
+        limit: MANIFEST_LIMIT,
+      });
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks, length);
 }
 
 /** A tag that moves to another manifest is more than a push: immutable tags refuse it. */

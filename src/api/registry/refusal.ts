@@ -48,7 +48,7 @@ export async function serveToken(access: Access | undefined, exchange: Exchange)
   exchange.send(reply.status, `${JSON.stringify(reply.body)}\n`, 'application/json', Object.entries(reply.headers).flat());
 }
 
-export const clientAddress = (exchange: Exchange): string => exchange.request.socket.remoteAddress ?? '';
+export const clientAddress = (exchange: Exchange): string => exchange.request.socket?.remoteAddress ?? '';
 
 /** How the client sees us. Behind a proxy that ends TLS, that is what the proxy says. */
 function baseOf(exchange: Exchange): string {

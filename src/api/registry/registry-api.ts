@@ -147,10 +147,10 @@ async function sendMetrics({ access, metrics }: RegistryApiOptions, exchange: Ex
 }
 
 async function tell(options: RegistryApiOptions, exchange: Exchange, error: unknown): Promise<void> {
-  if (exchange.request.socket.destroyed || (isAbort(error) && exchange.response.destroyed)) return;
+  if (exchange.request.socket?.destroyed !== false || (isAbort(error) && exchange.response.destroyed)) return;
   if (exchange.started) {
     // Too late for a status: a cut connection tells the client that the blob is not whole.
-    exchange.request.socket.destroy();
+    exchange.request.socket?.destroy();
     if (!isAbort(error)) options.log.error('an answer broke off', { path: exchange.path, error: describe(error) });
     return;
   }
