@@ -147,7 +147,7 @@ export type BuildEvent =
   | { kind: 'step'; step: BuildStep }
   | { kind: 'progress'; stepId: string; id: string; name: string; current: number; total: number; started: bigint; completed?: bigint }
   | { kind: 'log'; stepId: string; stream: 1 | 2; time: bigint; data: Uint8Array }
-  | { kind: 'warning'; stepId: string; warning: DockerfileWarning };
+  | { kind: 'warning'; stepId: string; warning: DockerfileWarning; source: DockerfileSourceText };
 
 export interface BuildStep {
   id: string;

@@ -1,4 +1,4 @@
-export { eventually, must, type Outcome, PROJECT, type RunOptions, run, start } from './command.ts';
+export { eventually, exitOf, must, type Outcome, PROJECT, type RunOptions, run, start } from './command.ts';
 export { type DaemonOptions, startDaemon, type TestDaemon } from './daemon.ts';
 export { type Footprint, lasting } from './footprint.ts';
 export { imageFile, type TestImage } from './images.ts';

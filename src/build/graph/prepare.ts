@@ -22,7 +22,7 @@ export async function prepareBuild(parts: BuildParts, request: BuildRequest, sig
   const { source, step } = await contexts.readDefinition(signal);
   const plan = await locating(source, () => decide(parts, { request, source, contexts, progress, definition: step, lease }, signal));
   await contexts.readExclusions(signal);
-  for (const warning of plan.warnings) step.warn(warning);
+  for (const warning of plan.warnings) step.warn(warning, source);
   const prepared = new PreparedImage(parts, plan, lease, undo.move());
   return prepared;
 }

@@ -1,5 +1,5 @@
 import { type Clock, describe, parseNanoseconds, sha256 } from '../../base/index.ts';
-import type { BuildEvent, BuildStep, DockerfileWarning } from '../builder.ts';
+import type { BuildEvent, BuildStep, DockerfileSourceText, DockerfileWarning } from '../builder.ts';
 
 /** Tells how a build goes. Steps may be announced long before they start. */
 export class Progress {
@@ -96,8 +96,8 @@ export class StepProgress {
     this.#progress.tell({ kind: 'log', stepId: this.id, stream, time: this.#progress.now(), data });
   }
 
-  warn(warning: DockerfileWarning): void {
-    this.#progress.tell({ kind: 'warning', stepId: this.id, warning });
+  warn(warning: DockerfileWarning, source: DockerfileSourceText): void {
+    this.#progress.tell({ kind: 'warning', stepId: this.id, warning, source });
   }
 
   /** Something countable within the step; call with `done` at its end. */

@@ -39,7 +39,7 @@ export function encodeLog(event: Event<'log'>) {
   return { vertex: event.stepId, timestamp: timestamp(event.time), stream: event.stream, data: event.data };
 }
 
-export function encodeWarning({ stepId, warning }: Event<'warning'>) {
+export function encodeWarning({ stepId, warning, source }: Event<'warning'>) {
   const line = warning.ranges[0]?.start;
   return {
     vertex: stepId,
@@ -47,6 +47,7 @@ export function encodeWarning({ stepId, warning }: Event<'warning'>) {
     short: Buffer.from(`${warning.rule}: ${warning.detail}${line === undefined ? '' : ` (line ${line})`}`),
     detail: [Buffer.from(warning.description)],
     url: warning.url,
+    info: { filename: source.filename, data: source.data, language: 'Dockerfile' },
     ranges: warning.ranges.map(position),
   };
 }
