@@ -96,6 +96,8 @@ export interface ImageAssembly {
   /** Keeps an image whose layers are here. */
   put(image: NewImage): Promise<ImageRecord>;
   layer(diffId: string): LayerRecord | undefined;
+  /** The configuration of an image, byte by byte: its digest is the id. */
+  config(imageId: string): Uint8Array;
   /** The exact tar of a layer. */
   openLayer(diffId: string, signal: AbortSignal): Readable;
   /** Keeps layers that no image names until `unpin`, also over restarts. Pinning again replaces what was pinned under that owner. */

@@ -95,6 +95,11 @@ async function run(options: DaemonOptions): Promise<void> {
   for (const host of options.hosts) {
     house.use(await listen({ host, group: options.group, tls: options.tls, log: log.child('http') }, docker));
   }
+  if (options.registry !== undefined) {
+    // Loaded on demand: few daemons serve their images.
+    const { serveEngineImages } = await import('./registry/engine-images.ts');
+    house.use(await serveEngineImages({ ...options, registry: options.registry }, images, clock, log));
+  }
   process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
   const signal = await terminated();
   log.info('stopping; containers go on', { signal });

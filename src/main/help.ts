@@ -27,6 +27,10 @@ Images
       --insecure-registry HOST[:PORT]
                                 allow plain HTTP or an unknown certificate; repeatable
       --registry-mirror URL     ask this registry first; repeatable
+      --registry ADDRESS:PORT   serve this engine's images to others, to be pulled only (default: off)
+      --registry-tls-cert FILE, --registry-tls-key FILE
+                                serve them with TLS
+      --registry-insecure       allow plain HTTP on other addresses than loopback
 
 Containers
       --default-runtime NAME    crun or runc, or one added (default crun)

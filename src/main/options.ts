@@ -22,6 +22,11 @@ export interface DaemonOptions {
   tls: { verify: boolean; ca: string; certificate: string; key: string } | undefined;
   /** `--tls=false` said by name: tcp on loopback without TLS is wanted. */
   plainTcp: boolean;
+  /** host:port where the engine's own images are served to other hosts, read-only; undefined: nowhere. */
+  registry: string | undefined;
+  registryTls: { certificate: string; key: string } | undefined;
+  /** Plain HTTP on other addresses than loopback is wanted. */
+  registryInsecure: boolean;
   /** Options new containers get for their log unless they name some. */
   logOptions: Record<string, string>;
 }
@@ -37,6 +42,10 @@ const FLAGS = {
   mtu: { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
   'registry-mirror': { type: 'string', multiple: true },
+  registry: { type: 'string' },
+  'registry-tls-cert': { type: 'string' },
+  'registry-tls-key': { type: 'string' },
+  'registry-insecure': { type: 'boolean' },
   'log-level': { type: 'string', short: 'l' },
   'log-opt': { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
@@ -65,6 +74,10 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   mtu: 'mtu',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
+  registry: 'registry',
+  'registry-tls-cert': 'registry-tls-cert',
+  'registry-tls-key': 'registry-tls-key',
+  'registry-insecure': 'registry-insecure',
   'log-level': 'log-level',
   'log-opts': 'log-opt',
   labels: 'label',
@@ -183,12 +196,20 @@ function resolve(raw: Raw): DaemonOptions {
         }
       : undefined,
     plainTcp: text('tls') === 'false',
+    registry: text('registry'),
+    registryTls: registryTls(text('registry-tls-cert'), text('registry-tls-key')),
+    registryInsecure: raw['registry-insecure'] === true,
     logOptions: Object.fromEntries(many('log-opt').map((o) => splitOnce(o, '--log-opt'))),
   };
   for (const label of options.labels) splitOnce(label, '--label');
   for (const host of options.hosts) checkHost(host, options);
   for (const root of [options.dataRoot, options.execRoot]) if (!root.startsWith('/')) throw invalid(`${root} must be an absolute path`);
   return options;
+}
+
+function registryTls(certificate: string | undefined, key: string | undefined): { certificate: string; key: string } | undefined {
+  if ((certificate === undefined) !== (key === undefined)) throw invalid('--registry-tls-cert and --registry-tls-key go together');
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
 
 /** Plain tcp gives root to whoever can connect: it needs mutual TLS, or loopback and the request by name. */

@@ -1,5 +1,6 @@
 export * from './access/index.ts';
 export type { Retention } from './collection/collect.ts';
+export { EngineRegistry } from './engine/engine-registry.ts';
 export { type RegistryCode, RegistryError } from './errors.ts';
 export { LocalRegistry, type LocalRegistryOptions } from './local-registry.ts';
 export { isIndex, MANIFEST_LIMIT } from './manifests/document.ts';

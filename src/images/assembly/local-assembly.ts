@@ -2,12 +2,14 @@ import type { Readable } from 'node:stream';
 import type { ImageRecord } from '../../model/index.ts';
 import type { StoredCatalog } from '../catalog/stored-catalog.ts';
 import type { OverlayContainerLayers } from '../containers/overlay-container-layers.ts';
+import type { ContentStore } from '../content/content.ts';
 import type { ImageAssembly, LayerLease, LayerRecord, NewImage } from '../images.ts';
 import type { CaptureOptions } from '../layers/layer-store.ts';
 import type { TreeLayerStore } from '../layers/tree-layer-store.ts';
 import type { Pins } from './pins.ts';
 
 export interface AssemblyParts {
+  content: ContentStore;
   catalog: StoredCatalog;
   layers: TreeLayerStore;
   containers: OverlayContainerLayers;
@@ -44,6 +46,10 @@ export class LocalAssembly implements ImageAssembly {
 
   layer(diffId: string): LayerRecord | undefined {
     return this.#parts.layers.get(diffId);
+  }
+
+  config(imageId: string): Uint8Array {
+    return this.#parts.content.read(imageId);
   }
 
   openLayer(diffId: string, signal: AbortSignal): Readable {

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatAddress, HttpServer, isLoopback, type ListenAddress, parseAddress } from '../../api/http/index.ts';
+import { formatAddress, HttpServer } from '../../api/http/index.ts';
 import { createRegistryApi } from '../../api/registry/index.ts';
-import { type Clock, createLog, describe, invalid, type Log, randomIds, systemClock } from '../../base/index.ts';
+import { type Clock, createLog, describe, type Log, randomIds, systemClock } from '../../base/index.ts';
 import { lockFile } from '../../host/index.ts';
 import { LocalRegistry, type RegistryEvent, RegistryMetrics, Webhooks } from '../../registry/index.ts';
 import { openStore } from '../../store/index.ts';
 import { VERSION } from '../version.ts';
+import { checkAddress, IDLE, MOST_CONNECTIONS, readTls } from './address.ts';
 import { serveControl } from './control.ts';
 import type { RegistryOptions } from './options.ts';
 
-/** A client that sends or takes nothing for so long is given up. Milliseconds. */
-const IDLE = 60_000;
-const MOST_CONNECTIONS = 2000;
 /** Requests in progress may take so long to end when the registry stops. Milliseconds. */
 const GRACE = 10_000;
 
@@ -68,26 +65,6 @@ export async function serveRegistry(options: RegistryOptions): Promise<void> {
   process.stdout.write(`gantry registry ready: listening on ${formatAddress(bound).replace('tcp:', options.tls ? 'https:' : 'http:')}\n`);
   const signal = await terminated();
   log.info('stopping', { signal });
-}
-
-function checkAddress({ listen, tls, insecure }: RegistryOptions): ListenAddress {
-  const address = parseAddress(/^[a-z]+:\/\//.test(listen) ? listen : `tcp://${listen}`);
-  if (tls || insecure || isLoopback(address)) return address;
-  throw invalid(
-    `refusing plain HTTP on ${listen}: passwords and images could be read and changed on their way`,
-    'Give --tls-cert and --tls-key, or --insecure where a proxy in front ends TLS.',
-  );
-}
-
-function readTls({ certificate, key }: { certificate: string; key: string }) {
-  const read = (flag: string, path: string) => {
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      throw invalid(`cannot read --${flag} ${path}: ${describe(error)}`);
-    }
-  };
-  return { cert: read('tls-cert', certificate), key: read('tls-key', key) };
 }
 
 function collectEvery(milliseconds: number | undefined, clock: Clock, log: Log, run: () => Promise<unknown>): AsyncDisposable {
