@@ -58,10 +58,28 @@ export interface Containers {
   export(reference: string, output: Writable, signal: AbortSignal): Promise<void>;
   /** Bytes of the writable layer and of the whole root filesystem. */
   sizes(reference: string): Promise<{ writable: number; root: number }>;
+  /** Makes an image of what the container changed, on top of its image. Fails with `conflict` when it is being removed. */
+  commit(reference: string, options: CommitOptions): Promise<{ id: string }>;
   prune(filter: (container: ContainerRecord) => boolean): Promise<{ removed: string[]; spaceReclaimed: number }>;
   /** Host paths of the files made for the container, for inspect. */
   paths(id: string): { log: string; resolver: string; hostname: string; hosts: string };
   why(reference: string): Promise<{ subject: string; state: string; summary: string; decisions: Decision[] }>;
+}
+
+export interface CommitOptions {
+  /** Name to point at the image. */
+  name?: string;
+  author: string;
+  message: string;
+  /** Whether to keep the container from running meanwhile. */
+  pause: boolean;
+  /** Dockerfile instructions that change the configuration. */
+  changes: readonly string[];
+  /** A configuration in Docker's words, for what it says instead of the container's own. */
+  config?: Record<string, unknown>;
+  /** What to write down as the engine's version. */
+  version: string;
+  signal: AbortSignal;
 }
 
 /** A spec before image defaults; `merge` says which of its fields the user left open. */

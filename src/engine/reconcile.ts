@@ -58,7 +58,10 @@ export class Reconciler {
     if (!seen || !('pid' in seen)) return;
     await this.#parts.roots.hold(record.id, 'run');
     for (const name of volumeNames(record)) await this.#parts.volumes.mount(name);
-    const status = seen.status === 'paused' ? 'paused' : 'running';
+    // It was to stand still for the length of a commit only.
+    const wake = seen.status === 'paused' && record.intent?.operation === 'commit';
+    if (wake) await this.#parts.runtime.resume(record.id);
+    const status = seen.status === 'paused' && !wake ? 'paused' : 'running';
     const kept = await this.#parts.table.change(record.id, (r) =>
       withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }),
     );
@@ -87,6 +90,10 @@ export class Reconciler {
     const operation = record.intent?.operation;
     if (operation === 'create' || operation === 'remove') {
       await this.#remover.finish(record.id, record.intent?.volumes === true);
+      return;
+    }
+    if (operation === 'commit') {
+      await this.#parts.table.change(record.id, withoutIntent);
       return;
     }
     // Nobody was told that this start succeeded: it is undone, and the restart policy may start it anew.

@@ -48,6 +48,8 @@ export interface ImageRecord {
   history: ImageHistoryEntry[];
   /** Bytes unpacked, shared layers included. */
   size: number;
+  /** The image that it was made from here, by a commit; empty for what came from elsewhere. */
+  parent?: string;
   /** When a tag last changed, RFC 3339. */
   taggedAt: string;
 }

@@ -6,6 +6,7 @@ import { ContainerCache } from './encode/container-cache.ts';
 import { failureOf, isAbort } from './errors.ts';
 import { absentRoutes } from './routes/absent.ts';
 import { archiveRoutes } from './routes/archive.ts';
+import { commitRoutes } from './routes/commit.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { type CreateDefaults, containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/execs.ts';
@@ -83,6 +84,7 @@ function collectRoutes(parts: Parts, defaults: CreateDefaults, upgrades: Upgrade
   volumeRoutes(add, parts);
   networkRoutes(add, parts);
   // Before images, whose names would take /images/search and the like.
+  commitRoutes(add, parts);
   absentRoutes(add);
   imageRoutes(add, parts);
   imageTransferRoutes(add, parts);

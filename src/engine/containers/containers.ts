@@ -2,7 +2,8 @@ import type { Writable } from 'node:stream';
 import { conflict, GantryError, invalid, notFound } from '../../base/index.ts';
 import { interfaceCounters, readSystemCpu } from '../../host/index.ts';
 import { type ContainerRecord, isAlive, NEVER, type ResourceLimits, type RestartPolicy } from '../../model/index.ts';
-import type { AttachedStreams, AttachOptions, Containers, ContainerUsage, CreateContainer, LogOptions } from '../engine.ts';
+import { commitContainer } from '../commit/commit.ts';
+import type { AttachedStreams, AttachOptions, CommitOptions, Containers, ContainerUsage, CreateContainer, LogOptions } from '../engine.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import type { AttachDesk } from '../streams/attach.ts';
 import { createContainer } from './create.ts';
@@ -201,6 +202,10 @@ export class ContainerUseCases implements Containers {
     const writable = await this.#parts.images.layers.size(record.id);
     const image = this.#parts.images.list().find((i) => i.id === record.spec.imageId);
     return { writable, root: writable + (image?.size ?? 0) };
+  }
+
+  commit(reference: string, options: CommitOptions): Promise<{ id: string }> {
+    return commitContainer(this.#parts, reference, options);
   }
 
   async prune(filter: (container: ContainerRecord) => boolean): Promise<{ removed: string[]; spaceReclaimed: number }> {

@@ -28,6 +28,8 @@ export interface NewImage {
   lease: LayerLease;
   /** The manifest it was pulled by, kept verbatim. */
   manifest?: { mediaType: string; data: Uint8Array };
+  /** Id of the image that it was made from here. */
+  parent?: string;
   /** What to tell the listeners: `pull`, `load`, `import`, `tag` …; the reference that goes with it. */
   event?: { action: string; reference?: string };
 }

@@ -14,6 +14,7 @@ interface ImageRow {
   tags: string[];
   digests: string[];
   taggedAt: string;
+  parent?: string;
   manifest?: { mediaType: string; digest: string };
 }
 
@@ -97,8 +98,9 @@ export class StoredCatalog implements ImageCatalog {
       const known = this.#images.get(id);
       const row: ImageRow = known
         ? structuredClone(known.row)
-        : { tags: [], digests: [], taggedAt: this.#options.clock.timestamp(), ...(this.#damagedRows.get(id) ?? {}) };
+        : { tags: [], digests: [], taggedAt: '', ...(this.#damagedRows.get(id) ?? {}) };
       if (manifest) row.manifest = manifest;
+      if (image.parent !== undefined) row.parent = image.parent;
       await this.#takeNames(id, names);
       addNames(row, names, this.#options.clock);
       await this.#save(id, row);
@@ -230,7 +232,9 @@ export class StoredCatalog implements ImageCatalog {
       const missing = rest.layers.find((diffId) => !this.#options.layers.get(diffId));
       if (missing !== undefined) throw new GantryError('internal', `layer ${missing} is missing or damaged`);
       const size = rest.layers.reduce((sum, diffId) => sum + (this.#options.layers.get(diffId)?.size ?? 0), 0);
-      this.#images.set(id, { row, record: { id, ...rest, size, tags: row.tags, digests: row.digests, taggedAt: row.taggedAt } });
+      const { tags, digests, taggedAt } = row;
+      const parent = row.parent === undefined ? {} : { parent: row.parent };
+      this.#images.set(id, { row, record: { id, ...rest, size, tags, digests, taggedAt, ...parent } });
       for (const name of [...row.tags, ...row.digests]) this.#names.set(name, id);
     } catch (error) {
       this.#noteDamage(id, row, describe(error));

@@ -165,7 +165,8 @@ export class OverlayContainerLayers implements ContainerLayers {
   }
 
   #trees(layers: readonly string[]): string[] {
-    return layers.map((diffId) => this.#options.layers.tree(diffId)).reverse();
+    // overlayfs refuses the same layer twice. Where one comes again (an empty one, a COPY of the same file), the upper one hides all of the lower.
+    return [...new Set([...layers].reverse())].map((diffId) => this.#options.layers.tree(diffId));
   }
 
   #make(containerId: string, { readOnly, ...wanted }: Base): void {

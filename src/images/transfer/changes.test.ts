@@ -19,7 +19,7 @@ suite('applyChanges()', () => {
       'HEALTHCHECK --interval=1m30s --retries=2 CMD curl -f localhost',
     ]);
     assert.deepEqual(config, {
-      Env: ['B=2', 'A=3', 'C=x y', 'OLD=some words'],
+      Env: ['A=3', 'B=2', 'C=x y', 'OLD=some words'],
       Cmd: ['nginx', '-g', 'daemon off;'],
       Entrypoint: ['/bin/sh', '-c', 'exec "$0"'],
       ExposedPorts: { '80/tcp': {}, '53/udp': {} },
@@ -34,8 +34,8 @@ suite('applyChanges()', () => {
 
   for (const [line, complaint] of [
     ['RUN true', /RUN is not a valid change command/],
-    ['ENV', /ENV needs at least one argument/],
-    ['EXPOSE http', /invalid port http/],
+    ['ENV', /ENV requires at least one argument/],
+    ['EXPOSE http', /Invalid containerPort: http/],
     ['ENV =x', /cannot read "=x"|must name a value/],
     ['HEALTHCHECK --often=1s CMD x', /unknown flag --often/],
     ['HEALTHCHECK --interval=soon CMD x', /invalid duration "soon"/],

@@ -1,74 +1,128 @@
+import { constants } from 'node:os';
+import { posix } from 'node:path';
 import { invalid } from '../../base/index.ts';
 
 /** The `config` part of an image configuration, in the words of the image specification. */
 export interface ConfigDocument {
   User?: string;
-  ExposedPorts?: Record<string, object>;
-  Env?: string[];
+  ExposedPorts?: Record<string, object> | null;
+  Env?: string[] | null;
   Entrypoint?: string[] | null;
   Cmd?: string[] | null;
-  Volumes?: Record<string, object>;
+  Volumes?: Record<string, object> | null;
   WorkingDir?: string;
-  Labels?: Record<string, string>;
+  Labels?: Record<string, string> | null;
   StopSignal?: string;
-  OnBuild?: string[];
+  OnBuild?: string[] | null;
+  Shell?: string[];
   Healthcheck?: { Test: string[]; Interval?: number; Timeout?: number; StartPeriod?: number; StartInterval?: number; Retries?: number };
 }
 
 type Instruction = (config: ConfigDocument, rest: string, line: string) => void;
 
+// In instructions that take no JSON list, `$NAME` means the variable that the image sets.
 const INSTRUCTIONS: Record<string, Instruction> = {
   CMD: (config, rest) => {
-    config.Cmd = command(rest);
+    config.Cmd = rest === '' ? [] : command(rest, config);
   },
   ENTRYPOINT: (config, rest) => {
-    config.Entrypoint = command(rest);
+    config.Entrypoint = rest === '' ? [] : command(rest, config);
   },
   ENV: (config, rest, line) => {
-    for (const [key, value] of pairs(rest, line))
-      config.Env = [...(config.Env ?? []).filter((e) => !e.startsWith(`${key}=`)), `${key}=${value}`];
+    // All values of a line see the variables as they were before it.
+    const entries = pairs(expanded(needed(rest, 'ENV'), config), line);
+    for (const [key, value] of entries) config.Env = withVariable(config.Env ?? [], key, value);
   },
   LABEL: (config, rest, line) => {
-    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(rest, line)) };
+    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(expanded(needed(rest, 'LABEL'), config), line)) };
   },
-  EXPOSE: (config, rest, line) => {
-    for (const port of words(rest)) {
-      if (!/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/.test(port)) throw invalid(`invalid port ${port} in "${line}"`);
-      config.ExposedPorts = { ...config.ExposedPorts, [port.includes('/') ? port : `${port}/tcp`]: {} };
-    }
+  EXPOSE: (config, rest) => {
+    for (const port of words(expanded(needed(rest, 'EXPOSE'), config)).flatMap(ports))
+      config.ExposedPorts = { ...config.ExposedPorts, [port]: {} };
   },
   VOLUME: (config, rest) => {
-    for (const path of list(rest) ?? words(rest)) config.Volumes = { ...config.Volumes, [path]: {} };
+    for (const path of list(rest) ?? words(expanded(needed(rest, 'VOLUME'), config))) {
+      if (path.trim() === '') throw invalid('VOLUME specified can not be an empty string');
+      config.Volumes = { ...config.Volumes, [path]: {} };
+    }
   },
   USER: (config, rest) => {
-    config.User = rest;
+    config.User = expanded(needed(rest, 'USER', 'exactly one argument'), config);
   },
   WORKDIR: (config, rest) => {
-    config.WorkingDir = rest.startsWith('/') ? rest : `${config.WorkingDir ?? ''}/${rest}`.replace(/\/+/g, '/');
+    const path = expanded(needed(rest, 'WORKDIR', 'exactly one argument'), config);
+    config.WorkingDir = posix.join('/', path.startsWith('/') ? '' : (config.WorkingDir ?? ''), path).replace(/(.)\/$/, '$1');
   },
   STOPSIGNAL: (config, rest) => {
-    config.StopSignal = rest;
+    const signal = expanded(needed(rest, 'STOPSIGNAL', 'exactly one argument'), config);
+    const name = signal.toUpperCase().replace(/^SIG/, '');
+    const known = /^\d+$/.test(signal) ? Number(signal) > 0 && Number(signal) <= 64 : isSignalName(name);
+    if (!known) throw invalid(`invalid signal: ${signal}`);
+    config.StopSignal = signal;
   },
   ONBUILD: (config, rest) => {
+    const [trigger = ''] = needed(rest, 'ONBUILD').split(/\s/, 1);
+    if (/^onbuild$/i.test(trigger)) throw invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    if (/^(from|maintainer)$/i.test(trigger)) throw invalid(`${trigger.toUpperCase()} isn't allowed as an ONBUILD trigger`);
     config.OnBuild = [...(config.OnBuild ?? []), rest];
   },
   HEALTHCHECK: (config, rest, line) => {
-    config.Healthcheck = healthCheck(rest, line);
+    config.Healthcheck = healthCheck(needed(rest, 'HEALTHCHECK'), line);
   },
 };
 
 /** Applies Dockerfile instructions that only change the configuration, as `import --change` and `commit --change` take them. */
 export function applyChanges(config: ConfigDocument, changes: readonly string[]): ConfigDocument {
   const changed = structuredClone(config);
+  let commandSet = false;
   for (const line of changes.flatMap((text) => text.split('\n')).map((text) => text.trim())) {
     if (line === '' || line.startsWith('#')) continue;
     const [, name = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
-    const apply = INSTRUCTIONS[name.toUpperCase()];
-    if (!apply) throw invalid(`${name.toUpperCase()} is not a valid change command`, `Known are ${Object.keys(INSTRUCTIONS).join(', ')}.`);
-    if (rest === '') throw invalid(`${name.toUpperCase()} needs at least one argument: "${line}"`);
+    const instruction = name.toUpperCase();
+    const apply = INSTRUCTIONS[instruction];
+    if (!apply) throw invalid(`${name} is not a valid change command`, `Known are ${Object.keys(INSTRUCTIONS).join(', ')}.`);
     apply(changed, rest, line);
+    if (instruction === 'CMD') commandSet = true;
+    // The command of before was for another entrypoint.
+    if (instruction === 'ENTRYPOINT' && !commandSet) changed.Cmd = null;
   }
   return changed;
+}
+
+function needed(rest: string, name: string, what = 'at least one argument'): string {
+  if (rest === '') throw invalid(`${name} requires ${what}`);
+  return rest;
+}
+
+/** A variable keeps its place when it changes. */
+function withVariable(env: readonly string[], key: string, value: string): string[] {
+  const entry = `${key}=${value}`;
+  const at = env.findIndex((other) => other === key || other.startsWith(`${key}=`));
+  return at < 0 ? [...env, entry] : env.with(at, entry);
+}
+
+/** `port[-port][/protocol]`, each port by itself. */
+function ports(text: string): string[] {
+  const [, first = '', last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (first === '' || to > 65535 || from > to) throw invalid(`Invalid containerPort: ${text}`);
+  return Array.from({ length: to - from + 1 }, (_, i) => `${from + i}/${protocol.toLowerCase()}`);
+}
+
+/** Puts in the variables of the configuration; not within single quotes, nor behind a backslash. */
+function expanded(text: string, config: ConfigDocument): string {
+  const variable = (name: string) => (config.Env ?? []).find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+  return text.replace(
+    /'[^']*'|\\.|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::([-+])([^}]*))?\})/gs,
+    (all, plain?: string, braced?: string, operator?: string, word = '') => {
+      const name = plain ?? braced;
+      if (name === undefined) return all;
+      const value = variable(name) ?? '';
+      if (operator === '-') return value === '' ? word : value;
+      if (operator === '+') return value === '' ? '' : word;
+      return value;
+    },
+  );
 }
 
 /** A JSON list of strings, or undefined. */
@@ -82,7 +136,8 @@ function list(text: string): string[] | undefined {
   }
 }
 
-const command = (text: string): string[] => list(text) ?? ['/bin/sh', '-c', text];
+const command = (text: string, { Shell: shell }: ConfigDocument): string[] =>
+  list(text) ?? [...(shell?.length ? shell : ['/bin/sh', '-c']), text];
 
 /** Splits at white space; quotes keep it together, a backslash takes the next character as it is. */
 function words(text: string): string[] {
@@ -103,7 +158,7 @@ function pairs(text: string, line: string): [string, string][] {
   const parts = words(text);
   if (!parts[0]?.includes('=')) {
     const [, key, value] = /^(\S+)\s+(.+)$/s.exec(text) ?? [];
-    if (!key || value === undefined) throw invalid(`"${line}" must name a value: KEY=VALUE`);
+    if (!key || value === undefined) throw invalid(`${line.split(/\s/, 1)[0]?.toUpperCase()} must have two arguments`);
     return [[key, value]];
   }
   return parts.map((part) => {
@@ -120,6 +175,7 @@ function duration(text: string, line: string): number {
   if (!/^(\d+(\.\d+)?(ns|us|ms|s|m|h))+$/.test(text)) throw invalid(`invalid duration "${text}" in "${line}"`);
   let total = 0;
   for (const [, number, , unit] of text.matchAll(/(\d+(\.\d+)?)(ns|us|ms|s|m|h)/g)) total += Number(number) * (UNITS[unit ?? ''] ?? 0);
+  if (total > 0 && total < 1e6) throw invalid(`the duration "${text}" in "${line}" cannot be less than 1ms`);
   return Math.round(total);
 }
 
@@ -138,8 +194,16 @@ function healthCheck(rest: string, line: string): NonNullable<ConfigDocument['He
     text = text.slice(all.length);
   }
   const [, line2] = /^CMD\s+(.*)$/is.exec(text) ?? [];
-  if (!line2) throw invalid(`HEALTHCHECK needs CMD or NONE: "${line}"`);
+  if (!line2) {
+    const [type = ''] = text.split(/\s/, 1);
+    throw invalid(
+      /^cmd$/i.test(type) ? 'Missing command after HEALTHCHECK CMD' : `Unknown type "${type.toUpperCase()}" in HEALTHCHECK (try CMD)`,
+    );
+  }
   const exec = list(line2);
   check.Test = exec ? ['CMD', ...exec] : ['CMD-SHELL', line2];
   return check;
 }
+
+/** Also the names of real-time signals. */
+const isSignalName = (name: string) => `SIG${name}` in constants.signals || /^RTM(IN(\+([0-9]|1[0-5]))?|AX(-([0-9]|1[0-4]))?)$/.test(name);

@@ -15,7 +15,7 @@ export function encodeImageSummary(
     Created: seconds(image.created),
     Id: image.id,
     Labels: Object.keys(image.config.labels).length > 0 ? image.config.labels : null,
-    ParentId: '',
+    ParentId: image.parent ?? '',
     RepoDigests: nameless && image.digests.length === 0 ? ['<none>@<none>'] : image.digests,
     RepoTags: nameless ? ['<none>:<none>'] : image.tags,
     SharedSize: counts.sharedSize,
@@ -31,11 +31,11 @@ export function encodeImage(image: ImageRecord, minor: number): Record<string, u
     Id: image.id,
     RepoTags: image.tags,
     RepoDigests: image.digests,
-    Parent: '',
+    Parent: image.parent ?? '',
     Comment: image.comment,
     Created: image.created,
     ...(minor < 45 ? { ContainerConfig: emptyConfig() } : {}),
-    DockerVersion: '',
+    DockerVersion: typeof image.rawConfig.docker_version === 'string' ? image.rawConfig.docker_version : '',
     Author: image.author,
     Config: encodeImageConfig(image, minor),
     Architecture: image.architecture,
@@ -119,18 +119,26 @@ function emptyConfig(): Record<string, unknown> {
   };
 }
 
-/** `GET /images/{name}/history`, newest first. Only the newest entry has an id: layers of pulled images have none. */
-export function encodeHistory(image: ImageRecord, layerSize: (diffId: string) => number): Record<string, unknown>[] {
+/** `GET /images/{name}/history`, newest first. As many entries have an id as images are known that it was made from, one on the other. */
+export function encodeHistory(
+  image: ImageRecord,
+  layerSize: (diffId: string) => number,
+  find: (id: string) => ImageRecord | undefined,
+): Record<string, unknown>[] {
   const layers = [...image.layers];
   const sizeOf = (entry: ImageHistoryEntry) => (entry.emptyLayer ? 0 : layerSize(layers.shift() ?? ''));
-  return image.history
-    .map((entry, index) => ({
+  const entries = image.history.map((entry) => ({ entry, size: sizeOf(entry) })).reverse();
+  let known: ImageRecord | undefined = image;
+  return entries.map(({ entry, size }) => {
+    const encoded = {
       Comment: entry.comment,
       Created: seconds(entry.created),
       CreatedBy: entry.createdBy,
-      Id: index === image.history.length - 1 ? image.id : '<missing>',
-      Size: sizeOf(entry),
-      Tags: index === image.history.length - 1 && image.tags.length > 0 ? image.tags : null,
-    }))
-    .reverse();
+      Id: known?.id ?? '<missing>',
+      Size: size,
+      Tags: known && known.tags.length > 0 ? known.tags : null,
+    };
+    known = known?.parent === undefined ? undefined : find(known.parent);
+    return encoded;
+  });
 }

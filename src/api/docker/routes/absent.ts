@@ -10,13 +10,6 @@ export function absentRoutes(add: AddRoute): void {
   plugins(add);
   refuse(add, 'POST', '/build', 'building images is not supported yet');
   refuse(add, 'POST', '/build/cancel', 'building images is not supported yet');
-  refuse(
-    add,
-    'POST',
-    '/commit',
-    'commit is not supported yet: an image cannot be made from a container',
-    'docker export CONTAINER | docker import - NAME keeps its files.',
-  );
   refuse(add, 'GET', '/images/search', 'searching a registry is not supported');
   refuse(add, 'GET', '/distribution/*name/json', 'looking into a registry without pulling is not supported yet');
   refuse(add, 'POST', '/containers/:id/checkpoints', 'checkpoints are not supported');

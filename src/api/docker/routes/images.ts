@@ -14,12 +14,15 @@ export function imageRoutes(add: AddRoute, parts: Parts): void {
       throw invalid('the query parameter platform is not supported: an image has one platform here');
     call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), call.minor));
   });
-  add('GET', '/images/*name/history', (call) =>
-    call.exchange.sendJson(
-      200,
-      encodeHistory(images.get(parameter(call, 'name')), (diffId) => images.layerSize(diffId)),
-    ),
-  );
+  add('GET', '/images/*name/history', (call) => {
+    const known = new Map(images.list().map((image) => [image.id, image]));
+    const history = encodeHistory(
+      images.get(parameter(call, 'name')),
+      (diffId) => images.layerSize(diffId),
+      (id) => known.get(id),
+    );
+    call.exchange.sendJson(200, history);
+  });
   add('POST', '/images/*name/tag', async (call) => {
     const repository = text(call, 'repo');
     if (repository === undefined) throw invalid('invalid reference format: the query parameter repo must be given');
