@@ -10,7 +10,7 @@ export interface BuildkitApi {
   session(exchange: Exchange): Promise<void>;
 }
 
-/** Nothing is loaded before the first client comes: HTTP/2 and the protocol take 5 MB. */
+/** Nothing is loaded before the first client comes: HTTP/2 and the protocol take 4 MB. */
 export function createBuildkitApi(options: BuildkitOptions): BuildkitApi {
   let service: Promise<BuildkitService> | undefined;
   const load = async () => {
