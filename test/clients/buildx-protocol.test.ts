@@ -1,6 +1,7 @@
 // The real buildx against our side of its protocol, with a builder that only plays: what is on the screen, and what ends a build.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { serveFakeBuilder } from '../../src/api/buildkit/testing/serve-fake.ts';
@@ -71,6 +72,38 @@ suite('buildx with a playing builder', () => {
     const { stderr } = await build('-f', at('secrets'), '--secret', `id=mine,src=${at('mine')}`);
     assert.match(stderr, /secret: hush/);
     assert.match(stderr, /secret: none/);
+  });
+
+  test("an agent of the client's answers, and one that it does not forward is missing", async () => {
+    // An agent that has no keys: to anything it answers with an empty list.
+    const agent = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(Buffer.from([0, 0, 0, 5, 12, 0, 0, 0, 0])));
+    }).listen(at('agent'));
+    file('agents', 'AGENT default\n');
+    const { stderr } = await build('-f', at('agents'), '--ssh', `default=${at('agent')}`);
+    agent.close();
+    assert.match(stderr, /agent: 00000005/);
+    assert.match((await build('-f', at('agents'))).stderr, /no SSH agent default|unset ssh forward key default/);
+  });
+
+  test('the login of the client for a registry is found, for another there is none', async () => {
+    file('client/config.json', JSON.stringify({ auths: { 'r.example:5000': { auth: Buffer.from('me:secret').toString('base64') } } }));
+    file('logins', 'CREDENTIALS r.example:5000\nCREDENTIALS other.example\n');
+    const { stderr } = await build('-f', at('logins'));
+    assert.match(stderr, /credentials: {"username":"me","password":"secret"}/);
+    assert.match(stderr, /credentials: undefined/);
+  });
+
+  test('a tar on standard input is uploaded', async () => {
+    const tar = await run('sh', ['-c', 'head -c 3000000 /dev/zero > zeros && tar -cf given.tar zeros'], { cwd: root });
+    assert.equal(tar.status, 0);
+    const { stderr } = await run('sh', ['-c', `exec '${client}' buildx build --progress plain - < given.tar`], {
+      env,
+      cwd: root,
+      timeout: 20_000,
+    });
+    assert.match(stderr, /a tar of 30\d{5} bytes/);
   });
 
   test('--check, and outline and targets, are printed by the client', async () => {

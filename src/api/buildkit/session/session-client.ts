@@ -80,7 +80,11 @@ export class SessionClient implements BuildClient {
       if (!duplex.push(data)) incoming.pause();
     });
     incoming.once('end', () => duplex.push(null));
-    incoming.once('error', (error) => duplex.destroy(error));
+    incoming.once('error', (error) => {
+      // A client takes the end of our half for the end of all, and breaks off.
+      if (duplex.writableFinished) duplex.push(null);
+      else duplex.destroy(error);
+    });
     return duplex;
   }
 

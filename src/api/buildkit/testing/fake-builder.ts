@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { notFound } from '../../../base/index.ts';
 import {
   type Builder,
@@ -15,9 +16,18 @@ const now = () => BigInt(Date.now()) * 1_000_000n;
 const idOf = (name: string) => `sha256:${createHash('sha256').update(name).digest('hex')}`;
 const IMAGE = `sha256:${'ab'.repeat(32)}`;
 
+/** What is asked of an SSH agent: a length, and the number of the request. */
+const LIST_IDENTITIES = Buffer.from([0, 0, 0, 1, 11]);
+
+async function readAll(stream: AsyncIterable<unknown>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
+}
+
 /**
  * For tests of the protocol: a builder that reads the Dockerfile and the context from the client for real, and "runs" lines of its
- * own: `PRINT text`, `FAIL code`, `SECRET id`, `WAIT`, `WARN text`.
+ * own: `PRINT text`, `FAIL code`, `SECRET id`, `AGENT id`, `CREDENTIALS host`, `WAIT`, `WARN text`.
  */
 export class FakeBuilder implements Builder {
   readonly requests: BuildRequest[] = [];
@@ -95,6 +105,7 @@ export class FakeBuilder implements Builder {
   }
 
   async #dockerfile(request: BuildRequest, signal: AbortSignal): Promise<string> {
+    if (request.context?.kind === 'tar') return `PRINT a tar of ${(await readAll(request.context.stream)).length} bytes\n`;
     if (request.dockerfile.kind !== 'client') throw notFound('no Dockerfile with the client');
     const { directory, path } = request.dockerfile;
     await using files = await request.client.openDirectory(directory, { followPaths: [path], excludePatterns: [] }, signal);
@@ -160,6 +171,24 @@ export class FakeBuilder implements Builder {
         stream: 1,
         time: now(),
         data: Buffer.from(`secret: ${secret ? Buffer.from(secret).toString() : 'none'}\n`),
+      });
+    }
+    if (verb === 'AGENT') {
+      await request.client.checkSshAgent(rest[0] ?? '', signal);
+      const agent = await request.client.connectSshAgent(rest[0] ?? '', signal);
+      agent.write(LIST_IDENTITIES);
+      const [answer] = (await once(agent, 'data')) as [Buffer];
+      agent.end();
+      request.observe({ kind: 'log', stepId: step.id, stream: 1, time: now(), data: Buffer.from(`agent: ${answer.toString('hex')}\n`) });
+    }
+    if (verb === 'CREDENTIALS') {
+      const found = await request.client.credentials(rest[0] ?? '', signal);
+      request.observe({
+        kind: 'log',
+        stepId: step.id,
+        stream: 1,
+        time: now(),
+        data: Buffer.from(`credentials: ${JSON.stringify(found)}\n`),
       });
     }
     if (verb === 'WAIT')
