@@ -13,9 +13,10 @@ let reading = false;
 
 /** Services that this command starts rather than talks to; each loads its own part of the house. */
 async function runService(args: readonly string[]): Promise<number | undefined> {
-  if (args[0] !== 'registry') return undefined;
+  const words = args[0] === 'help' ? [...args.slice(1), '--help'] : args;
+  if (words[0] !== 'registry') return undefined;
   const { runRegistryCommand } = await import('./registry/command.ts');
-  return await runRegistryCommand(args.slice(1));
+  return await runRegistryCommand(words.slice(1));
 }
 
 const service = await runService(process.argv.slice(2));

@@ -4,10 +4,11 @@ import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually, must, PROJECT } from './command.ts';
+import type { TestHost } from './test-host.ts';
 
 const GANTRY = path.join(PROJECT, 'bin/gantry');
 
-/** `gantry registry serve` with a root of its own, on a port of this host's loopback that it chooses itself. */
+/** `gantry registry serve` with a root of its own, on a port of the loopback that it chooses itself. */
 export interface TestGantryRegistry extends AsyncDisposable {
   readonly root: string;
   /** `127.0.0.1:PORT` */
@@ -21,7 +22,9 @@ export interface TestGantryRegistry extends AsyncDisposable {
   log(): string;
 }
 
-export async function startGantryRegistry(options: { flags?: readonly string[]; listen?: string } = {}): Promise<TestGantryRegistry> {
+export async function startGantryRegistry(
+  options: { flags?: readonly string[]; listen?: string; host?: TestHost } = {},
+): Promise<TestGantryRegistry> {
   const root = mkdtempSync('/var/tmp/gantry-registry-');
   const file = path.join(root, 'log');
   let child: ChildProcess | undefined;
@@ -47,7 +50,8 @@ export async function startGantryRegistry(options: { flags?: readonly string[]; 
       const sink = openSync(file, 'a');
       const seen = log().length;
       const args = ['registry', 'serve', '--root', path.join(root, 'data'), '--listen', address, ...(options.flags ?? [])];
-      const started = spawn(GANTRY, args, { stdio: ['ignore', sink, sink] });
+      const [program, words] = options.host?.inside(GANTRY, args) ?? [GANTRY, args];
+      const started = spawn(program, words, { stdio: ['ignore', sink, sink] });
       closeSync(sink);
       child = started;
       address = await eventually('the registry to be ready', async () => {

@@ -141,6 +141,11 @@ export const TREE: readonly Entry[] = [
   group('context', 'Work with addresses of engines', CONTEXT_GROUP),
   group('image', 'Work with images', IMAGE_GROUP),
   group('network', 'Work with networks', NETWORK_GROUP),
+  // Run by main itself: they serve or tend a root folder rather than talk to an engine.
+  group('registry', 'Run a registry of your own', [
+    { name: 'gc', summary: 'Free what no manifest names' },
+    { name: 'serve', summary: 'Run the registry' },
+  ]),
   group('system', 'Work with the engine as a whole', SYSTEM_GROUP),
   group('volume', 'Work with volumes', VOLUME_GROUP),
   // Not listed: the completion scripts ask it.

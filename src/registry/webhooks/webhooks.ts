@@ -101,7 +101,7 @@ class Queue {
       } catch (error) {
         failure = error;
       }
-      if (this.#stop.signal.aborted) break;
+      if (this.#stop.signal.aborted || attempt === ATTEMPTS - 1) break;
       const pause = (this.#parts.firstPause ?? FIRST_PAUSE) * 4 ** attempt;
       await this.#parts.clock.sleep(pause, this.#stop.signal).catch(() => {});
     }

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
+import { must, startDaemon, startRegistry, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
+
+const SERVED = '127.0.0.1:5001';
+
+let host: TestHost;
+let registry: TestGantryRegistry;
+let daemon: TestDaemon;
+
+before(async () => {
+  host = await startTestHost();
+  registry = await startGantryRegistry({ host, flags: ['--allow-delete'] });
+  daemon = await startDaemon({ host, images: ['busybox'], flags: ['--registry', SERVED] });
+});
+
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await registry?.[Symbol.asyncDispose]();
+  await host?.[Symbol.asyncDispose]();
+});
+
+const skopeo = (...args: string[]) => must(...host.inside('skopeo', args));
+const copy = (from: string, to: string, ...more: string[]) =>
+  skopeo(
+    'copy',
+    '--quiet',
+    '--insecure-policy',
+    '--src-tls-verify=false',
+    '--dest-tls-verify=false',
+    ...more,
+    `docker://${from}`,
+    `docker://${to}`,
+  );
+const raw = async (name: string) => JSON.parse(await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}`));
+
+test('docker pushes an image, mounts its layers into another repository, and pulls the same image again', async () => {
+  const name = `${registry.address}/team/app:1`;
+  await daemon.ok('tag', 'gantry/busybox', name);
+  const id = await daemon.ok('image', 'inspect', '--format', '{{.Id}}', name);
+  assert.match(await daemon.ok('push', name), /Pushed[\s\S]*1: digest: sha256:[0-9a-f]{64}/);
+  await daemon.ok('tag', name, `${registry.address}/other/app:2`);
+  assert.match(await daemon.ok('push', `${registry.address}/other/app:2`), /Mounted from team\/app/);
+  await daemon.ok('rmi', name);
+  assert.match(await daemon.ok('pull', name), /Downloaded newer image/);
+  assert.equal(await daemon.ok('image', 'inspect', '--format', '{{.Id}}', name), id);
+});
+
+test('docker pulls what it pushed from a registry that was killed and started again', async () => {
+  const name = `${registry.address}/team/app:kept`;
+  await daemon.ok('tag', 'gantry/busybox', name);
+  await daemon.ok('push', name);
+  await registry.kill9();
+  await registry.start();
+  await daemon.ok('rmi', name);
+  await daemon.ok('pull', name);
+});
+
+test('skopeo converts to OCI and schema 2, lists and deletes tags', async () => {
+  const name = `${registry.address}/team/app:1`;
+  for (const format of ['oci', 'v2s2']) await copy(name, `${registry.address}/copies/${format}:x`, '--format', format);
+  assert.equal((await raw(`${registry.address}/copies/oci:x`)).mediaType, 'application/vnd.oci.image.manifest.v1+json');
+  assert.equal((await raw(`${registry.address}/copies/v2s2:x`)).mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
+  await skopeo('delete', '--tls-verify=false', `docker://${registry.address}/copies/oci:x`);
+  const tags = JSON.parse(await skopeo('list-tags', '--tls-verify=false', `docker://${registry.address}/copies/oci`));
+  assert.deepEqual(tags.Tags ?? [], []);
+});
+
+test("images go to Debian's docker-registry and come back the same", async () => {
+  await using peer = await startRegistry(host, 5002);
+  await copy(`${registry.address}/team/app:1`, `${peer.address}/there:1`);
+  await copy(`${peer.address}/there:1`, `${registry.address}/and/back:1`);
+  assert.deepEqual(await raw(`${registry.address}/and/back:1`), await raw(`${registry.address}/team/app:1`));
+});
+
+test("an engine's images are pulled from it by name, and pushes there are refused with the reason", async () => {
+  const id = await daemon.ok('image', 'inspect', '--format', '{{.Id}}', 'gantry/busybox');
+  await copy(`${SERVED}/gantry/busybox:latest`, `${registry.address}/from/engine:1`);
+  assert.equal((await raw(`${SERVED}/gantry/busybox:latest`)).config.digest, id);
+  await assert.rejects(copy(`${registry.address}/team/app:1`, `${SERVED}/x/y:1`), /image store of an engine, to be pulled from only/);
+});
