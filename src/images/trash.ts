@@ -1,7 +1,7 @@
 import { close, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { describe, errnoOf, type Ids, type Log } from '../base/index.ts';
-import { ensureDirectory, removeTree } from '../host/index.ts';
+import { ensureDirectory, removeTree, spreadDirectories } from '../host/index.ts';
 import { detach } from './containers/detach.ts';
 
 /** `<dataRoot>/tmp`: what is unfinished, and what is on its way out. Removing is a rename, the deleting goes on in the background. */
@@ -17,6 +17,7 @@ export class Trash {
     this.#ids = ids;
     this.#log = log;
     ensureDirectory(this.folder, 0o711);
+    spreadDirectories(this.folder);
   }
 
   /** At start everything here is left over: half-made, or half-deleted. It is out of the way at once, so that its names are free. */

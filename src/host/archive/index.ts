@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
-import type { CaptureResult, UnpackResult } from './jobs.ts';
+import type { CaptureResult, PlaceItem, TreeEntry, UnpackResult } from './jobs.ts';
 import { feedJob, readJob, runJob } from './pool.ts';
 
-export type { CaptureResult, UnpackResult };
+export type { CaptureResult, PlaceItem, TreeEntry, UnpackResult };
 
 export interface PackOptions {
   /** Directory that links can't lead out of. */
@@ -28,6 +28,8 @@ export interface UnpackTreeOptions {
   path: string;
   /** Refuse to put a directory where something else is, and the other way round. */
   noOverwriteDirNonDir?: boolean;
+  /** Of all entries, whatever the archive says. */
+  owner?: { uid: number; gid: number };
   signal?: AbortSignal;
 }
 
@@ -36,9 +38,9 @@ export interface UnpackTreeOptions {
  * or end too early, and what a tar should not hold are `invalid`; a full disk is `unavailable`. What was unpacked before stays.
  */
 export async function unpackTree(tar: AsyncIterable<Uint8Array>, options: UnpackTreeOptions): Promise<UnpackResult> {
-  const { root, path, noOverwriteDirNonDir = false, signal } = options;
+  const { root, path, noOverwriteDirNonDir = false, owner, signal } = options;
   return (await feedJob(
-    { kind: 'unpack', root, path, noOverwriteDirNonDir, whiteouts: false, rootEntry: false },
+    { kind: 'unpack', root, path, noOverwriteDirNonDir, whiteouts: false, rootEntry: false, ...(owner ? { owner } : {}) },
     tar,
     signal,
   )) as UnpackResult;
@@ -95,16 +97,49 @@ export interface CaptureOptions {
 /** Makes a layer of what is in an upper tree: digest, recipe, and without `move` a copy of the files. The tar is Docker's, byte by byte. */
 export async function captureLayer(options: CaptureOptions): Promise<CaptureResult> {
   const { upper, move, place, latest, signal } = options;
+  const result = await cancellable(signal, (cancel) =>
+    runJob({
+      ...{ kind: 'capture', root: upper, recipe: place.recipe, cancel },
+      ...(move ? {} : { copy: place.tree }),
+      ...(latest === undefined ? {} : { latest }),
+    }),
+  );
+  return result as CaptureResult;
+}
+
+/** Lists a file, or a directory and all in it (parents first, sorted), with digests of the contents when asked for. */
+export async function scanTree(root: string, path: string, options: { digests: boolean; shallow?: boolean }): Promise<TreeEntry[]> {
+  return (await runJob({ kind: 'scan', root, path, shallow: false, ...options })) as TreeEntry[];
+}
+
+export interface PlaceOptions {
+  root: string;
+  items: readonly PlaceItem[];
+  /** Of all that is made; that of each entry when absent. */
+  owner?: { uid: number; gid: number };
+  /** Mode of missing parents of a destination. */
+  parentMode: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Copies files into a root in the way of COPY, race-free below the root: contents of a directory go into the destination, a file goes into
+ * a directory that is there, or takes the place of another file. Where a file would take a directory's place, or the other way round: `invalid`.
+ */
+export async function placeFiles(options: PlaceOptions): Promise<void> {
+  const { root, items, owner, parentMode, signal } = options;
+  await cancellable(signal, (cancel) =>
+    runJob({ kind: 'place', root, items, ...(owner ? { owner } : {}), parents: { mode: parentMode }, cancel }),
+  );
+}
+
+async function cancellable(signal: AbortSignal, run: (cancel: SharedArrayBuffer) => Promise<unknown>): Promise<unknown> {
   signal.throwIfAborted();
   const cancel = new SharedArrayBuffer(4);
   const onAbort = () => Atomics.store(new Int32Array(cancel), 0, 1);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return (await runJob({
-      ...{ kind: 'capture', root: upper, recipe: place.recipe, cancel },
-      ...(move ? {} : { copy: place.tree }),
-      ...(latest === undefined ? {} : { latest }),
-    })) as CaptureResult;
+    return await run(cancel);
   } catch (error) {
     signal.throwIfAborted();
     throw error;

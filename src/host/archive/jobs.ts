@@ -1,7 +1,7 @@
 import type { ErrorKind } from '../../base/index.ts';
 
 /** What an archive worker can do. Each job is one message; bytes go through a ring. */
-export type Job = UnpackJob | PackJob | RebuildJob | CopyJob | CaptureJob;
+export type Job = UnpackJob | PackJob | RebuildJob | CopyJob | CaptureJob | ScanJob | PlaceJob;
 
 export interface UnpackJob {
   kind: 'unpack';
@@ -18,6 +18,8 @@ export interface UnpackJob {
   recipe?: string;
   /** Where what a later entry replaces is kept for the recipe. */
   displaced?: string;
+  /** Of all entries, whatever the archive says. */
+  owner?: { uid: number; gid: number };
 }
 
 export interface UnpackResult {
@@ -69,6 +71,68 @@ export interface CaptureResult {
   /** Bytes of file content, as in `UnpackResult`; what has several names counts once. */
   size: number;
   tarSize: number;
+}
+
+/** One file of a tree, as told to whoever copies it. */
+export interface TreeEntry {
+  /** From the top of what was listed, which is ''. */
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'fifo' | 'character' | 'block' | 'socket';
+  /** Permissions with set-id and sticky bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes of content; 0 for all but files. */
+  size: number;
+  /** Nanoseconds since the epoch. */
+  modified: bigint;
+  /** Target of a symbolic link. */
+  link?: string;
+  device?: { major: number; minor: number };
+  xattrs?: [string, Uint8Array][];
+  /** Same for all names of one file; absent when it has one only. */
+  inode?: string;
+  /** SHA-256 of the content, 64 digits. */
+  digest?: string;
+  /** File on the host that has the content, from `offset` on; absent when it is in the source's root. */
+  pack?: string;
+  offset?: number;
+  /** A directory that is there keeps its mode, owner and times. */
+  onlyIfMissing?: boolean;
+}
+
+export interface ScanJob {
+  kind: 'scan';
+  root: string;
+  /** Inside the root; a link at the end is told as a link. */
+  path: string;
+  digests: boolean;
+  /** Only the topmost entry. */
+  shallow: boolean;
+}
+
+export interface PlaceItem {
+  /** Absolute path inside the root; with a '/' at the end it is a directory. */
+  destination: string;
+  /** What a file is called in a destination that is a directory. */
+  name: string;
+  /** Parents first; the first one is what is copied itself. */
+  entries: readonly TreeEntry[];
+  /** Where content is that is in no pack. */
+  sourceRoot?: string;
+  sourcePath: string;
+}
+
+export interface PlaceJob {
+  kind: 'place';
+  root: string;
+  items: readonly PlaceItem[];
+  /** Of all that is made; that of each entry when absent. */
+  owner?: { uid: number; gid: number };
+  /** Missing parents of a destination. */
+  parents: { mode: number };
+  /** A cell of 4 bytes: anything but 0 ends the work. */
+  cancel: SharedArrayBuffer;
 }
 
 export interface Request {

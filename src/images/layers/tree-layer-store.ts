@@ -2,7 +2,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { describe, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
-import { captureLayer, ensureDirectory, rebuildLayer, unpackLayer, writeFileAtomic } from '../../host/index.ts';
+import { captureLayer, ensureDirectory, rebuildLayer, spreadDirectories, unpackLayer, writeFileAtomic } from '../../host/index.ts';
 import { decompressed } from '../content/decompress.ts';
 import { Digester, hexOf } from '../content/digest.ts';
 import type { Trash } from '../trash.ts';
@@ -36,6 +36,7 @@ export class TreeLayerStore implements LayerStore {
     this.#log = options.log;
     this.#trash = options.trash;
     ensureDirectory(this.#folder, 0o711);
+    spreadDirectories(this.#folder);
     for (const name of readdirSync(this.#folder)) if (name.length === NAME_LENGTH) this.#read(name);
   }
 

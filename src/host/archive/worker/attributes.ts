@@ -22,7 +22,8 @@ export function applyAttributes(entry: string, header: TarHeader): void {
   setTimes(entry, header.modified, header.modified);
 }
 
-function applyXattrs(entry: string, xattrs: ReadonlyMap<string, Uint8Array>): void {
+/** Those that may come from outside; others are left aside. */
+export function applyXattrs(entry: string, xattrs: Iterable<readonly [string, Uint8Array]>): void {
   for (const [name, value] of xattrs) {
     if (!isPortableXattr(name)) continue;
     try {

@@ -96,11 +96,12 @@ class Capture {
     if (stat.isSymbolicLink()) return this.#symbolicLink(place, path, stat);
     if (stat.isSocket()) return this.#socket(place);
     const flag = stat.isCharacterDevice() ? FLAGS.character : stat.isBlockDevice() ? FLAGS.block : FLAGS.fifo;
-    const entry = this.#entry(place, path, stat, flag);
+    const names = listXattrs(place);
+    const entry = this.#entry(place, path, stat, flag, names);
     if (flag !== FLAGS.fifo) entry.device = deviceOf(stat.rdev);
     this.#header(entry);
     this.#copy?.node(path, stat, entry.device);
-    this.#settle(place, path, entry);
+    this.#settle(place, path, entry, names);
   }
 
   #directory(place: string, path: string, stat: Stats): void {
@@ -146,7 +147,8 @@ class Capture {
       // A running container may have written to it since: what is told and what is read must agree.
       const now = this.#copy ? fstatSync(fd) : stat;
       if (!now.isFile()) return;
-      const entry = this.#entry(place, path, now, FLAGS.file);
+      const names = listXattrs(place);
+      const entry = this.#entry(place, path, now, FLAGS.file, names);
       entry.size = now.size;
       this.#size += now.size;
       this.#header(entry);
@@ -156,7 +158,7 @@ class Capture {
       } finally {
         if (target !== undefined) closeSync(target);
       }
-      this.#settle(place, path, entry);
+      this.#settle(place, path, entry, names);
     } finally {
       if (fd >= 0) closeSync(fd);
     }
@@ -186,16 +188,16 @@ class Capture {
 
   #symbolicLink(place: string, path: string, stat: Stats): void {
     const link = readlinkSync(place);
-    const entry = { ...this.#entry(place, path, stat, FLAGS.symbolicLink), link };
+    const entry = { ...this.#entry(place, path, stat, FLAGS.symbolicLink, []), link };
     this.#size += Buffer.byteLength(link);
     this.#header(entry);
     this.#copy?.symbolicLink(path, link);
-    this.#settle(place, path, entry);
+    this.#settle(place, path, entry, []);
   }
 
   #hardLink(place: string, path: string, stat: Stats, first: string): void {
     const flag = FLAGS.hardLink;
-    this.#header({ ...this.#entry(place, path, stat, flag), link: first });
+    this.#header({ ...this.#entry(place, path, stat, flag, listXattrs(place)), link: first });
     this.#copy?.hardLink(path, first);
   }
 
@@ -221,13 +223,7 @@ class Capture {
     return first;
   }
 
-  #entry(
-    place: string,
-    name: string,
-    stat: Stats,
-    flag: string,
-    xattrs = flag === FLAGS.symbolicLink ? [] : listXattrs(place),
-  ): LayerEntry {
+  #entry(place: string, name: string, stat: Stats, flag: string, xattrs: readonly string[]): LayerEntry {
     return {
       flag,
       name,
@@ -264,10 +260,9 @@ class Capture {
   }
 
   /** What is in the tree must be what comes out of the tar: the copy gets its attributes, the original loses what the tar does not tell. */
-  #settle(place: string, path: string, entry: LayerEntry, xattrs?: readonly string[]): void {
+  #settle(place: string, path: string, entry: LayerEntry, xattrs: readonly string[]): void {
     if (this.#copy) return this.#copy.settle(path, entry);
-    for (const name of xattrs ?? (entry.flag === FLAGS.symbolicLink ? [] : listXattrs(place)))
-      if (name !== CAPABILITY && isPortableXattr(name)) removeXattr(place, name);
+    for (const name of xattrs) if (name !== CAPABILITY && isPortableXattr(name)) removeXattr(place, name);
     if (entry.capability) setXattr(place, CAPABILITY, entry.capability);
     lutimesSync(place, entry.seconds, entry.seconds);
   }

@@ -49,7 +49,8 @@ class Unpacking {
     this.#entries = new TreeEntries(this.#directories, job, recipe);
   }
 
-  entry(header: TarHeader): void {
+  entry(told: TarHeader): void {
+    const header = this.#job.owner ? { ...told, ...this.#job.owner } : told;
     this.#header = header;
     this.#count += 1;
     if (this.#count > MAX_ENTRIES) throw invalid(`the archive has more than ${MAX_ENTRIES} entries`);

@@ -5,7 +5,9 @@ import { Ring, RingClosed } from '../ring.ts';
 import { captureLayer } from './capture.ts';
 import { copyTree } from './copy.ts';
 import { packTree } from './pack.ts';
+import { placeItems } from './place.ts';
 import { rebuildTar } from './rebuild.ts';
+import { scanTree } from './scan.ts';
 import { unpackTree } from './unpack.ts';
 
 /** The thread of an archive worker: one job at a time, all of it synchronous. */
@@ -24,6 +26,8 @@ parentPort?.on('message', (request: Request) => {
 function perform(job: Job, ring: Ring | undefined): unknown {
   if (job.kind === 'copy') return copyTree(job);
   if (job.kind === 'capture') return captureLayer(job);
+  if (job.kind === 'scan') return scanTree(job);
+  if (job.kind === 'place') return placeItems(job);
   if (!ring) throw new GantryError('internal', `The archive job '${job.kind}' came without a ring`);
   if (job.kind === 'unpack') return unpackTree(job, ring);
   if (job.kind === 'pack') packTree(job, ring);
