@@ -65,7 +65,7 @@ const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
 const FS_TOPDIR_FL = 0x00020000;
 /** What a file system answers that has no such flags, or not this one. */
-const NO_FLAGS = new Set(['ENOTTY', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS', 'EPERM']);
+const NO_FLAGS = new Set(['ENOTTY', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENOSYS', 'EPERM']);
 
 /**
  * Tells ext4 that the directories in this one have nothing to do with each other (chattr +T): each gets a block group with room.
