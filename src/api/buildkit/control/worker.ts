@@ -25,7 +25,6 @@ export class Worker {
     return {
       id: engineId,
       labels: {
-        'org.mobyproject.buildkit.worker.executor': 'oci',
         // Clients put it in the place of `host-gateway`.
         ...(hostGateway === undefined ? {} : { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': hostGateway }),
       },

@@ -41,32 +41,31 @@ function lint(report: DockerfileReport): Record<string, Buffer> {
 
 const sources = (report: DockerfileReport) => [Buffer.from(report.source.data).toString('base64')];
 
+const given = (key: string, value: string | boolean) => (value ? { [key]: value } : {});
+const listed = <T>(key: string, values: readonly T[]) => (values.length === 0 ? {} : { [key]: values });
+
+/** Caches that are mounted are not told, as with Docker 28. */
 function outline(report: DockerfileReport) {
-  const { name, description, arguments: parameters, secrets, ssh, cacheMounts } = report.outline;
-  const listed = <T>(key: string, values: readonly T[]) => (values.length === 0 ? {} : { [key]: values });
+  const { name, description, arguments: parameters, secrets, ssh } = report.outline;
   return {
-    ...(name ? { name } : {}),
-    ...(description ? { description } : {}),
+    ...given('name', name),
+    ...given('description', description),
     ...listed(
       'args',
       parameters.map((argument) => ({
         name: argument.name,
-        description: argument.description,
-        value: argument.value,
+        ...given('description', argument.description),
+        ...given('value', argument.value),
         location: location(argument.range),
       })),
     ),
     ...listed(
       'secrets',
-      secrets.map((secret) => ({ name: secret.name, required: secret.required, location: location(secret.range) })),
+      secrets.map((secret) => ({ name: secret.name, ...given('required', secret.required), location: location(secret.range) })),
     ),
     ...listed(
       'ssh',
-      ssh.map((agent) => ({ name: agent.name, required: agent.required, location: location(agent.range) })),
-    ),
-    ...listed(
-      'cache',
-      cacheMounts.map((id) => ({ ID: id })),
+      ssh.map((agent) => ({ name: agent.name, ...given('required', agent.required), location: location(agent.range) })),
     ),
     sources: sources(report),
   };
@@ -84,11 +83,11 @@ function outlineText(report: DockerfileReport): string {
 function targets(report: DockerfileReport) {
   return {
     targets: report.targets.map((target) => ({
-      ...(target.name ? { name: target.name } : {}),
-      ...(target.default ? { default: true } : {}),
-      ...(target.description ? { description: target.description } : {}),
-      ...(target.base ? { base: target.base } : {}),
-      ...(target.platform ? { platform: target.platform } : {}),
+      ...given('name', target.name),
+      ...given('default', target.default),
+      ...given('description', target.description),
+      ...given('base', target.base),
+      ...given('platform', target.platform),
       location: location(target.range),
     })),
     sources: sources(report),
