@@ -1,3 +1,4 @@
+import { isKind } from '../../base/index.ts';
 import type { ImageAssembly } from '../../images/index.ts';
 import type { CacheEntry, PruneOptions } from '../builder.ts';
 import type { Sources } from '../sources/sources.ts';
@@ -73,8 +74,9 @@ export async function pruneCache(
 ): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }> {
   const removed: CacheEntry[] = [];
   for (const entry of entriesToPrune(cacheEntries(parts), options, now)) {
-    if (entry.kind === 'context') await parts.sources.remove(entry.id);
-    else if (entry.kind === 'cache-mount') {
+    if (entry.kind === 'context') {
+      if (!(await removeContext(parts.sources, entry.id))) continue;
+    } else if (entry.kind === 'cache-mount') {
       if (parts.mounts.inUse(entry.id)) continue;
       await parts.mounts.remove(entry.id);
     } else {
@@ -84,4 +86,16 @@ export async function pruneCache(
     removed.push(entry);
   }
   return { removed, spaceReclaimed: removed.reduce((sum, entry) => sum + freed(entry), 0) };
+}
+
+/** Whether it is gone: a build may have begun to use it. */
+async function removeContext(sources: Sources, id: string): Promise<boolean> {
+  try {
+    await sources.remove(id);
+    return true;
+  } catch (error) {
+    if (isKind(error, 'conflict')) return false;
+    if (isKind(error, 'notFound')) return true;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { CopyWork } from '../plan/plan.ts';
+import type { TreeIndex } from './tree-index.ts';
 
 /**
  * Files that steps take from somewhere and put into a root: matching, content digests, copying. Sources and roots are
@@ -16,6 +17,8 @@ export interface SourceTree {
    * a leading '/'.
    */
   knownDigest(path: string): string | undefined;
+  /** What is in it, when that is known without the directory: then nobody asks for `root()` but bind mounts. */
+  index?(): Promise<TreeIndex | undefined>;
 }
 
 /** What one COPY or ADD comes to. */

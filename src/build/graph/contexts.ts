@@ -148,6 +148,11 @@ export class BuildContexts {
         return await opened.tree.root();
       },
       knownDigest: (path) => opened?.tree.knownDigest(path),
+      async index() {
+        opening ??= open();
+        opened = await opening;
+        return await opened.tree.index?.();
+      },
     };
   }
 

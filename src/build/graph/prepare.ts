@@ -15,19 +15,24 @@ import { Progress, type StepProgress } from './progress.ts';
 
 /** Reads, looks up and decides. What it opened is closed when it fails, or else when the prepared build is disposed of. */
 export async function prepareBuild(parts: BuildParts, request: BuildRequest, signal: AbortSignal): Promise<PreparedImage> {
-  await using undo = new AsyncDisposableStack();
-  const lease = undo.use(parts.assembly.lease());
-  const progress = new Progress({ observe: request.observe, clock: parts.clock, buildId: parts.ids.next() });
-  const contexts = new BuildContexts(parts, request, progress, undo);
-  const { source, step } = await contexts.readDefinition(signal);
-  const plan = await locating(source, () => decide(parts, { request, source, contexts, progress, definition: step, lease }, signal));
-  await contexts.readExclusions(signal);
-  for (const warning of plan.warnings) step.warn(warning, source);
-  const prepared = new PreparedImage(parts, plan, lease, undo.move());
-  return prepared;
+  const held = new AsyncDisposableStack();
+  try {
+    const lease = held.use(parts.assembly.lease());
+    const progress = new Progress({ observe: request.observe, clock: parts.clock, buildId: parts.ids.next() });
+    const contexts = new BuildContexts(parts, request, progress, held);
+    const { source, step } = await contexts.readDefinition(signal);
+    const plan = await locating(source, () => decide({ parts, request, source, contexts, progress, definition: step, lease }, signal));
+    await contexts.readExclusions(signal);
+    for (const warning of plan.warnings) step.warn(warning, source);
+    return new PreparedImage(parts, plan, lease, held);
+  } catch (error) {
+    await held.disposeAsync();
+    throw error;
+  }
 }
 
 interface Setting {
+  parts: BuildParts;
   request: BuildRequest;
   source: DockerfileSourceText;
   definition: StepProgress;
@@ -36,11 +41,11 @@ interface Setting {
   lease: LayerLease;
 }
 
-async function decide(parts: BuildParts, setting: Setting, signal: AbortSignal): Promise<BuildPlan> {
+async function decide(setting: Setting, signal: AbortSignal): Promise<BuildPlan> {
   const { request, source, progress } = setting;
   const dockerfile = parseDockerfile(source.data, source.filename);
   const linter = new Linter(dockerfile.check);
-  const images = new BuildImages(parts, request, progress);
+  const images = new BuildImages(setting.parts, request, progress);
   const options = {
     target: request.target,
     buildArguments: definedOnly(request.buildArguments),
@@ -164,7 +169,7 @@ function refuseForeign({ planned, evaluated }: StageToMake): void {
   );
 }
 
-function definedOnly(given: Readonly<Record<string, string | undefined>>): Record<string, string> {
+export function definedOnly(given: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
