@@ -36,8 +36,9 @@ export async function exportImage(parts: BuildParts, options: ImageExport): Prom
     });
     layers(0, 0, true);
     const image = await parts.assembly.put({ config, names, lease: options.lease, event: { action: 'create' } });
-    step.counter(`writing image ${image.id}`, `writing image ${image.id}`)(0, 0, true);
-    for (const name of names) step.counter(`naming to ${longName(name)}`, `naming to ${longName(name)}`)(0, 0, true);
+    const tell = (text: string) => step.counter(text, text)(0, 0, true);
+    tell(`writing image ${image.id}`);
+    for (const name of options.names) tell(`naming to ${longName(name).replace(/:latest$/, '')}`);
     return { imageId: image.id, names };
   });
 }

@@ -58,9 +58,12 @@ export class BuildContexts {
     if (context.kind === 'image' || context.kind === 'build')
       throw invalid('the build context is not a directory', 'Use --build-context for images and results of other builds.');
     return this.#lazy('build context', async () => {
-      const opened = await this.#open(context, { followPaths: paths ?? [], excludePatterns: this.#excluded }, step(), signal);
-      await opened.exclude(this.#excluded);
-      return opened;
+      const shown = step();
+      return await shown.during(async () => {
+        const opened = await this.#open(context, { followPaths: paths ?? [], excludePatterns: this.#excluded }, shown, signal);
+        await opened.exclude(this.#excluded);
+        return opened;
+      });
     });
   }
 
@@ -69,19 +72,23 @@ export class BuildContexts {
     const known = this.#trees.get(name);
     if (known) return known;
     const tree = this.#lazy(`context ${name}`, async () => {
-      const ignored =
-        source.kind === 'client'
-          ? await this.#small(source, ['.dockerignore'], step(), signal)
-          : await this.#open(source, EVERYTHING, step(), signal);
-      const text = await ignored.readFile('.dockerignore', DOCKERFILE_LIMIT);
-      const patterns = text ? ignorePatterns(text) : [];
-      const opened =
-        source.kind === 'client' ? await this.#open(source, { followPaths: [], excludePatterns: patterns }, step(), signal) : ignored;
-      await opened.exclude(patterns);
-      return opened;
+      const shown = step();
+      return await shown.during(() => this.#openNamed(source, shown, signal));
     });
     this.#trees.set(name, tree);
     return tree;
+  }
+
+  async #openNamed(source: DirectorySource, shown: StepProgress, signal: AbortSignal): Promise<OpenContext> {
+    const isClient = source.kind === 'client';
+    const small = isClient
+      ? await this.#small(source, ['.dockerignore'], shown, signal)
+      : await this.#open(source, EVERYTHING, shown, signal);
+    const text = await small.readFile('.dockerignore', DOCKERFILE_LIMIT);
+    const patterns = text ? ignorePatterns(text) : [];
+    const opened = isClient ? await this.#open(source, { followPaths: [], excludePatterns: patterns }, shown, signal) : small;
+    await opened.exclude(patterns);
+    return opened;
   }
 
   async #definition(step: StepProgress, signal: AbortSignal): Promise<{ data: Uint8Array; ignore: Uint8Array | undefined }> {

@@ -308,7 +308,11 @@ export class Solver {
       case 'empty':
         return contexts.emptyTree();
       case 'context':
-        this.#context ??= contexts.main(wantedPaths(this.#plan), () => this.#startedContextStep(), signal);
+        this.#context ??= contexts.main(
+          wantedPaths(this.#plan),
+          () => this.#contextStep ?? this.#plan.progress.announce('[internal] load build context'),
+          signal,
+        );
         return this.#context;
       case 'stage':
         return this.trees.tree(`stage ${source.index}`, async () => (await this.#stage(source.index)).layers);
@@ -328,12 +332,6 @@ export class Solver {
     if (source.kind === 'image') return this.trees.tree(`context ${name}`, async () => source.found.image.layers);
     if (source.kind === 'build') return this.trees.tree(`context ${name}`, async () => (await source.build.layers(signal)).layers);
     return this.#plan.contexts.named(name, source.source, () => this.#plan.progress.announce(`[context ${name}] load from client`), signal);
-  }
-
-  #startedContextStep(): StepProgress {
-    const step = this.#contextStep ?? this.#plan.progress.announce('[internal] load build context');
-    step.start();
-    return step;
   }
 
   #failure(error: unknown, step: PlannedStep, shown: StepProgress, signal: AbortSignal): unknown {
