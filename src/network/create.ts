@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { GantryError } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
-import { Allocator, formatSubnet } from './addresses/index.ts';
+import type { NetworkRecord } from '../model/index.ts';
+import { Allocator, formatSubnet, parseCidr, type Subnet } from './addresses/index.ts';
 import { ensureBridge } from './bridge/bridge.ts';
 import { describeBridge, planAddress } from './bridge/plan.ts';
 import { readHostNetwork } from './bridge/uplink.ts';
-import { Firewall, nftables } from './firewall/index.ts';
+import { Firewall, type GuardedNetwork, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
 import type { Attachment, Network } from './network.ts';
@@ -13,6 +14,8 @@ import { Namespaces } from './pool/namespaces.ts';
 import { PortBook } from './ports/index.ts';
 import { loadRecords, saveRecord } from './records.ts';
 import { deriveNames, type NetworkOptions } from './settings.ts';
+import { UserNetworks } from './user-networks.ts';
+import { Sweep } from './watch.ts';
 
 const POOL_SIZE = 4;
 
@@ -21,22 +24,37 @@ const POOL_SIZE = 4;
  * Everything happens in the network namespace that the process is in.
  */
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
-  const records = await loadRecords(options.store, options.clock, options.ids, options.log);
+  const { store, clock, ids, log } = options;
+  const records = await loadRecords(store, clock, ids, log);
+  const { linkPrefix } = deriveNames(options.dataRoot, options.execRoot);
+  const users = new UserNetworks({ records, store, clock, ids, log, pools: options.defaultAddressPools ?? [], linkPrefix });
   return new LocalNetwork({
     records,
+    users,
     clock: options.clock,
     ids: options.ids,
     log: options.log,
     nameSources: options.nameSources ?? HOST_NAMES,
     ports: new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock }),
-    prepare: (attachments, undo) => prepare(options, records, attachments, undo),
+    prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
   });
+}
+
+/** The IPv4 subnets of networks that people made: the default bridge keeps clear of them. */
+function subnetsOf(networks: readonly NetworkRecord[]): Subnet[] {
+  return networks.flatMap(({ subnets }) =>
+    subnets.flatMap(({ subnet }) => {
+      const cidr = parseCidr(subnet);
+      return cidr ? [{ base: cidr.base, prefixLength: cidr.prefixLength }] : [];
+    }),
+  );
 }
 
 /** Makes bridge and pools, and says by which parts of the kernel they are kept. */
 async function prepare(
   options: NetworkOptions,
   records: Awaited<ReturnType<typeof loadRecords>>,
+  users: UserNetworks,
   attachments: readonly Attachment[],
   undo: AsyncDisposableStack,
 ) {
@@ -44,12 +62,12 @@ async function prepare(
   const names = deriveNames(options.dataRoot, options.execRoot);
   const socket = undo.use(new netlink.NetlinkSocket(netlink.NETLINK_ROUTE));
   const host = await readHostNetwork(socket, names.bridge);
-  const inUse = attachments.some((attachment) => attachment.endpoints.some((endpoint) => endpoint.ipv4Address !== ''));
+  const inUse = attachments.some((attachment) => attachment.endpoints.some((endpoint) => endpoint.networkId === records.bridge.id));
   const wishes = {
     ...(options.bip === undefined ? {} : { bip: options.bip }),
     ...(options.defaultAddressPools?.length ? { pools: options.defaultAddressPools } : {}),
   };
-  const address = planAddress(wishes, records.bridge.subnets, host.taken, inUse);
+  const address = planAddress(wishes, records.bridge.subnets, [...host.taken, ...subnetsOf(records.made)], inUse);
   const mtu = options.mtu ?? host.uplinkMtu;
   // The intent is written before the kernel has it.
   records.bridge = describeBridge(records.bridge, names.bridge, address, mtu);
@@ -59,6 +77,21 @@ async function prepare(
   const addresses = new Allocator(address);
   const maker = { socket, names, ids, log };
   const namespaces = undo.use(new Namespaces({ maker, bridge, addresses, clock, log, poolSize: options.poolSize ?? POOL_SIZE }));
-  const firewall = new Firewall({ table: names.table, bridge: names.bridge, subnet: formatSubnet(address.subnet) }, nftables(), log);
-  return { bridge, namespaces, firewall };
+  const ground: GuardedNetwork = {
+    bridge: names.bridge,
+    name: 'bridge',
+    subnet4: formatSubnet(address.subnet),
+    internal: false,
+    talk: true,
+    masquerade: true,
+    mode4: 'nat',
+    mode6: 'nat',
+    hostIPv4: '',
+    open: [],
+  };
+  const firewall = new Firewall({ table: names.table, ipv6: existsSync('/proc/net/if_inet6'), networks: [ground] }, nftables(), log);
+  await users.start({ socket, firewall, uplinkMtu: mtu, ground });
+  firewall.setNetworks(users.guarded());
+  const sweep = new Sweep(socket, users, log);
+  return { bridge, namespaces, firewall, socket, sweep };
 }

@@ -1,4 +1,4 @@
-import { type Clock, describe, GantryError, type Ids, type Log, notFound } from '../base/index.ts';
+import { type Clock, denied, describe, GantryError, type Ids, invalid, type Log, notFound } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
 import {
   blankEndpoint,
@@ -6,28 +6,40 @@ import {
   type EndpointRequest,
   type EndpointState,
   type NetworkRecord,
+  type NetworkRequest,
+  type PortRequest,
   type PublishedPort,
 } from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
+import { Directory } from './directory.ts';
 import type { Firewall, Forwarding } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
+import { dnsNamesOf, isPrivate, wantedNetworks } from './joining.ts';
 import { hostsText, type NameSources, resolverText } from './names/index.ts';
-import type { Attachment, AttachRequest, HostEntry, Network } from './network.ts';
+import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
 import { forwardingsOf, type PortBook, type Publication, requestedPorts } from './ports/index.ts';
 import { type Records, resolveNetwork } from './records.ts';
+import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
+import { removeInside } from './segments/macvlan.ts';
+import type { Plug } from './segments/segment.ts';
+import type { UserNetworks } from './user-networks.ts';
+import { type Sweep, watchKernel } from './watch.ts';
 
 /** What is there once the kernel has been prepared. */
 interface Prepared {
   bridge: Bridge;
   namespaces: Namespaces;
   firewall: Firewall;
+  socket: netlink.NetlinkSocket;
+  sweep: Sweep;
 }
 
 export interface LocalNetworkParts {
   records: Records;
+  users: UserNetworks;
   clock: Clock;
   ids: Ids;
   log: Log;
@@ -40,13 +52,21 @@ export interface LocalNetworkParts {
 /** One attached container: what others may know, and what is needed to let go of it. */
 interface Held {
   attachment: Attachment;
+  /** What it wants published, as far as known: a daemon that adopts a container is told what it has only. */
+  requests?: PortRequest[];
+  /** The endpoint that published ports lead to. */
+  publishedTo?: string;
   member?: Member;
   publication?: Publication;
   forwardings: Forwarding[];
+  /** Interfaces on networks that people made, by network id, and the ways to let go of these networks. */
+  plugs: Map<string, { plug: Plug; letGo: () => void }>;
 }
 
+const NO_WISH: EndpointRequest = { aliases: [], links: [], driverOptions: {} };
+
 /** Where a container lives, after names and defaults are resolved. */
-type Place = 'bridge' | 'host' | 'none' | { container: string };
+type Place = 'bridge' | 'host' | 'none' | 'made' | { container: string };
 
 /** The `Network` of one host: see there for its promises. */
 export class LocalNetwork implements Network {
@@ -55,6 +75,8 @@ export class LocalNetwork implements Network {
   readonly #undo = new AsyncDisposableStack();
   #prepared: Prepared | undefined;
   #held = new Map<string, Held>();
+  readonly names = new Directory();
+  readonly #troubleListeners = new Set<(network: NetworkRecord, sentence: string) => void>();
 
   constructor(parts: LocalNetworkParts) {
     this.#parts = parts;
@@ -67,11 +89,16 @@ export class LocalNetwork implements Network {
     const held = [...this.#held.values()];
     await Promise.all([
       prepared.firewall.install(held.flatMap(({ forwardings }) => forwardings)),
-      prepared.namespaces.removeStrangers(held.flatMap(({ member }) => (member ? [member] : []))),
+      prepared.namespaces.removeStrangers(
+        held.flatMap(({ member }) => (member ? [member] : [])),
+        held.flatMap(({ plugs }) => [...plugs.values()].map(({ plug }) => plug.link)),
+      ),
     ]);
     this.#prepared = prepared;
     watchRules(prepared.firewall, this.#stop.signal, clock, log);
+    watchKernel(prepared.sweep, () => this.#living(), this.#stop.signal, clock, log);
     prepared.namespaces.fill();
+    for (const one of held) this.#tellNames(one);
     // Other engines' chains are seldom there and slow to list: containers that live are connected already.
     void prepared.firewall
       .acceptElsewhere()
@@ -80,7 +107,27 @@ export class LocalNetwork implements Network {
 
   list(): NetworkRecord[] {
     const { bridge, host, none } = this.#parts.records;
-    return structuredClone([bridge, host, none]);
+    return structuredClone([bridge, host, none, ...this.#parts.users.list()]);
+  }
+
+  create(request: NetworkRequest): Promise<NetworkRecord> {
+    this.#ready();
+    return this.#parts.users.create(request);
+  }
+
+  async remove(reference: string): Promise<NetworkRecord> {
+    this.#ready();
+    return await this.#parts.users.remove(this.get(reference));
+  }
+
+  get drift(): DriftCounts {
+    const { firewall, sweep } = this.#ready();
+    return { rules: firewall.drift, links: sweep.drift.links, sysctls: sweep.drift.sysctls };
+  }
+
+  onTrouble(listener: (network: NetworkRecord, sentence: string) => void): () => void {
+    this.#troubleListeners.add(listener);
+    return () => this.#troubleListeners.delete(listener);
   }
 
   get(reference: string): NetworkRecord {
@@ -101,20 +148,74 @@ export class LocalNetwork implements Network {
         ? this.#onHost(request)
         : place === 'none'
           ? await this.#alone(request, signal)
-          : await this.#onBridge(request, signal);
+          : await this.#onNetworks(request, signal);
     this.#held.set(request.containerId, held);
+    this.#tellNames(held);
     return held.attachment;
+  }
+
+  async connect(request: AttachRequest, reference: string, wish: EndpointRequest): Promise<Attachment> {
+    const held = this.#held.get(request.containerId);
+    if (!held) throw notFound(`container ${request.name ?? request.containerId} has no network to add to: it is not running`);
+    const record = this.get(reference);
+    if (isPrivate(held.attachment))
+      throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+    if (record.driver === 'host' || record.driver === 'null')
+      throw invalid(`container cannot be disconnected from or connected to the ${record.name} network`);
+    const known = held.attachment.endpoints.some(({ networkId }) => networkId === record.id);
+    if (known) throw denied(`endpoint with name ${request.name ?? request.containerId} already exists in network ${record.name}`);
+    await using undo = new AsyncDisposableStack();
+    if (record.name === 'bridge') await this.#plugDefault(held, wish, undo);
+    else await this.#plug(held, record, request, wish, undo);
+    await this.#route(held);
+    await this.#republish(held, request);
+    undo.move();
+    this.#tellNames(held);
+    return held.attachment;
+  }
+
+  async disconnect(containerId: string, reference: string): Promise<EndpointState | undefined> {
+    const held = this.#held.get(containerId);
+    const record = this.get(reference);
+    const endpoint = held?.attachment.endpoints.find(({ networkId }) => networkId === record.id);
+    if (!held || !endpoint) return undefined;
+    // Nobody is told of an address from here on.
+    held.attachment = { ...held.attachment, endpoints: held.attachment.endpoints.filter((other) => other !== endpoint) };
+    this.#tellNames(held);
+    const joined = held.plugs.get(record.id);
+    held.plugs.delete(record.id);
+    await this.#republish(held, { containerId, name: endpoint.dnsNames?.[0] ?? containerId.slice(0, 12) });
+    if (joined) {
+      await this.#unplug(held, joined.plug);
+      joined.letGo();
+    } else if (held.member) await this.#ready().namespaces.unplug(held.member);
+    await this.#route(held);
+    return endpoint;
   }
 
   async detach(containerId: string): Promise<void> {
     const held = this.#held.get(containerId);
     if (!held) return;
     this.#held.delete(containerId);
+    this.names.set(containerId, '', []);
     const { firewall, namespaces } = this.#ready();
     try {
-      await Promise.all([firewall.unpublish(held.forwardings), held.publication?.[Symbol.asyncDispose]()]);
+      await Promise.all([
+        firewall.unpublish(held.forwardings),
+        held.publication?.[Symbol.asyncDispose](),
+        this.#parts.users.setOpen(containerId, []),
+      ]);
     } finally {
-      if (held.member) namespaces.discard(held.member);
+      const plugs = [...held.plugs.values()];
+      const gone = () => {
+        for (const { plug, letGo } of plugs) {
+          plug.release();
+          letGo();
+        }
+      };
+      // Who removes a network right after its last container must not be told that it is in use.
+      for (const { letGo } of plugs) letGo();
+      if (held.member) namespaces.discard(held.member, { links: plugs.flatMap(({ plug }) => (plug.link ? [plug.link] : [])), gone });
     }
   }
 
@@ -147,8 +248,8 @@ export class LocalNetwork implements Network {
     if (networkDisabled) return 'none';
     if (networkMode.kind === 'container') return { container: networkMode.id };
     if (networkMode.kind !== 'network') return networkMode.kind;
-    const { driver } = this.get(networkMode.name);
-    return driver === 'null' ? 'none' : driver;
+    const { driver, name } = this.get(networkMode.name);
+    return driver === 'null' ? 'none' : driver === 'host' ? 'host' : name === 'bridge' ? 'bridge' : 'made';
   }
 
   #join(containerId: string, other: string): Attachment {
@@ -161,6 +262,7 @@ export class LocalNetwork implements Network {
     return {
       attachment: { containerId, namespace: '', endpoints: [this.#emptyEndpoint(this.#parts.records.host)], publishedPorts: [] },
       forwardings: [],
+      plugs: new Map(),
     };
   }
 
@@ -170,38 +272,196 @@ export class LocalNetwork implements Network {
       attachment: { containerId, namespace: member.file, endpoints: [this.#emptyEndpoint(this.#parts.records.none)], publishedPorts: [] },
       member,
       forwardings: [],
+      plugs: new Map(),
     };
   }
 
-  async #onBridge(request: AttachRequest, signal?: AbortSignal): Promise<Held> {
-    const { namespaces, firewall } = this.#ready();
+  /** One namespace with an interface on each network that the container wants. On the default bridge alone it is taken as it lies ready. */
+  async #onNetworks(request: AttachRequest, signal?: AbortSignal): Promise<Held> {
+    const { namespaces } = this.#ready();
+    const wanted = wantedNetworks(request.spec, (reference) => this.get(reference));
+    const onBridge = wanted.find(({ record }) => record.name === 'bridge');
     await using undo = new AsyncDisposableStack();
-    const member = await namespaces.takeOnBridge(this.#wishesOf(request.spec), signal);
+    const member = onBridge
+      ? await namespaces.takeOnBridge(this.#wishesOf(request.spec), signal)
+      : await namespaces.takeLoopbackOnly(signal);
     undo.defer(() => namespaces.discard(member));
-    const endpoint = this.#endpointOf(member);
-    const requests = requestedPorts(request.spec);
     const held: Held = {
-      attachment: { containerId: request.containerId, namespace: member.file, endpoints: [endpoint], publishedPorts: [] },
+      attachment: {
+        containerId: request.containerId,
+        namespace: member.file,
+        endpoints: onBridge ? [{ ...this.#endpointOf(member), gatewayPriority: onBridge.wish.gatewayPriority ?? 0 }] : [],
+        publishedPorts: [],
+      },
       member,
       forwardings: [],
+      plugs: new Map(),
     };
-    if (requests.length > 0) {
-      const owner = {
-        containerId: request.containerId,
-        name: request.name ?? request.containerId.slice(0, 12),
-        endpointId: endpoint.endpointId,
-      };
-      const publication = undo.use(await this.#parts.ports.publish(owner, endpoint.ipv4Address, requests));
-      held.publication = publication;
-      held.forwardings = forwardingsOf(endpoint.ipv4Address, publication.ports);
-      await firewall.publish(held.forwardings);
-      undo.defer(() => firewall.unpublish(held.forwardings));
-      await this.#forgetOldFlows(publication.ports);
-      held.attachment.publishedPorts = publication.ports;
-      signal?.throwIfAborted();
-    }
+    const others = wanted.filter((one) => one !== onBridge);
+    for (const { record, wish } of others) await this.#plug(held, record, request, wish, undo);
+    if (others.length > 0) await this.#route(held);
+    undo.defer(() => this.#unpublish(held));
+    await this.#publish(held, request);
+    signal?.throwIfAborted();
     undo.move();
     return held;
+  }
+
+  /** Adds an interface on a network that someone made. */
+  async #plug(held: Held, record: NetworkRecord, request: AttachRequest, wish: EndpointRequest, undo: AsyncDisposableStack): Promise<void> {
+    const owner = request.name ?? request.containerId.slice(0, 12);
+    const { namespace, endpoints } = held.attachment;
+    const letGo = this.#parts.users.hold(record, request.containerId, owner);
+    undo.defer(letGo);
+    const segment = this.#parts.users.segment(record.id);
+    if (!segment) throw notFound(`network ${record.name} not found`);
+    const asked = wish.driverOptions[DEVICE_OPTION];
+    const device = asked ?? freeDevice(endpoints, segment.devicePrefix);
+    if (!/^[^\s/:]{1,15}$/.test(device) || device === 'lo' || endpoints.some(({ interfaceName }) => interfaceName === device))
+      throw invalid(`${DEVICE_OPTION}: ${JSON.stringify(device)} cannot be the name of one more device of ${owner}`);
+    const plug = await segment.plug({ owner, namespace, device, wish });
+    undo.defer(async () => {
+      await this.#unplug(held, plug);
+      held.plugs.delete(record.id);
+      held.attachment.endpoints = held.attachment.endpoints.filter((other) => other !== plug.endpoint);
+    });
+    plug.endpoint.dnsNames = dnsNamesOf(request, wish);
+    if (wish.links.length > 0) plug.endpoint.links = [...wish.links];
+    plug.endpoint.gatewayPriority = wish.gatewayPriority ?? 0;
+    held.plugs.set(record.id, { plug, letGo });
+    held.attachment = { ...held.attachment, endpoints: [...endpoints, plug.endpoint] };
+  }
+
+  /** Adds an interface on the default bridge to a running container. */
+  async #plugDefault(held: Held, wish: EndpointRequest, undo: AsyncDisposableStack): Promise<void> {
+    const { namespaces } = this.#ready();
+    const { member, attachment } = held;
+    if (!member) throw notFound('the container has no namespace of its own');
+    const device = freeDevice(attachment.endpoints, 'eth');
+    await namespaces.plug(member, device, wish.macAddress);
+    undo.defer(() => namespaces.unplug(member));
+    const endpoint = { ...this.#endpointOf(member), interfaceName: device, gatewayPriority: wish.gatewayPriority ?? 0 };
+    held.attachment = { ...attachment, endpoints: [...attachment.endpoints, endpoint] };
+  }
+
+  async #unplug(held: Held, plug: Plug): Promise<void> {
+    if (plug.link === '') removeInside(held.attachment.namespace, plug.endpoint.interfaceName ?? '');
+    else await this.#ready().namespaces.removeLink(plug.link);
+    plug.release();
+  }
+
+  async #route({ attachment, member }: Held): Promise<void> {
+    if (!member) return;
+    const { endpoints, namespace } = attachment;
+    const gateways = chooseGateways(endpoints, ({ gatewayPriority }) => gatewayPriority ?? 0);
+    await setDefaultRoutes(
+      namespace,
+      gateways,
+      endpoints.some(({ ipv6Address }) => ipv6Address !== ''),
+    );
+  }
+
+  /** Published ports lead to the endpoint that leads the container out. */
+  async #publish(held: Held, request: Pick<AttachRequest, 'containerId' | 'name'> & { spec?: ContainerSpec }): Promise<void> {
+    const { firewall } = this.#ready();
+    if (request.spec) held.requests = requestedPorts(request.spec);
+    const requests = held.requests ?? [];
+    const endpoint = this.#portEndpoint(held);
+    if (requests.length === 0 || !endpoint) return;
+    const target = endpoint.ipv4Address || endpoint.ipv6Address;
+    const settings = this.#parts.users.bridges.find(({ record }) => record.id === endpoint.networkId)?.settings;
+    if (settings && (endpoint.ipv4Address ? settings.gatewayMode4 : settings.gatewayMode6) === 'routed') {
+      await this.#parts.users.setOpen(
+        request.containerId,
+        requests.map(({ protocol, containerPort }) => ({ address: target, protocol, port: containerPort })),
+      );
+      return;
+    }
+    const owner = {
+      containerId: request.containerId,
+      name: request.name ?? request.containerId.slice(0, 12),
+      endpointId: endpoint.endpointId,
+    };
+    const bound = settings?.hostBinding
+      ? requests.map((one) => (one.hostAddress === '' ? { ...one, hostAddress: settings.hostBinding } : one))
+      : requests;
+    held.publication = await this.#parts.ports.publish(owner, target, bound);
+    const { ports } = held.publication;
+    held.forwardings = forwardingsOf(target, ports);
+    await firewall.publish(held.forwardings);
+    await this.#forgetOldFlows(ports);
+    held.attachment = { ...held.attachment, publishedPorts: ports };
+    held.publishedTo = endpoint.endpointId;
+  }
+
+  async #unpublish(held: Held): Promise<void> {
+    const { forwardings, publication } = held;
+    held.forwardings = [];
+    delete held.publication;
+    delete held.publishedTo;
+    held.attachment = { ...held.attachment, publishedPorts: [] };
+    await Promise.all([
+      this.#ready().firewall.unpublish(forwardings),
+      publication?.[Symbol.asyncDispose](),
+      this.#parts.users.setOpen(held.attachment.containerId, []),
+    ]);
+  }
+
+  /** Moves published ports when another endpoint leads out by now. Ports keep their numbers. */
+  async #republish(held: Held, request: Pick<AttachRequest, 'containerId' | 'name'> & { spec?: ContainerSpec }): Promise<void> {
+    if (request.spec) held.requests = requestedPorts(request.spec);
+    if ((held.requests ?? []).length === 0 || this.#portEndpoint(held)?.endpointId === held.publishedTo) return;
+    const before = held.attachment.publishedPorts;
+    await this.#unpublish(held);
+    // An ephemeral port that was chosen stays the same.
+    held.requests = (held.requests ?? []).map((one) => {
+      const had = before.find((port) => port.containerPort === one.containerPort && port.protocol === one.protocol);
+      return had && one.hostPorts?.from !== one.hostPorts?.to ? { ...one, hostPorts: { from: had.hostPort, to: had.hostPort } } : one;
+    });
+    await this.#publish(held, { containerId: request.containerId, ...(request.name === undefined ? {} : { name: request.name }) });
+  }
+
+  #portEndpoint({ attachment }: Held): EndpointState | undefined {
+    const bridge = this.#parts.records.bridge.id;
+    const open = attachment.endpoints.filter(({ networkId }) => networkId === bridge || this.#parts.users.segment(networkId)?.leadsOut);
+    const { four, six } = chooseGateways(open, ({ gatewayPriority }) => gatewayPriority ?? 0);
+    return four ?? six;
+  }
+
+  /** What a resolver may know of a container: its endpoints on networks with discovery, the way out first. */
+  #tellNames({ attachment, plugs }: Held): void {
+    const { containerId, namespace, endpoints } = attachment;
+    const first = chooseGateways(endpoints, ({ gatewayPriority }) => gatewayPriority ?? 0).four;
+    const found = endpoints.filter(({ networkId }) => plugs.has(networkId));
+    const named = [...found].sort((a, b) => Number(b === first) - Number(a === first));
+    this.names.set(
+      containerId,
+      namespace,
+      named.map((endpoint) => ({
+        containerId,
+        networkId: endpoint.networkId,
+        networkName: endpoint.networkName,
+        internal: this.#parts.users.segment(endpoint.networkId)?.record.internal ?? false,
+        ipv4Address: endpoint.ipv4Address,
+        ipv6Address: endpoint.ipv6Address,
+        names: endpoint.dnsNames ?? [],
+        links: new Map((endpoint.links ?? []).map((link) => [link.split(':')[1] ?? link, link.split(':')[0] ?? link])),
+      })),
+    );
+  }
+
+  /** Interfaces that must be there, for the look at the kernel. */
+  *#living() {
+    for (const { attachment, plugs } of this.#held.values())
+      for (const { plug } of plugs.values()) {
+        const segment = this.#parts.users.segment(plug.endpoint.networkId);
+        if (segment) yield { segment, plug, namespace: attachment.namespace, repaired: () => this.#repaired(attachment.containerId) };
+      }
+  }
+
+  async #repaired(containerId: string): Promise<void> {
+    const held = this.#held.get(containerId);
+    if (held) await this.#route(held);
   }
 
   /** UDP has no connections that end: clients of the port's last owner would stay with it. */
@@ -233,6 +493,7 @@ export class LocalNetwork implements Network {
     if (!onBridge) throw new GantryError('internal', 'A namespace of the bridge pool is not on the bridge');
     return {
       ...this.#emptyEndpoint(this.#parts.records.bridge),
+      interfaceName: 'eth0',
       macAddress: onBridge.macAddress,
       ipv4Address: formatAddress(onBridge.address),
       ipv4PrefixLength: bridge.address.subnet.prefixLength,
@@ -244,29 +505,60 @@ export class LocalNetwork implements Network {
     return { ...blankEndpoint(), networkId: id, networkName: name, endpointId: this.#parts.ids.next() };
   }
 
+  #adoptPlug(held: Held, endpoint: EndpointState): void {
+    const { users, log } = this.#parts;
+    const segment = users.segment(endpoint.networkId);
+    if (!segment) return;
+    const { containerId } = held.attachment;
+    const owner = endpoint.dnsNames?.[0] ?? containerId.slice(0, 12);
+    try {
+      const letGo = users.hold(segment.record, containerId, owner);
+      held.plugs.set(endpoint.networkId, { plug: segment.adopt(endpoint, owner), letGo });
+    } catch (error) {
+      log.error('An interface of a running container could not be taken over', { container: owner, error: describe(error) });
+    }
+  }
+
   /** Goes on with what an earlier daemon set up. A container whose namespace is gone is left out: its engine finds it ended. */
   async #adopt({ namespaces }: Prepared, attachment: Attachment): Promise<void> {
     const { log, ports } = this.#parts;
     const { containerId } = attachment;
     if (attachment.namespace === '') {
-      this.#held.set(containerId, { attachment, forwardings: [] });
+      this.#held.set(containerId, { attachment, forwardings: [], plugs: new Map() });
       return;
     }
-    const endpoint = attachment.endpoints[0];
-    const member = namespaces.adopt(attachment.namespace, endpoint);
+    const bridge = this.#parts.records.bridge.id;
+    const onBridge = attachment.endpoints.find(({ networkId }) => networkId === bridge);
+    const member = namespaces.adopt(attachment.namespace, onBridge);
     if (!member) {
       log.warn('The network namespace of a container is gone', { container: containerId, namespace: attachment.namespace });
       return;
     }
-    const held: Held = { attachment, member, forwardings: [] };
+    const held: Held = { attachment, member, forwardings: [], plugs: new Map() };
     this.#held.set(containerId, held);
+    for (const endpoint of attachment.endpoints) this.#adoptPlug(held, endpoint);
+    const endpoint = this.#portEndpoint(held);
+    if (endpoint) held.publishedTo = endpoint.endpointId;
+    held.requests = attachment.publishedPorts.map(({ containerPort, protocol, hostAddress, hostPort }) => ({
+      containerPort,
+      protocol,
+      hostAddress,
+      hostPorts: { from: hostPort, to: hostPort },
+    }));
     if (attachment.publishedPorts.length === 0 || !endpoint) return;
-    held.forwardings = forwardingsOf(endpoint.ipv4Address, attachment.publishedPorts);
-    const publication = await ports.adopt(containerId, endpoint.ipv4Address, attachment.publishedPorts);
+    const target = endpoint.ipv4Address || endpoint.ipv6Address;
+    held.forwardings = forwardingsOf(target, attachment.publishedPorts);
+    const publication = await ports.adopt(containerId, target, attachment.publishedPorts);
     held.publication = publication;
     for (const port of publication.missing)
       log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
   }
+}
+
+/** The next device name in order, as Docker counts: the lowest number that is free. */
+function freeDevice(endpoints: readonly EndpointState[], prefix: string): string {
+  const used = new Set(endpoints.map(({ interfaceName }) => interfaceName));
+  for (let number = 0; ; number += 1) if (!used.has(`${prefix}${number}`)) return `${prefix}${number}`;
 }
 
 function showPort(port: PublishedPort): string {

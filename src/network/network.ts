@@ -1,4 +1,4 @@
-import type { ContainerSpec, EndpointState, NetworkRecord, PublishedPort } from '../model/index.ts';
+import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, NetworkRequest, PublishedPort } from '../model/index.ts';
 
 /**
  * The network room: namespaces prepared ahead, the default bridge, addresses, published ports, and name files.
@@ -11,6 +11,26 @@ export interface Network extends AsyncDisposable {
   list(): NetworkRecord[];
   /** By name, id or unique id prefix. Fails with `notFound` ("network … not found"). */
   get(reference: string): NetworkRecord;
+  /**
+   * Makes a network: row first, then the kernel; undone on failure and at the next start when cut short. Fails with `invalid` for what
+   * makes no sense, `conflict` for a name or a subnet in use (says by what), `unsupported` for what this host has not.
+   */
+  create(request: NetworkRequest): Promise<NetworkRecord>;
+  /** Fails with `denied` while containers are joined (names them) and for the networks that are always there. */
+  remove(reference: string): Promise<NetworkRecord>;
+  /**
+   * Joins a running container to one more network, or finishes a join that was cut short. Its `attachment` holds the new endpoint
+   * afterwards. Undoes itself on failure. Fails with `conflict` when it is joined already.
+   */
+  connect(request: AttachRequest, network: string, wish: EndpointRequest): Promise<Attachment>;
+  /** The other way round. Idempotent: resolves to the endpoint that is gone, or undefined when there was none. */
+  disconnect(containerId: string, network: string): Promise<EndpointState | undefined>;
+  /** Who can be found by which name, for a resolver. */
+  readonly names: NetworkNames;
+  /** How often the kernel was found different from what it should be, since the daemon started. */
+  readonly drift: DriftCounts;
+  /** Called with a sentence for each thing that somebody else changed and that matters to `network`. Returns the way to stop. */
+  onTrouble(listener: (network: NetworkRecord, sentence: string) => void): () => void;
   /**
    * A namespace with everything the container asked for: interface, address, routes, sysctls, published ports.
    * Undoes itself on failure. Errors: `conflict` for a port or address in use (says by whom), `invalid`.
@@ -39,6 +59,46 @@ export interface Attachment {
   namespace: string;
   endpoints: EndpointState[];
   publishedPorts: PublishedPort[];
+}
+
+/** Things found changed and put right. */
+export interface DriftCounts {
+  /** The firewall rules. */
+  rules: number;
+  /** Bridges and links. */
+  links: number;
+  /** Settings of the kernel. */
+  sysctls: number;
+}
+
+/**
+ * What a resolver needs: which names lead where on each network, as it is now. An endpoint is here from the moment its
+ * container can be reached until just before its address is taken away, so an answer is never an address that is gone.
+ */
+export interface NetworkNames {
+  /** The endpoints of running containers on a network, by its id. */
+  on(networkId: string): readonly NamedEndpoint[];
+  /** The networks with discovery (user-defined ones) that a container is joined to, best way out first. [] for all others. */
+  of(containerId: string): readonly NamedEndpoint[];
+  /** The namespace file of a container that has discovery; undefined for others. */
+  namespaceOf(containerId: string): string | undefined;
+  /** Called after each change with the container it is about. Returns the way to stop. */
+  onChange(listener: (containerId: string) => void): () => void;
+}
+
+export interface NamedEndpoint {
+  containerId: string;
+  networkId: string;
+  networkName: string;
+  /** A network without way out: names of the world are not for its containers. */
+  internal: boolean;
+  /** Empty when it has none. */
+  ipv4Address: string;
+  ipv6Address: string;
+  /** Names of the container and its aliases on this network, lower case or not as they were given; the first is the container's name. */
+  names: readonly string[];
+  /** Names that only this container knows: alias → name of another container on the network (`--link` on user networks). */
+  links: ReadonlyMap<string, string>;
 }
 
 export interface HostEntry {

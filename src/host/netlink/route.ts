@@ -9,6 +9,7 @@ import {
   type Received,
   textOf,
 } from './message.ts';
+import { NETLINK_ROUTE, NetlinkEvents } from './socket.ts';
 
 /** Messages of rtnetlink(7): links, addresses and routes. Addresses are four bytes in network order. */
 const RTM_NEWLINK = 16;
@@ -19,20 +20,31 @@ const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const AF_UNSPEC = 0;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const IFF_UP = 1;
-const IFLA = { address: 1, name: 3, mtu: 4, master: 10, info: 18, alias: 20, group: 27, namespaceDescriptor: 28 } as const;
+const IFLA = { address: 1, name: 3, mtu: 4, link: 5, master: 10, info: 18, alias: 20, group: 27, namespaceDescriptor: 28 } as const;
 const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
 const BRIDGE_PORT_HAIRPIN = 4;
+const BRIDGE_PORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
 const BRIDGE = { forwardDelay: 1, stp: 5 } as const;
-const IFA = { address: 1, local: 2, broadcast: 4 } as const;
+const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
+/** No duplicate address detection: the address is usable at once. */
+const IFA_F_NODAD = 2;
 const RTA = { destination: 1, device: 4, gateway: 5, table: 15 } as const;
 const MAIN_TABLE = 254;
+const RTNLGRP_LINK = 1;
+const RTNLGRP_IPV4_ROUTE = 7;
+const RTNLGRP_IPV6_ROUTE = 11;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
+const SCOPE_LINK = 253;
+/** Matches any scope in a deletion. */
+const SCOPE_NOWHERE = 255;
 
 export interface LinkFields {
   name?: string;
@@ -42,6 +54,8 @@ export interface LinkFields {
   /** Index of the bridge to join. */
   master?: number;
   group?: number;
+  /** Words for people, shown by `ip link`. Heeded when a link is changed, not when it is made. */
+  alias?: string;
   up?: boolean;
 }
 
@@ -63,6 +77,7 @@ function linkAttributes(fields: LinkFields): Buffer[] {
   if (fields.macAddress !== undefined) parts.push(attribute(IFLA.address, macBytes(fields.macAddress)));
   if (fields.master !== undefined) parts.push(attribute(IFLA.master, fields.master));
   if (fields.group !== undefined) parts.push(attribute(IFLA.group, fields.group));
+  if (fields.alias !== undefined) parts.push(attribute(IFLA.alias, fields.alias));
   return parts;
 }
 
@@ -109,6 +124,51 @@ export function allowHairpin(name: string): Message {
   return { type: RTM_NEWLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.name, name), info]) };
 }
 
+/** Settings of a port of a bridge: `isolated` ports reach the bridge itself, but no other isolated port. */
+export function setBridgePort(name: string, settings: { hairpin?: boolean; isolated?: boolean }): Message {
+  const parts: Buffer[] = [];
+  if (settings.hairpin !== undefined) parts.push(attribute(BRIDGE_PORT_HAIRPIN, Uint8Array.of(settings.hairpin ? 1 : 0)));
+  if (settings.isolated !== undefined) parts.push(attribute(BRIDGE_PORT_ISOLATED, Uint8Array.of(settings.isolated ? 1 : 0)));
+  const info = nested(IFLA.info, attribute(INFO.slaveKind, 'bridge'), nested(INFO.slaveData, ...parts));
+  return { type: RTM_NEWLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.name, name), info]) };
+}
+
+/** Modes of macvlan and ipvlan (linux/if_link.h). */
+export const MACVLAN_MODES: Readonly<Record<string, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+export const IPVLAN_MODES: Readonly<Record<string, number>> = { l2: 0, l3: 1, l3s: 2 };
+export const IPVLAN_FLAGS: Readonly<Record<string, number>> = { bridge: 0, private: 1, vepa: 2 };
+
+/** A device on top of the one with index `parent`, in the namespace that the descriptor names (the socket's own when absent). */
+function addOnTop(kind: string, fields: LinkFields, parent: number, data: readonly Buffer[], namespace?: number): Message {
+  const info = nested(IFLA.info, attribute(INFO.kind, kind), ...(data.length > 0 ? [nested(INFO.data, ...data)] : []));
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: Buffer.concat([
+      linkHeader(0, fields.up),
+      ...linkAttributes(fields),
+      ...(parent === 0 ? [] : [attribute(IFLA.link, parent)]),
+      ...(namespace === undefined ? [] : [attribute(IFLA.namespaceDescriptor, namespace)]),
+      info,
+    ]),
+  };
+}
+
+export const addMacvlan = (fields: LinkFields, parent: number, mode: number, namespace?: number): Message =>
+  addOnTop('macvlan', fields, parent, [attribute(1, mode)], namespace);
+
+const uint16 = (value: number) => Uint8Array.of(value & 255, value >> 8);
+
+export const addIpvlan = (fields: LinkFields, parent: number, mode: number, flags: number, namespace?: number): Message =>
+  addOnTop('ipvlan', fields, parent, [attribute(1, uint16(mode)), attribute(2, uint16(flags))], namespace);
+
+/** A VLAN of the parent, 802.1Q. */
+export const addVlan = (fields: LinkFields, parent: number, id: number): Message =>
+  addOnTop('vlan', fields, parent, [attribute(1, uint16(id))]);
+
+/** A device that leads nowhere, for networks that have no parent. */
+export const addDummy = (fields: LinkFields): Message => addOnTop('dummy', fields, 0, []);
+
 export function deleteLink(name: string): Message {
   return { type: RTM_DELLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.name, name)]) };
 }
@@ -117,6 +177,8 @@ export function deleteLink(name: string): Message {
 export function deleteGroup(group: number): Message {
   return { type: RTM_DELLINK, flags: 0, body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.group, group)]) };
 }
+
+const familyOf = (address: Uint8Array) => (address.length === 4 ? AF_INET : AF_INET6);
 
 function addressMessage(
   type: number,
@@ -127,15 +189,16 @@ function addressMessage(
   broadcast?: Uint8Array,
 ): Message {
   const header = Buffer.alloc(8);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(familyOf(address), 0);
   header.writeUInt8(prefixLength, 1);
   header.writeUInt32LE(index, 4);
   const parts = [header, attribute(IFA.local, address), attribute(IFA.address, address)];
   if (broadcast) parts.push(attribute(IFA.broadcast, broadcast));
+  if (address.length === 16) parts.push(attribute(IFA.flags, IFA_F_NODAD));
   return { type, flags, body: Buffer.concat(parts) };
 }
 
-export function addAddress(index: number, address: Uint8Array, prefixLength: number, broadcast: Uint8Array): Message {
+export function addAddress(index: number, address: Uint8Array, prefixLength: number, broadcast?: Uint8Array): Message {
   return addressMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address, prefixLength, broadcast);
 }
 
@@ -143,8 +206,9 @@ export function deleteAddress(index: number, address: Uint8Array, prefixLength: 
   return addressMessage(RTM_DELADDR, 0, index, address, prefixLength);
 }
 
+/** Takes the place of the one that is there. */
 export function addDefaultRoute(index: number, gateway: Uint8Array): Message {
-  const header = Buffer.from([AF_INET, 0, 0, 0, MAIN_TABLE, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0]);
+  const header = Buffer.from([familyOf(gateway), 0, 0, 0, MAIN_TABLE, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0]);
   return {
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
@@ -152,9 +216,46 @@ export function addDefaultRoute(index: number, gateway: Uint8Array): Message {
   };
 }
 
+/** By the device alone, for networks without a gateway that still lead out. */
+export function addDeviceRoute(index: number, family: 4 | 6): Message {
+  const header = Buffer.from([family === 4 ? AF_INET : AF_INET6, 0, 0, 0, MAIN_TABLE, RTPROT_BOOT, SCOPE_LINK, RTN_UNICAST, 0, 0, 0, 0]);
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body: Buffer.concat([header, attribute(RTA.device, index)]) };
+}
+
+export function deleteDefaultRoute(family: 4 | 6): Message {
+  const header = Buffer.from([family === 4 ? AF_INET : AF_INET6, 0, 0, 0, MAIN_TABLE, 0, SCOPE_NOWHERE, 0, 0, 0, 0, 0]);
+  return { type: RTM_DELROUTE, flags: 0, body: header };
+}
+
 export const listLinks = (): Message => ({ type: RTM_GETLINK, flags: 0, body: linkHeader(0, undefined) });
-export const listAddresses = (): Message => ({ type: RTM_GETADDR, flags: 0, body: Buffer.from([AF_INET, 0, 0, 0, 0, 0, 0, 0]) });
-export const listRoutes = (): Message => ({ type: RTM_GETROUTE, flags: 0, body: Buffer.from([AF_INET, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) });
+const family = (number: 4 | 6) => (number === 4 ? AF_INET : AF_INET6);
+export const listAddresses = (of: 4 | 6 = 4): Message => ({
+  type: RTM_GETADDR,
+  flags: 0,
+  body: Buffer.from([family(of), 0, 0, 0, 0, 0, 0, 0]),
+});
+export const listRoutes = (of: 4 | 6 = 4): Message => ({
+  type: RTM_GETROUTE,
+  flags: 0,
+  body: Buffer.from([family(of), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+});
+
+/** What the kernel tells of links, IPv4 routes and IPv6 routes, by whomever. Two microseconds a look. */
+export class RouteEvents implements Disposable {
+  readonly #sources = [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE].map((group) => new NetlinkEvents(NETLINK_ROUTE, group));
+
+  /** What changed since the last call. More than the kernel could keep counts as everything. */
+  poll(): { links: boolean; routes: boolean } {
+    const types = this.#sources.map((source) => source.poll());
+    if (types.includes('lost')) return { links: true, routes: true };
+    const seen = new Set(types.flatMap((received) => (received === 'lost' ? [] : received.map(({ type }) => type))));
+    return { links: seen.has(RTM_DELLINK) || seen.has(RTM_NEWLINK), routes: seen.has(RTM_NEWROUTE) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const source of this.#sources) source[Symbol.dispose]();
+  }
+}
 
 export interface LinkFacts {
   index: number;
@@ -166,6 +267,8 @@ export interface LinkFacts {
   up: boolean;
   /** Such as `veth` or `bridge`; '' for a plain device. */
   kind: string;
+  /** Words for people. */
+  alias: string;
 }
 
 export function readLink({ body }: Received): LinkFacts {
@@ -179,6 +282,7 @@ export function readLink({ body }: Received): LinkFacts {
     master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
     up: (body.readUInt32LE(8) & IFF_UP) !== 0,
     kind: info ? textOf(decodeAttributes(info, 0).get(INFO.kind)) : '',
+    alias: textOf(attributes.get(IFLA.alias)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, GantryError, type Log } from '../../base/index.ts';
-import { acceptInLegacyTables, acceptWhereForwardingIsDropped } from './foreign.ts';
-import { isIntact } from './intact.ts';
+import { acceptInLegacyTables, acceptWhereForwardingIsDropped, forgetElsewhere } from './foreign.ts';
+import { isIntact, isSixIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
 import { type Forwarding, keyOf, type RuleSettings, renderTable } from './rules.ts';
 
@@ -18,13 +18,16 @@ interface Change {
  * when someone flushes the rules, the whole table is put back.
  */
 export class Firewall {
-  readonly #settings: RuleSettings;
+  #settings: RuleSettings;
   readonly #nftables: Nftables;
   readonly #log: Log;
   #wanted = new Map<string, Forwarding>();
   #pending: Change[] = [];
   #working: Promise<void> | undefined;
   #removed = false;
+  #settingsChanged = false;
+  /** How often the rules were found changed by someone else. */
+  drift = 0;
 
   constructor(settings: RuleSettings, nftables: Nftables, log: Log) {
     this.#settings = settings;
@@ -40,8 +43,14 @@ export class Firewall {
 
   /** Sees that other programs' rules let our bridge pass. */
   async acceptElsewhere(): Promise<void> {
-    await acceptWhereForwardingIsDropped(this.#nftables, this.#settings.bridge, this.#log);
-    await acceptInLegacyTables(this.#settings.bridge, this.#log);
+    const bridges = this.#settings.networks.map(({ bridge }) => bridge);
+    await acceptWhereForwardingIsDropped(this.#nftables, bridges, this.#log);
+    for (const bridge of bridges) await acceptInLegacyTables(bridge, this.#log);
+  }
+
+  /** Takes what was put into other programs' rules for a bridge away again. */
+  forget(bridge: string): Promise<void> {
+    return forgetElsewhere(this.#nftables, bridge);
   }
 
   /** In force when it resolves. */
@@ -51,6 +60,22 @@ export class Firewall {
 
   unpublish(forwardings: readonly Forwarding[]): Promise<void> {
     return this.#change(forwardings, []);
+  }
+
+  /** Other networks than before. In force when it resolves. */
+  guard(networks: RuleSettings['networks']): Promise<void> {
+    this.#settings = { ...this.#settings, networks };
+    this.#settingsChanged = true;
+    return this.#enqueue([], []);
+  }
+
+  /** The networks that the next `install` writes. */
+  setNetworks(networks: RuleSettings['networks']): void {
+    this.#settings = { ...this.#settings, networks };
+  }
+
+  get networks(): RuleSettings['networks'] {
+    return this.#settings.networks;
   }
 
   get table(): string {
@@ -71,14 +96,21 @@ export class Firewall {
     // A change on its way looks like damage, and brings its own check.
     if (this.#working) return false;
     await this.acceptElsewhere();
-    if (table !== undefined && isIntact(table, [...this.#wanted.values()])) return false;
+    const six = this.#settings.ipv6 ? await this.#nftables.list(this.#settings.table, 'ip6') : undefined;
+    if (this.#working) return false;
+    const forwardings = [...this.#wanted.values()];
+    if (table !== undefined && isIntact(table, forwardings, this.#settings) && isSixIntact(six, this.#settings)) return false;
+    this.drift += 1;
     this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
     await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
     return true;
   }
 
   #change(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
-    if (remove.length + add.length === 0) return Promise.resolve();
+    return remove.length + add.length === 0 ? Promise.resolve() : this.#enqueue(remove, add);
+  }
+
+  #enqueue(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
     const settle = Promise.withResolvers<void>();
     this.#pending.push({ remove: [...remove], add: [...add], settle });
     this.#working ??= this.#work();
@@ -111,10 +143,12 @@ export class Firewall {
   }
 
   async #apply(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
-    if (remove.length + add.length === 0) return;
+    const whole = this.#settingsChanged;
+    if (remove.length + add.length === 0 && !whole) return;
     if (remove.length > 0) this.#removed = true;
+    this.#settingsChanged = false;
     try {
-      if (remove.length + add.length <= MOST_ELEMENTS) return await this.#nftables.change(this.#settings.table, remove, add);
+      if (!whole && remove.length + add.length <= MOST_ELEMENTS) return await this.#nftables.change(this.#settings.table, remove, add);
     } catch (error) {
       this.#log.warn('Writing the whole firewall table, since a change to it failed', { error: describe(error) });
     }

@@ -16,14 +16,28 @@ interface Chain {
  * (Docker and ufw set it through iptables). There, and only there, our bridge is accepted by two marked rules; our own
  * chain still decides what may enter. Done again after each change of rules, for engines rewrite theirs.
  */
-export async function acceptWhereForwardingIsDropped(nftables: Nftables, bridge: string, log: Log): Promise<void> {
+export async function acceptWhereForwardingIsDropped(nftables: Nftables, bridges: readonly string[], log: Log): Promise<void> {
   for (const chain of droppingChains(await nftables.query(['list', 'chains']))) {
     const name = `${chain.family} ${chain.table} ${chain.name}`;
     const present = JSON.stringify(await nftables.query(['list', 'chain', chain.family, chain.table, chain.name]));
-    if (present.includes(`"${commentOf(bridge)}"`)) continue;
-    log.warn(`The chain ${name} of another program drops forwarded packets: accepting those of ${bridge} there`);
-    const rule = (match: string) => `insert rule ${name} ${match} "${bridge}" counter accept comment "${commentOf(bridge)}"\n`;
-    await nftables.apply(rule('iifname') + rule('oifname'));
+    const missing = bridges.filter((bridge) => !present.includes(`"${commentOf(bridge)}"`));
+    if (missing.length === 0) continue;
+    log.warn(`The chain ${name} of another program drops forwarded packets: accepting those of ${missing.join(', ')} there`);
+    const rule = (match: string, bridge: string) =>
+      `insert rule ${name} ${match} "${bridge}" counter accept comment "${commentOf(bridge)}"\n`;
+    await nftables.apply(missing.map((bridge) => rule('iifname', bridge) + rule('oifname', bridge)).join(''));
+  }
+}
+
+/** Takes the rules away that were made for a bridge that is gone. */
+export async function forgetElsewhere(nftables: Nftables, bridge: string): Promise<void> {
+  for (const chain of droppingChains(await nftables.query(['list', 'chains']))) {
+    const objects = await nftables.query(['list', 'chain', chain.family, chain.table, chain.name]);
+    const rules = (objects as readonly { rule?: { handle: number; comment?: string } }[]).flatMap(({ rule }) =>
+      rule?.comment === commentOf(bridge) ? [rule.handle] : [],
+    );
+    const script = rules.map((handle) => `delete rule ${chain.family} ${chain.table} ${chain.name} handle ${handle}\n`).join('');
+    if (script !== '') await nftables.apply(script);
   }
 }
 
@@ -59,10 +73,10 @@ function legacyTables(): string[] {
 
 const commentOf = (bridge: string) => `gantry: ${bridge}`;
 
-/** Chains that drop what no rule of theirs accepts, where packets of IPv4 are forwarded. */
+/** Chains that drop what no rule of theirs accepts, where packets are forwarded. */
 export function droppingChains(objects: readonly unknown[]): Chain[] {
   return (objects as readonly { chain?: Chain }[]).flatMap(({ chain }) =>
-    chain !== undefined && (chain.family === 'ip' || chain.family === 'inet') && chain.hook === 'forward' && chain.policy === 'drop'
+    chain !== undefined && ['ip', 'ip6', 'inet'].includes(chain.family) && chain.hook === 'forward' && chain.policy === 'drop'
       ? [chain]
       : [],
   );

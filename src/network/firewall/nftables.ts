@@ -7,8 +7,8 @@ export interface Nftables {
   apply(script: string): Promise<void>;
   /** Removes and adds elements of the maps: all of them or nothing. */
   change(table: string, remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void>;
-  /** The objects of `nft -j list table ip NAME`; undefined when there is no such table. */
-  list(table: string): Promise<unknown[] | undefined>;
+  /** The objects of `nft -j list table FAMILY NAME`; undefined when there is no such table. */
+  list(table: string, family?: 'ip' | 'ip6'): Promise<unknown[] | undefined>;
   /** Objects of any other listing, such as `list chains`; [] when nft cannot list it. */
   query(words: readonly string[]): Promise<unknown[]>;
 }
@@ -26,7 +26,7 @@ export function nftables(): Nftables {
       using socket = new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER);
       await netlink.changeMapElements(socket, table, remove.map(encodeElement), add.map(encodeElement));
     },
-    list: (table) => listed(['list', 'table', 'ip', table]),
+    list: (table, family = 'ip') => listed(['list', 'table', family, table]),
     query: async (words) => (await listed(words)) ?? [],
   };
 }

@@ -142,6 +142,46 @@ async function joinBridge(
   }
 }
 
+/** Gives a namespace that is in use an interface on the bridge, without a default route. Its host end has the member's name, as always. */
+export async function plugIn(
+  { socket, names }: Maker,
+  bridge: Bridge,
+  member: Member,
+  device: string,
+  address: number,
+  asked: string | undefined,
+): Promise<void> {
+  const link = names.linkPrefix + member.id;
+  const macAddress = asked ?? macAddressOf(address);
+  const descriptor = openSync(member.file, 'r');
+  try {
+    await socket.require(
+      [
+        netlink.addVeth(
+          { name: link, mtu: bridge.mtu, master: bridge.index, up: true },
+          { name: device, mtu: bridge.mtu, macAddress },
+          descriptor,
+        ),
+        netlink.allowHairpin(link),
+      ],
+      () => `Joining ${link} to the bridge ${bridge.name}`,
+    );
+  } finally {
+    closeSync(descriptor);
+  }
+  using inside = netlink.insideNamespace(member.file, () => new netlink.NetlinkSocket(netlink.NETLINK_ROUTE));
+  const index = await deviceIndex(inside, device);
+  const { subnet } = bridge.address;
+  await inside.require(
+    [
+      netlink.setLink(index, { up: true }),
+      netlink.addAddress(index, addressBytes(address), subnet.prefixLength, addressBytes(broadcastOf(subnet))),
+    ],
+    () => `Setting up ${device} with ${formatAddress(address)}`,
+  );
+  member.onBridge = { link, address, macAddress };
+}
+
 async function configure(inside: netlink.NetlinkSocket, bridge: Bridge, address: number): Promise<void> {
   const index = await deviceIndex(inside);
   const { subnet, gateway } = bridge.address;
@@ -156,8 +196,8 @@ async function configure(inside: netlink.NetlinkSocket, bridge: Bridge, address:
   );
 }
 
-async function deviceIndex(inside: netlink.NetlinkSocket): Promise<number> {
-  const link = (await inside.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === DEVICE);
+async function deviceIndex(inside: netlink.NetlinkSocket, device = DEVICE): Promise<number> {
+  const link = (await inside.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === device);
   return link?.index ?? 0;
 }
 

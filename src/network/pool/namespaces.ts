@@ -5,9 +5,9 @@ import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Allocator, formatAddress, parseAddress } from '../addresses/index.ts';
 import type { Bridge } from '../bridge/bridge.ts';
-import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, removeLinks } from './member.ts';
+import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, plugIn, removeLinks } from './member.ts';
 import { Pool } from './pool.ts';
-import { Removal } from './removal.ts';
+import { type Further, Removal } from './removal.ts';
 
 export interface NamespacesOptions {
   maker: Maker;
@@ -120,12 +120,37 @@ export class Namespaces implements AsyncDisposable {
   }
 
   /** Takes it apart in the background. */
-  discard(member: Member): void {
-    this.#removal.add(member, member.onBridge ? this.#options.addresses : undefined);
+  discard(member: Member, further?: Further): void {
+    this.#removal.add(member, member.onBridge ? this.#options.addresses : undefined, further);
+  }
+
+  /** Gives a member that is in use an interface on the bridge. */
+  async plug(member: Member, device: string, macAddress: string | undefined): Promise<void> {
+    const { maker, bridge, addresses } = this.#options;
+    const address = addresses.allocate();
+    try {
+      await plugIn(maker, bridge, member, device, address, macAddress);
+    } catch (error) {
+      addresses.release(address);
+      throw error;
+    }
+  }
+
+  /** Takes a member that is in use off the bridge. */
+  async unplug(member: Member): Promise<void> {
+    const { onBridge } = member;
+    if (!onBridge) return;
+    await this.removeLink(onBridge.link);
+    delete member.onBridge;
+    this.#options.addresses.release(onBridge.address);
+  }
+
+  removeLink(link: string): Promise<void> {
+    return removeLinks(this.#removalSocket, [link]);
   }
 
   /** Makes the kernel have exactly the namespaces and links of `members`, and each link at our bridge. */
-  async removeStrangers(members: readonly Member[]): Promise<void> {
+  async removeStrangers(members: readonly Member[], further: readonly string[] = []): Promise<void> {
     const { maker, bridge, log } = this.#options;
     const links = (await maker.socket.dump(netlink.listLinks())).map(netlink.readLink);
     const ours = links.filter(({ name, kind }) => kind === 'veth' && name.startsWith(maker.names.linkPrefix));
@@ -134,7 +159,7 @@ export class Namespaces implements AsyncDisposable {
     const strangers = namespaceFiles(maker.names.namespaces).filter((id) => !files.has(id));
     await removeLinks(
       maker.socket,
-      ours.filter(({ name }) => !known.has(name)).map(({ name }) => name),
+      ours.filter(({ name }) => !known.has(name) && !further.includes(name)).map(({ name }) => name),
     );
     for (const id of strangers) this.#dropStranger(path.join(maker.names.namespaces, id));
     const astray = ours.filter(({ name, master, up }) => known.has(name) && (master !== bridge.index || !up));

@@ -6,6 +6,18 @@ import { type Member, removeLinks } from './member.ts';
 /** Long enough to gather the namespaces of containers that end together, short enough to go unnoticed. */
 const GATHER_MILLISECONDS = 40;
 
+/** Further interfaces of a namespace, and what to do when they are gone. */
+export interface Further {
+  links: readonly string[];
+  gone: () => void;
+}
+
+interface Doomed {
+  member: Member;
+  addresses: Allocator | undefined;
+  further: Further | undefined;
+}
+
 /**
  * Takes namespaces apart behind the reply. Deleting a link waits for grace periods of the kernel (25 ms), nearly the same
  * for one as for twenty, so they go together. An address is free again when its link is gone.
@@ -14,7 +26,7 @@ export class Removal {
   readonly #socket: netlink.NetlinkSocket;
   readonly #clock: Clock;
   readonly #log: Log;
-  #doomed: { member: Member; addresses: Allocator | undefined }[] = [];
+  #doomed: Doomed[] = [];
   #running: Promise<void> | undefined;
 
   /** `socket` is for removals alone: they hold it for long. */
@@ -24,8 +36,8 @@ export class Removal {
     this.#log = log;
   }
 
-  add(member: Member, addresses: Allocator | undefined): void {
-    this.#doomed.push({ member, addresses });
+  add(member: Member, addresses: Allocator | undefined, further?: Further): void {
+    this.#doomed.push({ member, addresses, further });
     this.#running ??= this.#run();
   }
 
@@ -44,14 +56,15 @@ export class Removal {
     this.#running = undefined;
   }
 
-  async #removeAll(doomed: readonly { member: Member; addresses: Allocator | undefined }[]): Promise<void> {
+  async #removeAll(doomed: readonly Doomed[]): Promise<void> {
     try {
       await removeLinks(
         this.#socket,
-        doomed.flatMap(({ member }) => (member.onBridge ? [member.onBridge.link] : [])),
+        doomed.flatMap(({ member, further }) => [...(member.onBridge ? [member.onBridge.link] : []), ...(further?.links ?? [])]),
       );
-      for (const { member, addresses } of doomed) {
+      for (const { member, addresses, further } of doomed) {
         if (member.onBridge) addresses?.release(member.onBridge.address);
+        further?.gone();
       }
     } catch (error) {
       // Their addresses stay taken: a link that is still there may answer for them. The next start cleans up.

@@ -12,6 +12,7 @@ export function requestedPorts(spec: Pick<ContainerSpec, 'ports' | 'exposedPorts
 
 /** The kernel's part of published ports: those of IPv6 are the relay's. */
 export function forwardingsOf(containerAddress: string, ports: readonly PublishedPort[]): Forwarding[] {
+  if (!isIPv4(containerAddress)) return [];
   return ports
     .filter((port) => isIPv4(port.hostAddress))
     .map(({ protocol, hostAddress, hostPort, containerPort }) => ({ protocol, hostAddress, hostPort, containerAddress, containerPort }));

@@ -1,0 +1,36 @@
+import { invalid } from '../base/index.ts';
+import type { ContainerSpec, EndpointRequest, NetworkRecord } from '../model/index.ts';
+import type { Attachment, AttachRequest } from './network.ts';
+
+export interface Wanted {
+  record: NetworkRecord;
+  wish: EndpointRequest;
+}
+
+const NO_WISH: EndpointRequest = { aliases: [], links: [], driverOptions: {} };
+
+/** The networks that a container wants, in the order of its devices: that of its network mode first, then by name. */
+export function wantedNetworks(
+  spec: Pick<ContainerSpec, 'endpoints' | 'networkMode'>,
+  get: (reference: string) => NetworkRecord,
+): Wanted[] {
+  const { networkMode, endpoints } = spec;
+  const own = get(networkMode.kind === 'network' ? networkMode.name : networkMode.kind === 'container' ? 'none' : networkMode.kind);
+  const asked = Object.entries(endpoints).map(([name, wish]) => ({ record: get(name === 'default' ? 'bridge' : name), wish }));
+  const wanted = asked.length > 0 ? asked : [{ record: own, wish: NO_WISH }];
+  for (const { record } of wanted)
+    if (wanted.length > 1 && (record.driver === 'host' || record.driver === 'null'))
+      throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+  const byName = (a: Wanted, b: Wanted) => (a.record.name < b.record.name ? -1 : 1);
+  return wanted.sort((a, b) => Number(b.record.id === own.id) - Number(a.record.id === own.id) || byName(a, b));
+}
+
+/** Whether the container shares no network that could have others beside it. */
+export function isPrivate({ endpoints }: Attachment): boolean {
+  return endpoints.some(({ networkName }) => networkName === 'host' || networkName === 'none');
+}
+
+/** Names by which others of the network find the container: its own, its aliases, its short id, its host name. */
+export function dnsNamesOf({ containerId, name, spec }: AttachRequest, wish: EndpointRequest): string[] {
+  return [...new Set([name ?? '', ...wish.aliases, containerId.slice(0, 12), spec.hostname ?? ''])].filter((one) => one !== '');
+}

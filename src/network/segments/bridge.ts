@@ -1,0 +1,236 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { conflict, errnoOf, GantryError, type Ids, type Log } from '../../base/index.ts';
+import { netlink } from '../../host/index.ts';
+import type { EndpointState, NetworkRecord } from '../../model/index.ts';
+import { ipBytes, lastOf, parseIp, requirePrefix } from '../addresses/index.ts';
+import { type BridgeSettings, readBridgeOptions } from '../define/options.ts';
+import type { GuardedNetwork } from '../firewall/index.ts';
+import { removeLinks } from '../pool/member.ts';
+import { Addressing, type Grant } from './addressing.ts';
+import { deviceDescriptor } from './descriptor.ts';
+import { addressesOn, configureDevice, SYSCTLS_OPTION } from './inside.ts';
+import type { Plug, PlugRequest, Segment } from './segment.ts';
+
+export interface SegmentParts {
+  /** In the daemon's own namespace. */
+  socket: netlink.NetlinkSocket;
+  ids: Ids;
+  log: Log;
+  /** Of host ends of interfaces. */
+  linkPrefix: string;
+  /** Bytes; for networks that name none. */
+  mtu: number;
+}
+
+/** Name of a network's bridge when nobody chose one: the form that operators know. */
+export const bridgeNameOf = (record: Pick<NetworkRecord, 'id'>) => `br-${record.id.slice(0, 12)}`;
+
+/** A network of its own on this host: a bridge, and a veth pair for each container. */
+export class BridgeSegment implements Segment {
+  readonly record: NetworkRecord;
+  readonly settings: BridgeSettings;
+  readonly bridge: string;
+  readonly #parts: SegmentParts;
+  readonly #addressing: Addressing;
+  #index = 0;
+
+  constructor(record: NetworkRecord, parts: SegmentParts) {
+    this.record = record;
+    this.#parts = parts;
+    this.settings = readBridgeOptions(record.options, record.internal);
+    this.bridge = this.settings.bridge || bridgeNameOf(record);
+    this.#addressing = new Addressing(record, parts.ids, parts.log);
+  }
+
+  get leadsOut(): boolean {
+    return !this.record.internal;
+  }
+
+  get devicePrefix(): string {
+    return this.settings.devicePrefix;
+  }
+
+  /** What the firewall has to know. */
+  guarded(open: GuardedNetwork['open']): GuardedNetwork {
+    const subnetOf = (six: boolean) => this.record.subnets.find(({ subnet }) => subnet.includes(':') === six)?.subnet;
+    const [subnet4, subnet6] = [subnetOf(false), subnetOf(true)];
+    const { settings, record } = this;
+    return {
+      bridge: this.bridge,
+      name: record.name,
+      ...(subnet4 === undefined ? {} : { subnet4 }),
+      ...(subnet6 === undefined ? {} : { subnet6 }),
+      internal: record.internal,
+      talk: settings.talk,
+      masquerade: settings.masquerade,
+      mode4: settings.gatewayMode4,
+      mode6: settings.gatewayMode6,
+      hostIPv4: settings.hostIPv4,
+      open,
+    };
+  }
+
+  /** A new network takes no device that is there already: it might be someone else's. */
+  async refuseTaken(): Promise<void> {
+    if (await this.#find()) throw conflict(`cannot create network ${this.record.name}: this host has a device ${this.bridge} already`);
+  }
+
+  async ensure(): Promise<boolean> {
+    const { socket, mtu: usual } = this.#parts;
+    const mtu = this.settings.mtu ?? usual;
+    const macAddress = `02:42:${this.record.id.slice(0, 8).match(/../g)?.join(':')}`;
+    let link = await this.#find();
+    let changed = false;
+    if (link && link.kind !== 'bridge') throw conflict(`The device ${this.bridge} of the network ${this.record.name} is not a bridge`);
+    if (!link) {
+      await socket.require([netlink.addBridge({ name: this.bridge, mtu, macAddress })], () => `Making the bridge ${this.bridge}`);
+      link = await this.#find();
+      changed = true;
+    }
+    if (!link) throw new GantryError('internal', `The bridge ${this.bridge} vanished while it was being made`);
+    this.#index = link.index;
+    this.#writeSettings();
+    if (changed || !link.up || link.macAddress !== macAddress || link.mtu !== mtu) {
+      const alias = `gantry network ${this.record.name}`.slice(0, 200);
+      await socket.require(
+        [netlink.setLink(link.index, { mtu, macAddress, alias, up: true })],
+        () => `Setting up the bridge ${this.bridge}`,
+      );
+      changed = true;
+    }
+    return (await this.#ensureAddresses()) || changed;
+  }
+
+  /** Settings of the kernel that were not as they should be are put back. */
+  checkSettings(): boolean {
+    return existsSync(`/proc/sys/net/ipv4/conf/${this.bridge}`) && this.#writeSettings();
+  }
+
+  #writeSettings(): boolean {
+    const hasSix = this.record.subnets.some(({ subnet }) => subnet.includes(':'));
+    const wanted: [string, string][] = [[`ipv4/conf/${this.bridge}/route_localnet`, '1']];
+    // Without a subnet of it, IPv6 would only give the host a link-local address there.
+    wanted.push([`ipv6/conf/${this.bridge}/disable_ipv6`, hasSix ? '0' : '1']);
+    if (hasSix) wanted.push([`ipv6/conf/${this.bridge}/accept_ra`, '0'], ['ipv6/conf/all/forwarding', '1']);
+    let changed = false;
+    for (const [key, value] of wanted) changed = this.#writeSetting(key, value) || changed;
+    return changed;
+  }
+
+  #writeSetting(key: string, value: string): boolean {
+    const file = `/proc/sys/net/${key}`;
+    try {
+      if (readFileSync(file, 'utf8').trim() === value) return false;
+      writeFileSync(file, value);
+    } catch (error) {
+      // A kernel without IPv6 has no such file.
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      return false;
+    }
+    if (key === 'ipv6/conf/all/forwarding')
+      this.#parts.log.info(`Turned on IPv6 forwarding (net.ipv6.conf.all.forwarding), which the network ${this.record.name} needs`);
+    return true;
+  }
+
+  async #ensureAddresses(): Promise<boolean> {
+    const { socket } = this.#parts;
+    const wanted = this.record.subnets.flatMap(({ subnet, gateway }) => {
+      const ip = parseIp(gateway);
+      const prefix = requirePrefix(subnet, 'subnet');
+      const mode = prefix.family === 4 ? this.settings.gatewayMode4 : this.settings.gatewayMode6;
+      return ip && mode !== 'isolated' ? [{ ip, prefix }] : [];
+    });
+    const present = await addressesOn(socket, this.#index);
+    const same = (a: (typeof present)[number], b: (typeof wanted)[number]) =>
+      a.ip.family === b.ip.family && a.ip.value === b.ip.value && a.prefixLength === b.prefix.length;
+    const linkLocal = (one: (typeof present)[number]) => one.ip.family === 6 && one.ip.value >> 118n === 0x3fan;
+    const missing = wanted.filter((one) => !present.some((other) => same(other, one)));
+    const stale = present.filter((one) => !linkLocal(one) && !wanted.some((other) => same(one, other)));
+    const messages = [
+      ...stale.map((one) => netlink.deleteAddress(this.#index, one.bytes, one.prefixLength)),
+      ...missing.map(({ ip, prefix }) =>
+        netlink.addAddress(
+          this.#index,
+          ipBytes(ip),
+          prefix.length,
+          ip.family === 4 ? ipBytes({ family: 4, value: lastOf(prefix) }) : undefined,
+        ),
+      ),
+    ];
+    await socket.require(messages, () => `Giving the bridge ${this.bridge} its address`);
+    return messages.length > 0;
+  }
+
+  async plug({ owner, namespace, device, wish }: PlugRequest): Promise<Plug> {
+    const { ids, linkPrefix } = this.#parts;
+    const endpointId = ids.next();
+    const link = linkPrefix + endpointId.slice(0, 7);
+    await using undo = new AsyncDisposableStack();
+    const grant = this.#addressing.take(wish, owner);
+    undo.defer(() => this.#addressing.release(grant.addresses));
+    undo.defer(() => removeLinks(this.#parts.socket, [link]));
+    await this.#wire(owner, link, namespace, device, grant, wish.driverOptions[SYSCTLS_OPTION] ?? '');
+    undo.move();
+    return {
+      endpoint: this.#addressing.describe(endpointId, device, grant),
+      link,
+      release: () => this.#addressing.release(grant.addresses),
+    };
+  }
+
+  async restore({ endpoint, link }: Plug, namespace: string): Promise<void> {
+    const grant = this.#addressing.grantOf(endpoint);
+    await this.#wire(endpoint.dnsNames?.[0] ?? 'a container', link, namespace, endpoint.interfaceName ?? 'eth0', grant, '');
+  }
+
+  async #wire(owner: string, link: string, namespace: string, device: string, grant: Grant, sysctls: string): Promise<void> {
+    const mtu = this.settings.mtu ?? this.#parts.mtu;
+    {
+      using descriptor = deviceDescriptor(namespace);
+      const near = { name: link, mtu, master: this.#index, up: true };
+      const far = { name: device, mtu, macAddress: grant.macAddress };
+      await this.#parts.socket.require(
+        [
+          netlink.addVeth(near, far, descriptor.number),
+          netlink.setBridgePort(link, { hairpin: true, isolated: !this.settings.talk }),
+          netlink.setLink(link, { alias: `${owner} on ${this.record.name}`.slice(0, 200) }),
+        ],
+        () => `Joining ${owner} to the bridge ${this.bridge}`,
+      );
+    }
+    await configureDevice(namespace, device, grant, sysctls);
+  }
+
+  adopt(endpoint: EndpointState, owner: string): Plug {
+    const addresses = this.#addressing.adopt(endpoint, owner);
+    return {
+      endpoint,
+      link: this.#parts.linkPrefix + endpoint.endpointId.slice(0, 7),
+      release: () => this.#addressing.release(addresses),
+    };
+  }
+
+  async mend({ link }: Plug, links: readonly netlink.LinkFacts[]): Promise<'fine' | 'mended' | 'gone'> {
+    const { socket } = this.#parts;
+    const found = links.find(({ name }) => name === link);
+    if (!found) return 'gone';
+    if (found.master === this.#index && found.up) return 'fine';
+    await socket.require(
+      [
+        netlink.setLink(found.index, { master: this.#index, up: true }),
+        netlink.setBridgePort(link, { hairpin: true, isolated: !this.settings.talk }),
+      ],
+      () => `Putting ${link} back on the bridge ${this.bridge}`,
+    );
+    return 'mended';
+  }
+
+  async destroy(): Promise<void> {
+    if (!(await this.#find())) return;
+    await removeLinks(this.#parts.socket, [this.bridge]);
+  }
+
+  async #find() {
+    return (await this.#parts.socket.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === this.bridge);
+  }
+}

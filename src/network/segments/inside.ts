@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { errnoOf, GantryError, invalid } from '../../base/index.ts';
+import { netlink } from '../../host/index.ts';
+import type { EndpointState } from '../../model/index.ts';
+import { ipBytes, ipOfBytes, lastOf, parseIp } from '../addresses/index.ts';
+import type { Grant } from './addressing.ts';
+
+/** Settings of the kernel for one device, `name=value` with IFNAME for its name. */
+export const SYSCTLS_OPTION = 'com.docker.network.endpoint.sysctls';
+/** Name of the device in the container. */
+export const DEVICE_OPTION = 'com.docker.network.endpoint.ifname';
+
+/** Reads `net.ipv4.conf.IFNAME.log_martians=1,…`. Fails with `invalid` for what is not of that form. */
+export function parseEndpointSysctls(text: string, device: string): { key: string; value: string }[] {
+  if (text === '') return [];
+  return text.split(',').map((entry) => {
+    const match = /^\s*net\.(ipv4|ipv6|mpls)\.([a-z]+)\.IFNAME\.([a-z0-9_]+)=([^\s/]+)\s*$/.exec(entry);
+    if (!match) throw invalid(`invalid ${SYSCTLS_OPTION} ${JSON.stringify(entry)}: it reads net.<protocol>.<group>.IFNAME.<name>=<value>`);
+    const [, protocol, group, name, value = ''] = match;
+    return { key: `net/${protocol}/${group}/${device}/${name}`, value };
+  });
+}
+
+/** Gives a device in a container its addresses and brings it up. It must be there, down. */
+export async function configureDevice(namespace: string, device: string, grant: Grant, sysctls: string): Promise<void> {
+  const settings = parseEndpointSysctls(sysctls, device);
+  const hasSix = grant.addresses.some(({ ip }) => ip.family === 6);
+  using inside = netlink.insideNamespace(namespace, () => {
+    if (hasSix) writeSetting(`net/ipv6/conf/${device}/disable_ipv6`, '0');
+    for (const { key, value } of settings) writeSetting(key, value);
+    return new netlink.NetlinkSocket(netlink.NETLINK_ROUTE);
+  });
+  const index = await indexOf(inside, device);
+  const messages = [
+    netlink.setLink(index, { up: true }),
+    ...grant.addresses.map(({ ip, prefix }) =>
+      netlink.addAddress(index, ipBytes(ip), prefix.length, ip.family === 4 ? ipBytes({ family: 4, value: lastOf(prefix) }) : undefined),
+    ),
+  ];
+  await inside.require(messages, (step) => `Setting up ${device} (step ${step + 1})`);
+}
+
+function writeSetting(key: string, value: string): void {
+  try {
+    writeFileSync(`/proc/sys/${key}`, value);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT') throw invalid(`the kernel has no setting ${key.replaceAll('/', '.')}`);
+    if (code === 'EINVAL') throw invalid(`the kernel refuses ${value} for ${key.replaceAll('/', '.')}`);
+    throw error;
+  }
+}
+
+async function indexOf(inside: netlink.NetlinkSocket, device: string): Promise<number> {
+  const link = (await inside.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === device);
+  if (!link) throw new GantryError('internal', `The device ${device} vanished from its container`);
+  return link.index;
+}
+
+/** The endpoint that leads a container out, for each family: the highest priority wins, then the first name. */
+export function chooseGateways(
+  endpoints: readonly EndpointState[],
+  priorityOf: (endpoint: EndpointState) => number,
+): { four: EndpointState | undefined; six: EndpointState | undefined } {
+  const ranked = [...endpoints].sort((a, b) => priorityOf(b) - priorityOf(a) || (a.networkName < b.networkName ? -1 : 1));
+  return {
+    four: ranked.find(({ gateway, ipv4Address }) => gateway !== '' && ipv4Address !== ''),
+    six: ranked.find(({ ipv6Gateway, ipv6Address }) => ipv6Gateway !== '' && ipv6Address !== ''),
+  };
+}
+
+const ESRCH = 3;
+const ENETUNREACH = 101;
+
+/** Makes the container's default routes lead through the endpoints of `gateways`, and take those away that lead nowhere. */
+export async function setDefaultRoutes(namespace: string, gateways: ReturnType<typeof chooseGateways>, hasSix: boolean): Promise<void> {
+  using inside = netlink.insideNamespace(namespace, () => new netlink.NetlinkSocket(netlink.NETLINK_ROUTE));
+  const links = (await inside.dump(netlink.listLinks())).map(netlink.readLink);
+  const route = (endpoint: EndpointState | undefined, gateway: string | undefined, family: 4 | 6) => {
+    const ip = parseIp(gateway ?? '');
+    const index = links.find(({ name }) => name === endpoint?.interfaceName)?.index;
+    return ip && index !== undefined ? netlink.addDefaultRoute(index, ipBytes(ip)) : netlink.deleteDefaultRoute(family);
+  };
+  const messages = [
+    route(gateways.four, gateways.four?.gateway, 4),
+    ...(hasSix ? [route(gateways.six, gateways.six?.ipv6Gateway, 6)] : []),
+  ];
+  // There may be none to delete.
+  await inside.require(messages, () => 'Setting the default route of a container', [ESRCH, ENETUNREACH]);
+}
+
+/** The addresses that the kernel has on a device of the host. */
+export async function addressesOn(socket: netlink.NetlinkSocket, index: number) {
+  const all = [...(await socket.dump(netlink.listAddresses(4))), ...(await socket.dump(netlink.listAddresses(6)))];
+  return all
+    .map(netlink.readAddress)
+    .filter((address) => address.index === index)
+    .map(({ address, prefixLength }) => ({ ip: ipOfBytes(address), prefixLength, bytes: address }));
+}
