@@ -52,7 +52,7 @@ function evaluateBlindly(plan: StagePlan): Map<number, EvaluatedStage> {
     const base = below
       ? ({ kind: 'stage', stage: below } as const)
       : ({ kind: planned.base.kind === 'scratch' ? 'scratch' : 'unknown' } as const);
-    evaluated.set(planned.stage.index, evaluateStage(planned, base, plan.context));
+    evaluated.set(planned.stage.index, evaluateStage(plan, planned, base, plan.context.options));
   }
   return evaluated;
 }

@@ -93,7 +93,7 @@ async function evaluateAll(plan: StagePlan, lookup: Lookup, signal: AbortSignal)
   const evaluated = new Map<number, EvaluatedStage>();
   return plan.stages.map((planned, position) => {
     const base = found[position] as MadeBase;
-    const stage = evaluateStage(planned, baseForPlan(base, evaluated), plan.context);
+    const stage = evaluateStage(plan, planned, baseForPlan(base, evaluated), plan.context.options);
     evaluated.set(planned.stage.index, stage);
     return { planned, base, evaluated: stage };
   });
