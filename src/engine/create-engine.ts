@@ -17,6 +17,7 @@ import type { Engine } from './engine.ts';
 import { EventStream } from './events/events.ts';
 import { ExecTable } from './exec/execs.ts';
 import { HealthMonitor } from './health/monitor.ts';
+import { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
 import { Reconciler } from './reconcile.ts';
 import { AttachDesk } from './streams/attach.ts';
@@ -66,7 +67,8 @@ export function createEngine(options: EngineOptions): Engine {
   );
   const stopper = new Stopper(parts, lifecycle);
   const remover = new Remover(parts, lifecycle, stopper, (id) => desk.endWaiting(id));
-  const reconciler = new Reconciler(parts, lifecycle, remover, health);
+  const networkUse = new NetworkUses(parts);
+  const reconciler = new Reconciler(parts, lifecycle, remover, health, networkUse);
   images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
   return {
     containers: new ContainerUseCases(parts, lifecycle, stopper, remover, desk),
@@ -76,6 +78,7 @@ export function createEngine(options: EngineOptions): Engine {
     system: new System(parts, options),
     imageUse: new ImageUses(parts),
     volumeUse: new VolumeUses(parts),
+    networkUse,
     images,
     volumes,
     network,

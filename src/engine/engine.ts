@@ -4,11 +4,14 @@ import type {
   ContainerRecord,
   ContainerSpec,
   Decision,
+  EndpointRequest,
   Event,
   ExecRecord,
   ExecSpec,
   HealthCheck,
   ImageRecord,
+  NetworkRecord,
+  NetworkRequest,
   ResourceLimits,
   ResourceUsage,
   RestartPolicy,
@@ -249,6 +252,18 @@ export interface VolumeUseCases {
   usedBy(name: string): ContainerRecord[];
 }
 
+/** Network verbs that change containers too. References are names, ids or unique id prefixes. */
+export interface NetworkUseCases {
+  create(request: NetworkRequest): Promise<NetworkRecord>;
+  /** Fails with `denied` while containers are on it. */
+  remove(reference: string): Promise<void>;
+  /** Names of the networks that are gone. */
+  prune(filter: (network: NetworkRecord) => boolean): Promise<string[]>;
+  /** Of a running container at once, of others at their next start. */
+  connect(network: string, container: string, wish: EndpointRequest): Promise<void>;
+  disconnect(network: string, container: string): Promise<void>;
+}
+
 /** The whole engine, as a dialect sees it. */
 export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
@@ -258,6 +273,7 @@ export interface Engine extends AsyncDisposable {
   readonly system: SystemInfo;
   readonly imageUse: ImageUseCases;
   readonly volumeUse: VolumeUseCases;
+  readonly networkUse: NetworkUseCases;
   readonly images: Images;
   readonly volumes: Volumes;
   readonly network: Pick<Network, 'list' | 'get' | 'attachments'>;

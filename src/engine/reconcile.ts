@@ -6,6 +6,7 @@ import { dismantle, volumeNames } from './containers/launch.ts';
 import { type Lifecycle, withoutIntent } from './containers/lifecycle.ts';
 import type { Remover } from './containers/remove.ts';
 import type { HealthMonitor } from './health/monitor.ts';
+import type { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
 import { restartsAtBoot } from './restart/policy.ts';
 
@@ -21,12 +22,14 @@ export class Reconciler {
   #lifecycle: Lifecycle;
   #remover: Remover;
   #health: HealthMonitor;
+  #networks: NetworkUses;
 
-  constructor(parts: EngineParts, lifecycle: Lifecycle, remover: Remover, health: HealthMonitor) {
+  constructor(parts: EngineParts, lifecycle: Lifecycle, remover: Remover, health: HealthMonitor, networks: NetworkUses) {
     this.#parts = parts;
     this.#lifecycle = lifecycle;
     this.#remover = remover;
     this.#health = health;
+    this.#networks = networks;
   }
 
   async run(): Promise<void> {
@@ -65,6 +68,7 @@ export class Reconciler {
     const kept = await this.#parts.table.change(record.id, (r) =>
       withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }),
     );
+    if (record.intent?.operation === 'networks') await this.#networks.finish(record);
     this.#health.watch(kept, false);
   }
 
@@ -93,6 +97,11 @@ export class Reconciler {
       return;
     }
     if (operation === 'commit') {
+      await this.#parts.table.change(record.id, withoutIntent);
+      return;
+    }
+    if (operation === 'networks') {
+      // It does not run any more: its next start joins what the row wants.
       await this.#parts.table.change(record.id, withoutIntent);
       return;
     }

@@ -135,7 +135,7 @@ export interface ContainerRecord {
   request: unknown;
   /** An operation whose side effects may be half done: finished or undone at the next start. */
   intent?: {
-    operation: 'create' | 'start' | 'remove' | 'commit';
+    operation: 'create' | 'start' | 'remove' | 'commit' | 'networks';
     since: string;
     /** Of a removal: its anonymous volumes go too. */
     volumes?: boolean;

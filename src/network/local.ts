@@ -63,8 +63,6 @@ interface Held {
   plugs: Map<string, { plug: Plug; letGo: () => void }>;
 }
 
-const NO_WISH: EndpointRequest = { aliases: [], links: [], driverOptions: {} };
-
 /** Where a container lives, after names and defaults are resolved. */
 type Place = 'bridge' | 'host' | 'none' | 'made' | { container: string };
 

@@ -25,7 +25,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
     id,
     name: request.name === undefined ? freeName(parts, id) : checkName(request.name),
     createdAt: parts.clock.timestamp(),
-    spec: { ...merged, mounts },
+    spec: { ...merged, mounts, endpoints: canonicalEndpoints(parts, merged) },
     state: freshState(),
     request: request.request,
     intent: { operation: 'create', since: parts.clock.timestamp() },
@@ -75,6 +75,16 @@ function checkJoins(parts: EngineParts, request: CreateContainer): void {
   for (const mode of [networkMode, ipcMode, pidMode, utsMode]) if (mode.kind === 'container') parts.table.get(mode.id);
   if (networkMode.kind === 'network') parts.network.get(networkMode.name);
   for (const link of request.spec.links) parts.table.get(link.split(':')[0] ?? '');
+}
+
+/** Endpoints by the names of their networks, however they were called, and that of the network mode among them when others are asked for. */
+function canonicalEndpoints(parts: EngineParts, { endpoints, networkMode }: ContainerRecord['spec']): ContainerRecord['spec']['endpoints'] {
+  const named = Object.entries(endpoints).map(([name, wish]) => [parts.network.get(name).name, wish] as const);
+  if (networkMode.kind === 'container') return Object.fromEntries(named);
+  const own = parts.network.get(networkMode.kind === 'network' ? networkMode.name : networkMode.kind).name;
+  const rest = Object.fromEntries(named);
+  if (named.length === 0 && networkMode.kind !== 'network') return rest;
+  return { [own]: rest[own] ?? { aliases: [], links: [], driverOptions: {} }, ...rest };
 }
 
 /** Makes the volumes that are missing and fills the new ones with what the image has there. */

@@ -1,4 +1,4 @@
-import type { ContainerRecord, EndpointState } from '../../model/index.ts';
+import type { ContainerRecord, EndpointState, NetworkRecord } from '../../model/index.ts';
 import type { EngineParts } from '../parts.ts';
 
 /** Tells that a run has its networks and volumes, before its start is told. */
@@ -30,19 +30,24 @@ export function tellVolume(
   parts.events.publish({ type: 'volume', action, actor: { id: name, attributes: { driver: 'local', ...extra } }, scope: 'local' });
 }
 
+/** Tells of a network as Docker does; `container` is the one that comes or goes. */
+export function tellNetwork(
+  parts: Pick<EngineParts, 'events'>,
+  { id, name, driver }: Pick<NetworkRecord, 'id' | 'name' | 'driver'>,
+  action: 'create' | 'destroy' | 'connect' | 'disconnect',
+  container?: string,
+): void {
+  const attributes = { ...(container === undefined ? {} : { container }), name, type: driver };
+  parts.events.publish({ type: 'network', action, actor: { id, attributes }, scope: 'local' });
+}
+
 function tellNetworks(
   parts: EngineParts,
   { id }: ContainerRecord,
   endpoints: readonly EndpointState[],
   action: 'connect' | 'disconnect',
 ): void {
-  for (const { networkId, networkName } of endpoints) {
-    const type = networkName === 'none' ? 'null' : networkName === 'host' ? 'host' : 'bridge';
-    parts.events.publish({
-      type: 'network',
-      action,
-      actor: { id: networkId, attributes: { container: id, name: networkName, type } },
-      scope: 'local',
-    });
-  }
+  const known = new Map(parts.network.list().map((network) => [network.id, network]));
+  for (const { networkId, networkName } of endpoints)
+    tellNetwork(parts, known.get(networkId) ?? { id: networkId, name: networkName, driver: 'bridge' }, action, id);
 }

@@ -1,5 +1,5 @@
 import { invalid, unsupported } from '../../../base/index.ts';
-import type { EndpointRequest, NetworkMode } from '../../../model/index.ts';
+import { type EndpointRequest, type NetworkMode, PREDEFINED_NETWORKS } from '../../../model/index.ts';
 import type { Fields } from './fields.ts';
 
 /** NetworkingConfig.EndpointsConfig, by network name; Config.MacAddress (API below 1.44) joins the endpoint of the network mode. */
@@ -8,13 +8,11 @@ export function decodeEndpoints(body: Fields, mode: NetworkMode): Record<string,
   const endpoints: Record<string, EndpointRequest> = {};
   for (const [key, entry] of body.object('NetworkingConfig')?.entries('EndpointsConfig') ?? []) {
     const name = key === 'default' ? 'bridge' : key;
-    if (name !== own)
-      throw unsupported(
-        `NetworkingConfig.EndpointsConfig.${key}: a container can be joined only to the network of its NetworkMode (${own || 'container'})`,
-      );
+    if (name !== own && (mode.kind === 'host' || mode.kind === 'none' || mode.kind === 'container'))
+      throw invalid('conflicting options: cannot attach both user-defined and non-user-defined network-modes');
     endpoints[name] = decodeEndpoint(entry);
     // The default bridge chooses addresses itself, in Docker too, and the others have none.
-    if (mode.kind !== 'network' && (endpoints[name].ipv4Address || endpoints[name].ipv6Address))
+    if (PREDEFINED_NETWORKS.includes(name) && (endpoints[name].ipv4Address || endpoints[name].ipv6Address))
       throw invalid(
         `invalid config for network ${name}: invalid endpoint settings: user specified IP address is supported on user defined networks only`,
       );
@@ -42,6 +40,7 @@ export function decodeEndpoint(entry: Fields): EndpointRequest {
     aliases: entry.strings('Aliases') ?? [],
     links: entry.strings('Links') ?? [],
     driverOptions: entry.stringMap('DriverOpts'),
+    ...(entry.integer('GwPriority') === 0 ? {} : { gatewayPriority: entry.integer('GwPriority') }),
     ...(mac ? { macAddress: checkMac(mac) } : {}),
     ...(ipv4Address ? { ipv4Address } : {}),
     ...(ipv6Address ? { ipv6Address } : {}),

@@ -1,4 +1,11 @@
-import { blankEndpoint, type ContainerRecord, type EndpointState, isAlive, type PublishedPort } from '../../../model/index.ts';
+import {
+  blankEndpoint,
+  type ContainerRecord,
+  type EndpointRequest,
+  type EndpointState,
+  isAlive,
+  type PublishedPort,
+} from '../../../model/index.ts';
 import type { KeptRequest } from '../decode/create.ts';
 import { networkModeText } from './host-config.ts';
 
@@ -32,13 +39,14 @@ export function encodeNetworkSettings(record: ContainerRecord, kept: KeptRequest
 
 /** Networks by name: what the container has, or what it will get when it starts. */
 export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest): Record<string, unknown> {
-  const { networkMode } = record.spec;
+  const { networkMode, endpoints } = record.spec;
   const networks: Record<string, unknown> = {};
   for (const endpoint of record.state.endpoints)
     networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, endpoint.networkName);
   if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
-  const name = networkModeText(networkMode);
-  return { [name]: encodeEndpoint({ ...blankEndpoint(), networkName: name }, record, kept, name) };
+  const wanted = Object.keys(endpoints).length > 0 ? Object.keys(endpoints) : [networkModeText(networkMode)];
+  for (const name of wanted) networks[name] = encodeEndpoint({ ...blankEndpoint(), networkName: name }, record, kept, name);
+  return networks;
 }
 
 function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: KeptRequest, name: string): Record<string, unknown> {
@@ -46,12 +54,12 @@ function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: 
   const request = record.spec.endpoints[name];
   const options = request && Object.keys(request.driverOptions).length > 0 ? request.driverOptions : null;
   return {
-    IPAMConfig: asked['IPAMConfig'] ?? null,
+    IPAMConfig: asked['IPAMConfig'] ?? addressesAsked(request),
     Links: request && request.links.length > 0 ? request.links : null,
     Aliases: request && request.aliases.length > 0 ? request.aliases : null,
     MacAddress: endpoint.macAddress || (request?.macAddress ?? ''),
     DriverOpts: options,
-    GwPriority: 0,
+    GwPriority: request?.gatewayPriority ?? 0,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,
     Gateway: endpoint.gateway,
@@ -60,7 +68,16 @@ function encodeEndpoint(endpoint: EndpointState, record: ContainerRecord, kept: 
     IPv6Gateway: endpoint.ipv6Gateway,
     GlobalIPv6Address: endpoint.ipv6Address,
     GlobalIPv6PrefixLen: endpoint.ipv6PrefixLength,
-    DNSNames: null,
+    DNSNames: endpoint.dnsNames ?? null,
+  };
+}
+
+/** Of a network that was joined later: the create request knew nothing of it. */
+function addressesAsked(request: EndpointRequest | undefined): Record<string, string> | null {
+  if (!request?.ipv4Address && !request?.ipv6Address) return null;
+  return {
+    ...(request.ipv4Address ? { IPv4Address: request.ipv4Address } : {}),
+    ...(request.ipv6Address ? { IPv6Address: request.ipv6Address } : {}),
   };
 }
 

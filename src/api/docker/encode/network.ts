@@ -9,21 +9,31 @@ export function encodeNetwork(network: NetworkRecord, containers: Record<string,
     Created: network.createdAt,
     Scope: 'local',
     Driver: network.driver,
-    EnableIPv4: true,
+    EnableIPv4: network.enableIPv4 ?? true,
     EnableIPv6: network.enableIPv6,
     IPAM: {
       Driver: 'default',
-      Options: null,
-      Config: network.subnets.length > 0 ? network.subnets.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway })) : null,
+      Options: network.ipam?.options ?? null,
+      Config: network.subnets.length > 0 ? network.subnets.map(encodeSubnet) : null,
     },
     Internal: network.internal,
-    Attachable: false,
+    Attachable: network.attachable ?? false,
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: containers,
     Options: network.options,
     Labels: network.labels,
+  };
+}
+
+/** As Docker shows it: a gateway that nobody named is not told. */
+function encodeSubnet({ subnet, gateway, impliedGateway, ipRange, auxiliaryAddresses }: NetworkRecord['subnets'][number]) {
+  return {
+    Subnet: subnet,
+    ...(ipRange === undefined ? {} : { IPRange: ipRange }),
+    ...(gateway === '' || impliedGateway ? {} : { Gateway: gateway }),
+    ...(auxiliaryAddresses === undefined ? {} : { AuxiliaryAddresses: auxiliaryAddresses }),
   };
 }
 

@@ -1,15 +1,15 @@
-import { GantryError, unsupported } from '../../../base/index.ts';
+import { invalid } from '../../../base/index.ts';
 import { type AddRoute, type Parts, parameter, text } from '../call.ts';
+import { Fields } from '../decode/fields.ts';
+import { decodeNetwork } from '../decode/network.ts';
+import { decodeEndpoint } from '../decode/networking.ts';
 import { encodeNetwork, encodeNetworkContainers } from '../encode/network.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { NETWORK_FILTERS, networkFilter } from '../filters/objects.ts';
-import { PRUNE_FILTERS } from '../filters/prune.ts';
+import { PRUNE_FILTERS, pruneFilter } from '../filters/prune.ts';
 
-const HINT = 'The networks bridge, host and none are there.';
-
-/** Networks: for now those that are always there. */
 export function networkRoutes(add: AddRoute, parts: Parts): void {
-  const { network } = parts.engine;
+  const { network, networkUse } = parts.engine;
   add('GET', '/networks', (call) => {
     const fits = networkFilter(parseFilters(text(call, 'filters'), NETWORK_FILTERS), parts.engine);
     call.exchange.sendJson(
@@ -24,22 +24,39 @@ export function networkRoutes(add: AddRoute, parts: Parts): void {
     const record = network.get(parameter(call, 'id'));
     call.exchange.sendJson(200, encodeNetwork(record, encodeNetworkContainers(record, parts.engine)));
   });
-  add('POST', '/networks/create', () => {
-    throw unsupported('user-defined networks are not supported yet', HINT);
+  add('POST', '/networks/create', async (call) => {
+    const body = new Fields((await call.exchange.json()) ?? {}, '');
+    const made = await networkUse.create(decodeNetwork(body));
+    call.exchange.sendJson(201, { Id: made.id, Warning: '' });
   });
-  add('POST', '/networks/prune', (call) => {
-    parseFilters(text(call, 'filters'), PRUNE_FILTERS);
-    // None of the networks that are always there may go.
-    call.exchange.sendJson(200, { NetworksDeleted: null });
+  add('POST', '/networks/prune', async (call) => {
+    const fits = pruneFilter(parseFilters(text(call, 'filters'), PRUNE_FILTERS), parts.clock.now());
+    const removed = await networkUse.prune((record) => fits(record.createdAt, record.labels));
+    call.exchange.sendJson(200, { NetworksDeleted: removed.length > 0 ? removed : null });
   });
-  for (const verb of ['connect', 'disconnect']) {
-    add('POST', `/networks/:id/${verb}`, (call) => {
-      network.get(parameter(call, 'id'));
-      throw unsupported(`network ${verb} is not supported yet: a container keeps the network that it was created with`, HINT);
-    });
-  }
-  add('DELETE', '/networks/:id', (call) => {
-    const record = network.get(parameter(call, 'id'));
-    throw new GantryError('denied', `${record.name} is a pre-defined network and cannot be removed`);
+  add('POST', '/networks/:id/connect', async (call) => {
+    const body = new Fields((await call.exchange.json()) ?? {}, '');
+    const wish = body.object('EndpointConfig');
+    await networkUse.connect(
+      parameter(call, 'id'),
+      containerOf(body),
+      wish ? decodeEndpoint(wish) : { aliases: [], links: [], driverOptions: {} },
+    );
+    call.exchange.sendEmpty(200);
   });
+  add('POST', '/networks/:id/disconnect', async (call) => {
+    const body = new Fields((await call.exchange.json()) ?? {}, '');
+    await networkUse.disconnect(parameter(call, 'id'), containerOf(body));
+    call.exchange.sendEmpty(200);
+  });
+  add('DELETE', '/networks/:id', async (call) => {
+    await networkUse.remove(parameter(call, 'id'));
+    call.exchange.sendEmpty(204);
+  });
+}
+
+function containerOf(body: Fields): string {
+  const name = body.string('Container');
+  if (name === '') throw invalid('Container: the name or id of a container is missing');
+  return name;
 }

@@ -1,0 +1,155 @@
+import { conflict, describe, GantryError, invalid } from '../../base/index.ts';
+import {
+  type ContainerRecord,
+  type EndpointRequest,
+  isAlive,
+  type NetworkRecord,
+  type NetworkRequest,
+  PREDEFINED_NETWORKS,
+} from '../../model/index.ts';
+import { withoutIntent } from '../containers/lifecycle.ts';
+import type { NetworkUseCases } from '../engine.ts';
+import { tellNetwork } from '../events/attachments.ts';
+import type { EngineParts } from '../parts.ts';
+
+/** Network verbs, and how they change the containers that are joined. */
+export class NetworkUses implements NetworkUseCases {
+  #parts: EngineParts;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  async create(request: NetworkRequest): Promise<NetworkRecord> {
+    const made = await this.#parts.network.create(request);
+    tellNetwork(this.#parts, made, 'create');
+    return made;
+  }
+
+  async remove(reference: string): Promise<void> {
+    tellNetwork(this.#parts, await this.#parts.network.remove(reference), 'destroy');
+  }
+
+  async prune(filter: (network: NetworkRecord) => boolean): Promise<string[]> {
+    const removed: string[] = [];
+    for (const network of this.#parts.network.list()) {
+      if (PREDEFINED_NETWORKS.includes(network.name) || !filter(network) || this.#isWanted(network)) continue;
+      try {
+        await this.remove(network.id);
+      } catch (error) {
+        // Used or removed by someone else meanwhile.
+        if (error instanceof GantryError && (error.kind === 'denied' || error.kind === 'notFound')) continue;
+        throw error;
+      }
+      removed.push(network.name);
+    }
+    return removed;
+  }
+
+  /** A container that has ended may be started again, on its networks. */
+  #isWanted(network: NetworkRecord): boolean {
+    return this.#parts.table.list().some(({ spec, state }) => isAlive(state) && network.name in spec.endpoints);
+  }
+
+  async connect(reference: string, container: string, wish: EndpointRequest): Promise<void> {
+    const network = this.#parts.network.get(reference);
+    const { id } = this.#parts.table.get(container);
+    await this.#parts.queue.run(id, async () => {
+      const record = this.#parts.table.get(id);
+      if (record.state.status === 'removing' || record.state.status === 'dead')
+        throw conflict(`container ${record.name} is marked for removal and cannot be connected or disconnected to the network`);
+      if (['host', 'container'].includes(record.spec.networkMode.kind))
+        throw invalid(`container sharing network namespace with another container or host cannot be connected to any other network`);
+      if (['host', 'null'].includes(network.driver))
+        throw invalid(`container cannot be connected to host network - container must be created in host network mode`);
+      const endpoints = endpointsOf(record, (name) => this.#parts.network.get(name));
+      if (isAlive(record.state) && Object.hasOwn(endpoints, 'none'))
+        throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      const { none: _private, ...others } = endpoints;
+      const wanted = { ...others, [network.name]: wish };
+      // The intent is written before the kernel has it.
+      const intended = await this.#parts.table.change(id, (r) => ({
+        ...r,
+        spec: { ...r.spec, endpoints: wanted },
+        ...(isAlive(r.state) ? { intent: { operation: 'networks', since: this.#parts.clock.timestamp() } } : {}),
+      }));
+      if (!isAlive(intended.state)) return;
+      try {
+        const attachment = await this.#parts.network.connect({ containerId: id, name: record.name, spec: intended.spec }, network.id, wish);
+        await this.#settle(id, attachment);
+      } catch (error) {
+        await this.#parts.table.change(id, (r) => withoutIntent({ ...r, spec: { ...r.spec, endpoints } }));
+        throw error;
+      }
+      tellNetwork(this.#parts, network, 'connect', id);
+    });
+  }
+
+  async disconnect(reference: string, container: string): Promise<void> {
+    const network = this.#parts.network.get(reference);
+    const { id } = this.#parts.table.get(container);
+    await this.#parts.queue.run(id, async () => {
+      const record = this.#parts.table.get(id);
+      if (network.driver === 'host')
+        throw conflict('container cannot be disconnected from host network - container must be created in host network mode');
+      const { [network.name]: gone, ...rest } = endpointsOf(record, (name) => this.#parts.network.get(name));
+      if (!gone) throw invalid(`container ${record.id} is not connected to network ${network.name}`);
+      const alive = isAlive(record.state);
+      await this.#parts.table.change(id, (r) => ({
+        ...r,
+        spec: { ...r.spec, endpoints: rest },
+        ...(alive ? { intent: { operation: 'networks', since: this.#parts.clock.timestamp() } } : {}),
+      }));
+      if (!alive) return;
+      await this.#parts.network.disconnect(id, network.id);
+      await this.#settle(id, this.#parts.network.attachments().get(id));
+      tellNetwork(this.#parts, network, 'disconnect', id);
+    });
+  }
+
+  #settle(
+    id: string,
+    attachment:
+      | { endpoints: ContainerRecord['state']['endpoints']; publishedPorts: ContainerRecord['state']['publishedPorts'] }
+      | undefined,
+  ) {
+    return this.#parts.table.change(id, (r) =>
+      withoutIntent({
+        ...r,
+        state: isAlive(r.state)
+          ? { ...r.state, endpoints: attachment?.endpoints ?? [], publishedPorts: attachment?.publishedPorts ?? [] }
+          : r.state,
+      }),
+    );
+  }
+
+  /** A change that the daemon's end cut short: what the row wants is finished. */
+  async finish(record: ContainerRecord): Promise<void> {
+    const { network, log } = this.#parts;
+    const wanted = record.spec.endpoints;
+    for (const { networkName } of record.state.endpoints)
+      if (!Object.hasOwn(wanted, networkName)) await network.disconnect(record.id, networkName);
+    for (const [name, wish] of Object.entries(wanted)) {
+      if (record.state.endpoints.some(({ networkName }) => networkName === name)) continue;
+      try {
+        await network.connect({ containerId: record.id, name: record.name, spec: record.spec }, name, wish);
+      } catch (error) {
+        log.warn('a join that was cut short could not be finished', { container: record.name, network: name, error: describe(error) });
+      }
+    }
+    await this.#settle(record.id, network.attachments().get(record.id));
+  }
+}
+
+const NO_WISH: EndpointRequest = { aliases: [], links: [], driverOptions: {} };
+
+/** The networks that a container wants by their names: none asked for means that of its network mode. */
+export function endpointsOf(
+  { spec }: Pick<ContainerRecord, 'spec'>,
+  get: (name: string) => NetworkRecord,
+): Record<string, EndpointRequest> {
+  const { networkMode, endpoints } = spec;
+  if (Object.keys(endpoints).length > 0) return endpoints;
+  if (networkMode.kind === 'container') return {};
+  return { [networkMode.kind === 'network' ? get(networkMode.name).name : networkMode.kind]: NO_WISH };
+}
