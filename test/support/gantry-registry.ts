@@ -31,7 +31,8 @@ export async function startGantryRegistry(
   let address = options.listen ?? '127.0.0.1:0';
   const log = () => readFileSync(file, 'utf8');
   const end = async (signal: NodeJS.Signals) => {
-    if (!child) return;
+    // One that has ended by itself will not end again.
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
