@@ -340,14 +340,15 @@ export class Solver {
       shown.cancel();
       return signal.aborted ? signal.reason : error;
     }
-    shown.fail(error);
+    shown.fail(error instanceof ProcessFailure ? error.message : error);
     const at = {
       stepId: shown.id,
       ranges: [step.range],
       source: this.#plan.source,
       ...(error instanceof ProcessFailure ? { exitCode: error.exitCode } : {}),
     };
-    const words = describe(error);
+    // Why a process did not begin is in its output already.
+    const words = error instanceof ProcessFailure ? error.message : describe(error);
     return new BuildStepError(words.startsWith(CHECKSUM) ? `failed to compute cache key: ${words}` : words, at, { cause: error });
   }
 }
