@@ -94,8 +94,10 @@ export class LocalImages implements Images {
     const damaged = this.#parts.catalog.find(reference) ? undefined : this.#parts.catalog.findDamaged(reference);
     if (damaged) return this.#removeDamaged(damaged, options.force);
     const image = this.get(reference);
-    const plan = planRemoval(image, reference, options.force, options.usedBy(image.id));
-    return this.#removePlanned(image, plan);
+    const { force, prune, usedBy } = options;
+    const plan = planRemoval(image, reference, { force, uses: usedBy(image.id), hasChildren: this.#hasChildren(image.id) });
+    const removed = await this.#removePlanned(image, plan);
+    return plan.remove && prune ? [...removed, ...(await this.#removeParents(image, usedBy))] : removed;
   }
 
   async prune(options: {
@@ -105,8 +107,12 @@ export class LocalImages implements Images {
     const before = this.#layersSize();
     const removed: RemovedImage[] = [];
     for (const image of this.list()) {
-      if (!options.filter(image) || options.usedBy(image.id).length > 0) continue;
-      removed.push(...(await this.#removePlanned(image, { untag: [...image.tags, ...image.digests], remove: true })));
+      // One that went as the parent of another is gone already.
+      if (!this.#parts.catalog.find(image.id) || !options.filter(image) || options.usedBy(image.id).length > 0) continue;
+      const remove = !this.#hasChildren(image.id);
+      if (!remove && image.tags.length + image.digests.length === 0) continue;
+      removed.push(...(await this.#removePlanned(image, { untag: [...image.tags, ...image.digests], remove })));
+      if (remove) removed.push(...(await this.#removeParents(image, options.usedBy)));
     }
     return { removed, spaceReclaimed: Math.max(0, before - this.#layersSize()) };
   }
@@ -127,6 +133,22 @@ export class LocalImages implements Images {
 
   onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void {
     this.#parts.catalog.onEvent(listener);
+  }
+
+  #hasChildren(id: string): boolean {
+    return this.list().some((image) => image.parent === id);
+  }
+
+  /** What was kept only because images were made from it goes with the last of them. */
+  async #removeParents(image: ImageRecord, usedBy: (imageId: string) => ImageUse[]): Promise<RemovedImage[]> {
+    const removed: RemovedImage[] = [];
+    for (let id = image.parent; id !== undefined; ) {
+      const parent = this.#parts.catalog.find(id);
+      if (!parent || parent.tags.length + parent.digests.length > 0 || this.#hasChildren(parent.id) || usedBy(parent.id).length > 0) break;
+      removed.push(...(await this.#removePlanned(parent, { untag: [], remove: true })));
+      id = parent.parent;
+    }
+    return removed;
   }
 
   #layersSize(): number {

@@ -17,12 +17,18 @@ const isDigestName = (name: string) => name.includes('@');
  * Docker's rules for `rmi` (moby, daemon/images/image_delete.go, behaviour as observed): a name goes first; the image follows when that was its last one.
  * Throws `conflict` in Docker's words when a container stands in the way.
  */
-export function planRemoval(image: ImageRecord, reference: string, force: boolean, uses: readonly ImageUse[]): RemovalPlan {
+export function planRemoval(
+  image: ImageRecord,
+  reference: string,
+  options: { force: boolean; uses: readonly ImageUse[]; hasChildren: boolean },
+): RemovalPlan {
+  const { force, uses, hasChildren } = options;
   const names = [...image.tags, ...image.digests];
   if (isIdOf(image, reference)) {
     if (!isSingleReference(names) && !force) throw unable(image, 'must be forced', 'image is referenced in multiple repositories');
     refuseWhenUsed(image, force, uses);
-    return { untag: names, remove: true };
+    if (hasChildren && !force) throw unable(image, 'cannot be forced', 'image has dependent child images');
+    return { untag: names, remove: !hasChildren };
   }
   const name = shownName(reference);
   const [user] = uses;
@@ -33,6 +39,8 @@ export function planRemoval(image: ImageRecord, reference: string, force: boolea
   }
   const untag = [name, ...orphanedDigests(names, name)];
   if (names.some((other) => !untag.includes(other))) return { untag, remove: false };
+  // Images were made from it: it stays below them, without a name.
+  if (hasChildren) return { untag, remove: false };
   // The last name went by force: a container keeps the image, but not its name.
   return { untag, remove: uses.length === 0 || (force && !uses.some((use) => use.running)) };
 }

@@ -12,11 +12,12 @@ export function imageFilter(filters: Filters, engine: Engine, now: number): (ima
   const before = created('before');
   const since = created('since');
   const until = filters.get('until').map((value) => Number(parseTimestamp('until', value, now) / 1_000_000n));
+  const parents = parentsOf(engine.images.list());
   const references = filters.get('reference').map(referenceTest);
   return (image) => {
     const time = Date.parse(image.created);
     return (
-      (dangling === undefined || isDangling(image) === dangling) &&
+      (dangling === undefined || (isDangling(image) && !parents.has(image.id)) === dangling) &&
       matchesLabels(filters, image.config.labels) &&
       before.every((limit) => time < limit) &&
       since.every((limit) => time > limit) &&
@@ -32,6 +33,11 @@ export function withMatchingNames(image: ImageRecord, filters: Filters): ImageRe
   if (tests.length === 0) return image;
   const asked = (name: string) => tests.some((matches) => matches(name));
   return { ...image, tags: image.tags.filter(asked), digests: image.digests.filter(asked) };
+}
+
+/** Ids of images that others were made from. */
+export function parentsOf(images: readonly ImageRecord[]): Set<string | undefined> {
+  return new Set(images.map((image) => image.parent));
 }
 
 /** An image without a name: nobody will ask for it. */

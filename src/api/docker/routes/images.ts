@@ -1,8 +1,9 @@
 import { invalid } from '../../../base/index.ts';
+import type { ImageRecord } from '../../../model/index.ts';
 import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
 import { encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
 import { parseFilters } from '../filters/filters.ts';
-import { IMAGE_FILTERS, imageFilter, isDangling, withMatchingNames } from '../filters/images.ts';
+import { IMAGE_FILTERS, imageFilter, isDangling, parentsOf, withMatchingNames } from '../filters/images.ts';
 import { PRUNE_FILTERS, pruneFilter } from '../filters/prune.ts';
 
 /** Images: what is there. Ways in and out are in image-transfer.ts. */
@@ -42,7 +43,10 @@ async function list(call: Call, parts: Parts): Promise<void> {
   const filters = parseFilters(text(call, 'filters'), IMAGE_FILTERS);
   const fits = imageFilter(filters, parts.engine, parts.clock.now());
   const usage = flag(call, 'shared-size') ? await images.usage() : undefined;
-  const found = images.list().filter(fits);
+  const parents = parentsOf(images.list());
+  // What only stands below others, without a name, is shown to those who ask for all.
+  const hidden = (image: ImageRecord) => isDangling(image) && parents.has(image.id);
+  const found = images.list().filter((image) => (flag(call, 'all') || !hidden(image)) && fits(image));
   found.sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
   call.exchange.sendJson(
     200,
