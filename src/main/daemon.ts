@@ -86,6 +86,7 @@ async function run(options: DaemonOptions): Promise<void> {
   });
   const docker = createDockerApi({
     engine,
+    builder,
     version: VERSION,
     log: log.child('docker'),
     clock,

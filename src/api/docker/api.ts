@@ -1,4 +1,5 @@
 import { type Clock, describe, type Log } from '../../base/index.ts';
+import type { Builder } from '../../build/index.ts';
 import type { Engine, HostDescription } from '../../engine/index.ts';
 import { BodyTooLarge, type Exchange, type Handler, Router } from '../http/index.ts';
 import type { BuildInfo, Operation, Parts } from './call.ts';
@@ -6,6 +7,7 @@ import { ContainerCache } from './encode/container-cache.ts';
 import { failureOf, isAbort } from './errors.ts';
 import { absentRoutes } from './routes/absent.ts';
 import { archiveRoutes } from './routes/archive.ts';
+import { buildRoutes } from './routes/build.ts';
 import { commitRoutes } from './routes/commit.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { type CreateDefaults, containerRoutes } from './routes/containers.ts';
@@ -20,6 +22,7 @@ import { MAXIMUM_VERSION, splitVersion } from './version.ts';
 
 export interface DockerApiOptions {
   engine: Engine;
+  builder: Builder;
   clock: Clock;
   log: Log;
   /** Version of this build. */
@@ -45,7 +48,7 @@ export function createDockerApi(options: DockerApiOptions): Handler {
     return described;
   };
   const parts: Parts = { engine, clock, log, build, host };
-  const routes = collectRoutes(parts, { runtime: '', cgroupParent: '', logOptions: {}, ...options.defaults }, options.upgrades);
+  const routes = collectRoutes(parts, { runtime: '', cgroupParent: '', logOptions: {}, ...options.defaults }, options);
   const headers = [
     'Api-Version',
     MAXIMUM_VERSION,
@@ -71,7 +74,11 @@ export function createDockerApi(options: DockerApiOptions): Handler {
   };
 }
 
-function collectRoutes(parts: Parts, defaults: CreateDefaults, upgrades: Upgrades | undefined): Router<Operation> {
+function collectRoutes(
+  parts: Parts,
+  defaults: CreateDefaults,
+  { builder, upgrades }: Pick<DockerApiOptions, 'builder' | 'upgrades'>,
+): Router<Operation> {
   const router = new Router<Operation>();
   const add = router.add.bind(router);
   const cache = new ContainerCache(parts.engine);
@@ -79,7 +86,8 @@ function collectRoutes(parts: Parts, defaults: CreateDefaults, upgrades: Upgrade
   containerStreamRoutes(add, parts);
   execRoutes(add, parts);
   archiveRoutes(add, parts);
-  systemRoutes(add, parts, cache, { buildkit: upgrades !== undefined });
+  systemRoutes(add, parts, cache, { builder, buildkit: upgrades !== undefined });
+  buildRoutes(add, parts, builder);
   upgradeRoutes(add, upgrades);
   volumeRoutes(add, parts);
   networkRoutes(add, parts);

@@ -8,15 +8,12 @@ const NO_MANAGER =
 export function absentRoutes(add: AddRoute): void {
   cluster(add);
   plugins(add);
-  refuse(add, 'POST', '/build', 'building images is not supported yet');
-  refuse(add, 'POST', '/build/cancel', 'building images is not supported yet');
+  refuse(add, 'POST', '/build/cancel', 'cancelling a build by its id is not supported', 'A build ends with the connection of its client.');
   refuse(add, 'GET', '/images/search', 'searching a registry is not supported');
   refuse(add, 'GET', '/distribution/*name/json', 'looking into a registry without pulling is not supported yet');
   refuse(add, 'POST', '/containers/:id/checkpoints', 'checkpoints are not supported');
   refuse(add, 'GET', '/containers/:id/checkpoints', 'checkpoints are not supported');
   refuse(add, 'POST', '/containers/:id/copy', 'the copy of API 1.23 and before is gone', 'Use GET /containers/{id}/archive.');
-  // Without a builder there is no cache: nothing to free.
-  add('POST', '/build/prune', ({ exchange }) => exchange.sendJson(200, { CachesDeleted: null, SpaceReclaimed: 0 }));
 }
 
 function refuse(add: AddRoute, method: string, pattern: string, sentence: string, hint?: string): void {

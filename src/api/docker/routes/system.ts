@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { describe, invalid, isKind } from '../../../base/index.ts';
+import type { Builder } from '../../../build/index.ts';
 import { type AddRoute, type Call, type Parts, text } from '../call.ts';
 import { Fields } from '../decode/fields.ts';
 import { decodeCredentials } from '../decode/registry-auth.ts';
@@ -11,11 +12,17 @@ import { encodeVolume } from '../encode/volume.ts';
 import { EVENT_FILTERS, eventFilter } from '../filters/events.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
+import { encodeCacheEntry } from './build.ts';
 
 const PING_HEADERS = ['Swarm', 'inactive', 'Cache-Control', 'no-cache, no-store, must-revalidate', 'Pragma', 'no-cache'];
 
 /** The daemon about itself. `buildkit`: whether clients may build by BuildKit's protocol. */
-export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache, { buildkit }: { buildkit: boolean }): void {
+export function systemRoutes(
+  add: AddRoute,
+  parts: Parts,
+  cache: ContainerCache,
+  { buildkit, builder }: { buildkit: boolean; builder: Builder },
+): void {
   const pingHeaders = ['Builder-Version', buildkit ? '2' : '1', ...PING_HEADERS];
   for (const method of ['GET', 'HEAD'])
     add(method, '/_ping', ({ exchange }) => exchange.send(200, method === 'HEAD' ? '' : 'OK', 'text/plain; charset=utf-8', pingHeaders));
@@ -26,7 +33,7 @@ export function systemRoutes(add: AddRoute, parts: Parts, cache: ContainerCache,
     exchange.sendJson(200, encodeInfo(await parts.engine.system.describe(), parts.engine, parts.build, parts.clock.timestamp())),
   );
   add('GET', '/events', (call) => events(call, parts));
-  add('GET', '/system/df', (call) => diskUsage(call, parts, cache));
+  add('GET', '/system/df', (call) => diskUsage(call, parts, cache, builder));
   add('POST', '/auth', (call) => login(call, parts));
 }
 
@@ -71,7 +78,7 @@ async function events(call: Call, parts: Parts): Promise<void> {
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
-async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promise<void> {
+async function diskUsage(call: Call, parts: Parts, cache: ContainerCache, builder: Builder): Promise<void> {
   const types = call.query.getAll('type');
   for (const type of types) if (!TYPES.includes(type)) throw invalid(`unknown object type: ${type}`);
   const wanted = (type: string) => types.length === 0 || types.includes(type);
@@ -96,7 +103,7 @@ async function diskUsage(call: Call, parts: Parts, cache: ContainerCache): Promi
             .map((volume) => encodeVolume(volume, usage.volumes.find(({ name }) => name === volume.name) ?? { size: -1, references: -1 })),
         }
       : {}),
-    ...(wanted('build-cache') ? { BuildCache: [] } : {}),
+    ...(wanted('build-cache') ? { BuildCache: (await builder.usage()).map(encodeCacheEntry) } : {}),
   };
   const text = JSON.stringify(document);
   const list = wanted('container') ? `"Containers":[${containers.join(',')}]` : '';

@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach } from 'node:test';
-import { silentLog, systemClock } from '../../../base/index.ts';
+import { silentLog, systemClock, unsupported } from '../../../base/index.ts';
+import type { Builder } from '../../../build/index.ts';
 import { HttpServer } from '../../http/index.ts';
 import { createDockerApi } from '../api.ts';
 import { fakeEngine } from './fake-engine.ts';
@@ -20,6 +21,16 @@ export interface Answer {
   json: Json;
 }
 
+/** A builder that was never used. */
+const idleBuilder: Builder = {
+  start: () => Promise.resolve(),
+  prepare: () => Promise.reject(unsupported('nothing is built here')),
+  check: () => Promise.reject(unsupported('nothing is built here')),
+  usage: () => Promise.resolve([]),
+  prune: () => Promise.resolve({ removed: [], spaceReclaimed: 0 }),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
 /** For tests: the whole dialect on a real socket, with a fake engine behind it. Each test begins without containers. */
 export function serveFake() {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-'));
@@ -27,7 +38,7 @@ export function serveFake() {
   const clock = systemClock();
   const fake = fakeEngine(clock);
   const server = new HttpServer({
-    handler: createDockerApi({ engine: fake.engine, clock, log: silentLog, version: '9.9.9' }),
+    handler: createDockerApi({ engine: fake.engine, builder: idleBuilder, clock, log: silentLog, version: '9.9.9' }),
     log: silentLog,
   });
 

@@ -1,0 +1,74 @@
+import { type Builder, BuildStepError, type CacheEntry } from '../../../build/index.ts';
+import { type AddRoute, type Call, flag, integer, type Parts, text } from '../call.ts';
+import { decodeBuild } from '../decode/build.ts';
+import { parseFilters } from '../filters/filters.ts';
+import { parseTimestamp } from '../filters/timestamps.ts';
+import { BuildOutput } from '../streams/build-output.ts';
+import { ProgressStream } from '../streams/progress.ts';
+
+/** Building as clients without BuildKit ask for it, and what the cache holds. */
+export function buildRoutes(add: AddRoute, parts: Parts, builder: Builder): void {
+  add('POST', '/build', (call) => build(call, parts, builder));
+  add('POST', '/build/prune', (call) => prune(call, parts, builder));
+}
+
+async function build(call: Call, parts: Parts, builder: Builder): Promise<void> {
+  const { request, names, quiet } = decodeBuild(call, (await parts.host()).processors);
+  const { signal } = call.exchange;
+  const stream = new ProgressStream(call.exchange, parts.clock);
+  const output = new BuildOutput(stream);
+  await stream.run(async () => {
+    try {
+      await using prepared = await builder.prepare({ ...request, observe: quiet ? () => undefined : output.observe }, signal);
+      await using solved = await prepared.solve(signal);
+      const image = await solved.exportImage(names);
+      stream.message({ aux: { ID: image.imageId } });
+      if (quiet) return output.line(`${image.imageId}\n`);
+      output.line(`Successfully built ${image.imageId.replace('sha256:', '').slice(0, 12)}\n`);
+      for (const name of image.names) output.line(`Successfully tagged ${name}\n`);
+    } catch (error) {
+      if (!(error instanceof BuildStepError) || error.exitCode === undefined) throw error;
+      stream.message({ errorDetail: { code: error.exitCode, message: error.message }, error: error.message });
+    }
+  });
+}
+
+async function prune(call: Call, parts: Parts, builder: Builder): Promise<void> {
+  const filters = parseFilters(text(call, 'filters'), ['until', 'unused-for', 'id', 'type', 'description', 'inuse', 'shared', 'private']);
+  const now = parts.clock.now();
+  const limits = [...filters.get('until'), ...filters.get('unused-for')].map(
+    (value) => now - Number(parseTimestamp('until', value, now) / 1_000_000n),
+  );
+  const keep = integer(call, 'reserved-space') ?? integer(call, 'keep-storage');
+  const { removed, spaceReclaimed } = await builder.prune({
+    all: flag(call, 'all'),
+    ...(limits.length === 0 ? {} : { unusedFor: Math.max(...limits) }),
+    ...(keep === undefined ? {} : { keepBytes: keep }),
+    filter: (entry) =>
+      fits(filters.get('id'), entry.id) && fits(filters.get('type'), typeOf(entry)) && fits(filters.get('description'), entry.description),
+  });
+  call.exchange.sendJson(200, { CachesDeleted: removed.map(({ id }) => id), SpaceReclaimed: spaceReclaimed });
+}
+
+const fits = (wanted: readonly string[], value: string): boolean => wanted.length === 0 || wanted.includes(value);
+
+/** Docker's words for what a piece of cache is. */
+function typeOf({ kind }: CacheEntry): string {
+  return { step: 'regular', 'cache-mount': 'exec.cachemount', context: 'source.local' }[kind];
+}
+
+/** BuildCache of the API's system data usage. */
+export function encodeCacheEntry(entry: CacheEntry): Record<string, unknown> {
+  return {
+    ID: entry.id,
+    Parents: entry.parents.length > 0 ? entry.parents : null,
+    Type: typeOf(entry),
+    Description: entry.description,
+    InUse: entry.inUse,
+    Shared: entry.shared,
+    Size: entry.size,
+    CreatedAt: entry.createdAt,
+    LastUsedAt: entry.lastUsedAt,
+    UsageCount: entry.usageCount,
+  };
+}
