@@ -51,11 +51,11 @@ export async function exportResult(
   parts: ExportParts,
 ): Promise<Record<string, string>> {
   if (output.type === 'image') {
-    const { imageId, names } = await solved.exportImage(output.names);
+    const { imageId } = await solved.exportImage(output.names);
     return {
       'containerimage.config.digest': imageId,
       'containerimage.digest': imageId,
-      ...(names.length > 0 ? { 'image.name': names.join(',') } : {}),
+      ...(output.names.length > 0 ? { 'image.name': output.names.map(longName).join(',') } : {}),
     };
   }
   const session = await parts.session();
@@ -68,6 +68,13 @@ export async function exportResult(
     await send(session, index, root, told, parts.signal);
   });
   return {};
+}
+
+/** With the registry, as Docker tells names here; a tag that was not given is not added. */
+function longName(name: string): string {
+  const [first = '', ...rest] = name.split('/');
+  if (rest.length > 0 && /[.:]|^localhost$/.test(first)) return name;
+  return rest.length > 0 ? `docker.io/${name}` : `docker.io/library/${name}`;
 }
 
 /** Shows the work as one step with one progress. */

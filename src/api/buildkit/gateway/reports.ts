@@ -13,7 +13,7 @@ export function encodeReport(request: string, report: DockerfileReport): Record<
 const DESCRIPTION = ['frontend.lint', 'frontend.outline', 'frontend.targets'].map((name) => ({ name, version: '1.0.0', type: 'rpc' }));
 
 function document(json: unknown, text: string): Record<string, Buffer> {
-  return { 'result.json': Buffer.from(JSON.stringify(json)), 'result.txt': Buffer.from(text), version: Buffer.from('1.0.0') };
+  return { 'result.json': Buffer.from(JSON.stringify(json, null, 2)), 'result.txt': Buffer.from(text), version: Buffer.from('1.0.0') };
 }
 
 const location = (...ranges: SourceRange[]) => ({
