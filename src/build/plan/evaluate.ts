@@ -45,9 +45,15 @@ export function evaluateStage(plan: StagePlan, planned: PlannedStage, base: Stag
 }
 
 function evaluateInstruction(instruction: Instruction, evaluation: StageEvaluation): void {
-  if (instruction.name === 'RUN') evaluateRun(instruction, evaluation);
-  else if (instruction.name === 'COPY' || instruction.name === 'ADD') evaluateCopy(instruction, evaluation);
-  else applyToConfiguration(instruction, evaluation);
+  switch (instruction.name) {
+    case 'RUN':
+      return evaluateRun(instruction, evaluation);
+    case 'COPY':
+    case 'ADD':
+      return evaluateCopy(instruction, evaluation);
+    default:
+      return applyToConfiguration(instruction, evaluation);
+  }
 }
 
 /** Stages of the Dockerfile are known when it is planned, but for those that triggers of an image name. */
