@@ -69,6 +69,7 @@ export function chooseGateways(
   };
 }
 
+const ENOENT = 2;
 const ESRCH = 3;
 const ENETUNREACH = 101;
 
@@ -86,7 +87,7 @@ export async function setDefaultRoutes(namespace: string, gateways: ReturnType<t
     ...(hasSix ? [route(gateways.six, gateways.six?.ipv6Gateway, 6)] : []),
   ];
   // There may be none to delete.
-  await inside.require(messages, () => 'Setting the default route of a container', [ESRCH, ENETUNREACH]);
+  await inside.require(messages, () => 'Setting the default route of a container', [ENOENT, ESRCH, ENETUNREACH]);
 }
 
 /** The addresses that the kernel has on a device of the host. */
