@@ -26,7 +26,7 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions): StageP
   const globals = globalArguments(predefined, dockerfile, options.buildArguments);
   const stageNames = new Map(stages.filter(({ name }) => name !== '').map(({ name, index }) => [name, index]));
   const resolved = stages.map((stage) => resolveStage(stage, dockerfile, options, globals, platform));
-  const planned = resolved.map((entry, index) => withDependencies(entry, stages, resolved, stageNames, index));
+  const planned = resolved.map((entry) => withDependencies(entry, stages, resolved, stageNames));
   refuseCircles(planned);
   const targetIndex = findTarget(options.target, dockerfile, stageNames);
   const wanted = options.all ? stages.map(({ index }) => index) : [...(options.include ?? []), targetIndex];
@@ -103,7 +103,6 @@ function withDependencies(
   stages: readonly Stage[],
   resolved: readonly ResolvedStage[],
   names: ReadonlyMap<string, number>,
-  index: number,
 ): PlannedStage {
   const needed = new Set(entry.base.kind === 'stage' ? [entry.base.index] : []);
   const inherited = entry.base.kind === 'stage' ? triggersOf(resolved[entry.base.index]!.stage, entry.stage.range) : [];
