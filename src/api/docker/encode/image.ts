@@ -32,7 +32,8 @@ export function encodeImage(image: ImageRecord, minor: number): Record<string, u
     RepoTags: image.tags,
     RepoDigests: image.digests,
     Parent: image.parent ?? '',
-    Comment: image.comment,
+    // Docker keeps the words of a commit in the history only.
+    Comment: image.comment || (image.history.at(-1)?.comment ?? ''),
     Created: image.created,
     ...(minor < 45 ? { ContainerConfig: emptyConfig() } : {}),
     DockerVersion: typeof image.rawConfig.docker_version === 'string' ? image.rawConfig.docker_version : '',
