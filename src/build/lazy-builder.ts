@@ -3,11 +3,7 @@ import { join } from 'node:path';
 import { listMounts, removeTree, unmount } from '../host/index.ts';
 import type { Builder } from './builder.ts';
 import type { BuilderOptions } from './create-builder.ts';
-
-/** Directories of running steps and of half-made things. */
-export function buildFolders(dataRoot: string, execRoot: string): { scratch: string; running: string } {
-  return { scratch: join(dataRoot, 'build', 'scratch'), running: join(execRoot, 'build') };
-}
+import { buildFolders } from './folders.ts';
 
 /** A builder of which nothing is loaded before its first use; only what a killed daemon left is cleared at once. */
 export function createBuilder(options: BuilderOptions): Builder {

@@ -148,9 +148,7 @@ describe('images and what is not here', () => {
 
   for (const [method, path, status, complaint] of [
     ['GET', '/services', 503, /This node is not a swarm manager/],
-    ['POST', '/build', 501, /building images is not supported yet/],
     ['POST', '/commit', 400, /invalid name or ID supplied/],
-    ['POST', '/networks/create', 501, /user-defined networks are not supported yet/],
     ['POST', '/session', 501, /build sessions/],
     ['GET', '/images/missing/json', 404, /No such image: missing/],
   ] as const) {

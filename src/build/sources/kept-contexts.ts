@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, type Ids, type Log, notFound } from '../../base/index.ts';
@@ -101,11 +101,12 @@ export class KeptContexts {
     const header = readHeader(folder);
     if (!header) {
       log.info('removes a build context that is not whole', { context: id });
-      rmSync(folder, { recursive: true, force: true });
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
+      rmdirSync(folder);
       return;
     }
     for (const name of readdirSync(folder))
-      if (name !== 'index' && !header.packs.includes(name)) rmSync(join(folder, name), { recursive: true, force: true });
+      if (name !== 'index' && !header.packs.includes(name)) rmSync(join(folder, name), { force: true });
     this.#kept.set(id, { header, size: sizeOf(folder, header.packs) });
   }
 

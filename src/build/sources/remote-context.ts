@@ -7,8 +7,8 @@ import { checkoutGit } from '../files/git.ts';
 import { parseGitReference } from '../files/git-reference.ts';
 import { TreeIndex } from '../files/tree-index.ts';
 import { fetchUrl } from '../files/url.ts';
-import { newFolder, type Opening, openTar } from './index.ts';
 import { IndexedContext } from './open-context.ts';
+import { newFolder, type Opening, openTar } from './opening.ts';
 import type { OpenContext } from './sources.ts';
 
 /** A context that the daemon fetches: a git repository, a tar, or one Dockerfile. */
