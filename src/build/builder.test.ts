@@ -179,7 +179,14 @@ function entryOf(folder: string, path: string): ClientEntry {
 
 function ranSteps(events: readonly BuildEvent[]): string[] {
   return events.flatMap((event) => {
-    if (event.kind !== 'step' || !event.step.completed || event.step.cached || !/^\[(?!internal)/.test(event.step.name)) return [];
+    if (
+      event.kind !== 'step' ||
+      event.step.configuration ||
+      !event.step.completed ||
+      event.step.cached ||
+      !/^\[(?!internal)/.test(event.step.name)
+    )
+      return [];
     return [event.step.name.replace(/^\[.*?\] /, '')];
   });
 }

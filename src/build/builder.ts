@@ -156,6 +156,8 @@ export interface BuildStep {
   inputs: string[];
   /** Of the instruction it stands for: the stage's name or index, the text as written, its place in the Dockerfile. */
   instruction?: { stage: string; text: string; number: number; of: number };
+  /** It changes the configuration only (ENV, CMD …): BuildKit's clients are not told of such steps. Begins and ends at once. */
+  configuration?: true;
   cached: boolean;
   /** Nanoseconds since the epoch; a step that ran keeps the same `started` in every event. */
   started?: bigint;

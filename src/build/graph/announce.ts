@@ -7,6 +7,8 @@ export interface AnnouncedStage {
   from: StepProgress | undefined;
   /** By the position of the step; undefined for those that make no layer. */
   steps: readonly (StepProgress | undefined)[];
+  /** Tells that the instruction at a position has its turn; for those that make no layer. */
+  pass(index: number): void;
   /** Id of what stands at its end. */
   last: string | undefined;
 }
@@ -61,7 +63,11 @@ function announceStage(
     last = shown.id;
     return shown;
   });
-  return { from, steps, last };
+  const pass = (index: number) => {
+    const text = evaluated.steps[index]?.text ?? '';
+    plan.progress.passConfiguration(text, place(index + 1, text));
+  };
+  return { from, steps, pass, last };
 }
 
 function nameOfBase({ planned, base }: StageToMake): string {

@@ -27,6 +27,17 @@ export class Progress {
     return new StepProgress(this, step);
   }
 
+  /** An instruction that makes no layer has its turn. */
+  passConfiguration(name: string, instruction: NonNullable<BuildStep['instruction']>): void {
+    this.#steps += 1;
+    const now = this.now();
+    const id = `sha256:${sha256(`${this.#buildId} ${this.#steps} ${name}`)}`;
+    this.tell({
+      kind: 'step',
+      step: { id, name, inputs: [], instruction, configuration: true, cached: false, started: now, completed: now },
+    });
+  }
+
   tell(event: BuildEvent): void {
     this.#observe(event);
   }

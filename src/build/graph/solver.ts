@@ -111,7 +111,7 @@ export class Solver {
       if (record) {
         layers.push(record.diffId);
         keys.push(record.key);
-      }
+      } else announced.pass(index);
       history.push(historyOf(step, record));
     }
     return { layers, history, keys };

@@ -33,7 +33,7 @@ export class StatusFeed {
   }
 
   observe(event: BuildEvent): void {
-    if (this.#ended) return;
+    if (this.#ended || (event.kind === 'step' && event.step.configuration)) return;
     if (event.kind === 'step') this.#steps.set(event.step.id, event.step);
     else if (event.kind === 'progress') this.#progress.set(`${event.stepId} ${event.id}`, event);
     else if (event.kind === 'warning') this.#warnings.push(event);
