@@ -16,7 +16,7 @@ import type {
 } from '../dockerfile/dockerfile.ts';
 import { expandWords } from '../dockerfile/expand.ts';
 import { setVariable } from './configuration.ts';
-import { duration, quotedList } from './go-text.ts';
+import { duration, quoted, quotedLetter, quotedList } from './go-text.ts';
 import { absolute } from './paths.ts';
 import { parseExposed } from './ports.ts';
 import type { StageEvaluation } from './stage-evaluation.ts';
@@ -146,11 +146,9 @@ function setHealthcheck(instruction: HealthcheckInstruction, stage: StageEvaluat
   const document = { Interval: interval, Timeout: timeout, StartPeriod: startPeriod, StartInterval: startInterval, Retries: retries };
   const given = Object.fromEntries(Object.entries(document).filter(([, value]) => value !== 0));
   stage.state.configuration.healthcheck = { Test: test, ...given };
-  stage.commit(
-    instruction,
-    `HEALTHCHECK {Test:[${test.join(' ')}] Interval:${duration(interval)} Timeout:${duration(timeout)} ` +
-      `StartPeriod:${duration(startPeriod)} StartInterval:${duration(startInterval)} Retries:${retries}}`,
-  );
+  const durations = [interval, timeout, startPeriod, startInterval].map(duration);
+  const told = [quotedList(test), ...durations.map(quoted), quotedLetter(retries)].join(' ');
+  stage.commit(instruction, `HEALTHCHECK &{${told}}`);
 }
 
 function setList(instruction: ListInstruction, stage: StageEvaluation): void {
@@ -181,13 +179,7 @@ function expose(instruction: ListInstruction, stage: StageEvaluation): void {
     return exposed.ports;
   });
   for (const port of ports) stage.state.configuration.exposedPorts.add(port);
-  stage.commit(
-    instruction,
-    `EXPOSE map[${[...new Set(ports)]
-      .sort()
-      .map((port) => `${port}:{}`)
-      .join(' ')}]`,
-  );
+  stage.commit(instruction, `EXPOSE [${ports.join(' ')}]`);
 }
 
 function setWord(instruction: WordInstruction, stage: StageEvaluation): void {

@@ -52,7 +52,7 @@ function evaluateInstruction(instruction: Instruction, evaluation: StageEvaluati
     case 'ADD':
       return evaluateCopy(instruction, evaluation);
     default:
-      return applyToConfiguration(instruction as Exclude<Instruction, CopyInstruction | RunInstruction>, evaluation);
+      return applyToConfiguration(instruction, evaluation);
   }
 }
 

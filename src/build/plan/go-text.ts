@@ -28,6 +28,13 @@ export function quoted(text: string): string {
   return `${result}"`;
 }
 
+/** A number as a quoted letter, `'\\x03'`: so Docker's history tells the retries of a health check. */
+export function quotedLetter(code: number): string {
+  if (code === 0x27) return "'\\''";
+  const letter = code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? '\ufffd' : String.fromCodePoint(code);
+  return letter === '"' ? "'\"'" : `'${quoted(letter).slice(1, -1)}'`;
+}
+
 const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, '0');
 
 /** `1m30s`, `500ms`, `0s`, of nanoseconds. */
