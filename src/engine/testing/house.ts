@@ -36,7 +36,10 @@ export class FakeHouse {
 
   network(): Network {
     const { attached } = this;
+    const named = (name: string) => ({ id: name, name, driver: name === 'none' ? 'null' : name === 'host' ? 'host' : 'bridge' });
     const fake = {
+      list: () => [],
+      get: named,
       start: async (attachments: readonly Attachment[]) => void (this.startedWith = attachments),
       attach: async ({ containerId }: { containerId: string }) => {
         const attachment: Attachment = { containerId, namespace: '/fake/netns', endpoints: [], publishedPorts: [] };

@@ -26,6 +26,7 @@ export class Firewall {
   #working: Promise<void> | undefined;
   #removed = false;
   #settingsChanged = false;
+  #changes = 0;
   /** How often the rules were found changed by someone else. */
   drift = 0;
 
@@ -92,12 +93,14 @@ export class Firewall {
   /** Puts the table back when it is not what it should be. Resolves to whether it had to. */
   async verify(): Promise<boolean> {
     await this.#working;
+    const before = this.#changes;
     const table = await this.#nftables.list(this.#settings.table);
     // A change on its way looks like damage, and brings its own check.
     if (this.#working) return false;
     await this.acceptElsewhere();
     const six = this.#settings.ipv6 ? await this.#nftables.list(this.#settings.table, 'ip6') : undefined;
-    if (this.#working) return false;
+    // What was read before a change says nothing of the rules after it; the change brings its own check.
+    if (this.#working || this.#changes !== before) return false;
     const forwardings = [...this.#wanted.values()];
     if (table !== undefined && isIntact(table, forwardings, this.#settings) && isSixIntact(six, this.#settings)) return false;
     this.drift += 1;
@@ -112,6 +115,7 @@ export class Firewall {
 
   #enqueue(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
     const settle = Promise.withResolvers<void>();
+    this.#changes += 1;
     this.#pending.push({ remove: [...remove], add: [...add], settle });
     this.#working ??= this.#work();
     return settle.promise;

@@ -19,6 +19,7 @@ export class ParentSegment implements Segment {
   readonly #addressing: Addressing;
   #parent = 0;
   #mtu = 0;
+  #probed = false;
 
   constructor(record: NetworkRecord, parts: SegmentParts) {
     this.record = record;
@@ -55,7 +56,8 @@ export class ParentSegment implements Segment {
     }
     this.#parent = link?.index ?? 0;
     this.#mtu = this.#settings.mtu ?? link?.mtu ?? 1500;
-    if (missing || !link?.up) await this.#probe();
+    if (!this.#probed) await this.#probe();
+    this.#probed = true;
     return missing;
   }
 
