@@ -20,6 +20,8 @@ export interface Images {
   /** Pulls, verified and resumable. Platform is `os/arch[/variant]`. */
   pull(reference: string, options: PullOptions): Promise<ImageRecord>;
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
+  /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
+  lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage>;
   /**
    * For `docker login`: fails with `denied` when the registry does not accept them. Resolves with a token to keep instead of the
    * password, if the registry gives one. `serverAddress` is a host, a URL, or empty for Docker Hub.
@@ -106,6 +108,14 @@ export interface ImageAssembly {
   pins(): { owner: string; layers: readonly string[] }[];
   /** Whether an image names this layer. */
   inImage(diffId: string): boolean;
+}
+
+export interface RemoteImage {
+  mediaType: string;
+  digest: string;
+  /** Bytes of the manifest. */
+  size: number;
+  platforms: { os: string; architecture: string; variant?: string }[];
 }
 
 export interface ImageUse {

@@ -17,6 +17,7 @@ import type {
   ImportOptions,
   ProgressEvent,
   PullOptions,
+  RemoteImage,
   RemovedImage,
   TransferOptions,
 } from './images.ts';
@@ -63,6 +64,10 @@ export class LocalImages implements Images {
 
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }> {
     return this.#parts.distribution.push(parseReference(reference), options);
+  }
+
+  lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
+    return this.#parts.distribution.lookUp(parseReference(reference), options);
   }
 
   checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {

@@ -1,6 +1,6 @@
 import { describe, errnoOf, GantryError, invalid, isKind, type Log } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
-import type { Credentials, PullOptions, TransferOptions } from '../images.ts';
+import type { Credentials, PullOptions, RemoteImage, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { pullFailure, pushFailure, RegistryError } from './failures.ts';
@@ -75,6 +75,22 @@ export class Distribution {
     } catch (error) {
       options.signal.throwIfAborted();
       throw asGantryError(pushFailure(error), `push of ${formatReference({ ...reference, tag })}`);
+    }
+  }
+
+  /** What the registry itself has under this name; nothing is kept. */
+  async lookUp(reference: Reference, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
+    const wanted = withDefaultTag(reference);
+    const shown = formatReference(wanted);
+    try {
+      return await this.#withEndpoint(wanted, 'pull', options, async (repository) => {
+        const top = await repository.getManifest(wanted.digest ?? wanted.tag ?? 'latest', options.signal);
+        const platforms = await this.#pull.platforms(repository, shown, top, options.signal);
+        return { mediaType: top.contentType, digest: top.digest, size: top.body.length, platforms };
+      });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `look-up of ${shown}`);
     }
   }
 

@@ -69,6 +69,15 @@ export class ImagePull {
     return { image, changed: before !== image.id };
   }
 
+  /** What a manifest runs on: an index tells, an image's configuration does. */
+  async platforms(source: Repository, shown: string, top: Manifest, signal: AbortSignal): Promise<Platform[]> {
+    const parsed = parseManifest(shown, top.body, top.contentType);
+    if (parsed.kind === 'index')
+      return parsed.manifests.flatMap(({ platform }) => (platform && platform.os !== 'unknown' ? [platform] : []));
+    const config = await this.#config(source, shown, parsed.config, signal);
+    return [parseConfig(shown, config, parsed.layers.length).platform];
+  }
+
   async #choose(
     repository: Repository,
     shown: string,

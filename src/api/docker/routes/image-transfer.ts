@@ -7,6 +7,7 @@ import { ProgressStream } from '../streams/progress.ts';
 export function imageTransferRoutes(add: AddRoute, parts: Parts): void {
   add('POST', '/images/create', (call) => (call.query.has('fromSrc') ? importImage(call, parts) : pull(call, parts)));
   add('POST', '/images/*name/push', (call) => push(call, parts));
+  add('GET', '/distribution/*name/json', (call) => lookUp(call, parts));
   add('POST', '/images/load', (call) => load(call, parts));
   add('GET', '/images/get', (call) =>
     save(
@@ -44,6 +45,16 @@ async function pull(call: Call, parts: Parts): Promise<void> {
       ...(platform === undefined ? {} : { platform }),
     });
   });
+}
+
+/** What a registry has, without pulling it: `docker buildx` asks for the digest of what it had pushed. */
+async function lookUp(call: Call, parts: Parts): Promise<void> {
+  const credentials = decodeRegistryAuth(call.exchange.request.headers['x-registry-auth']);
+  const { mediaType, digest, size, platforms } = await parts.engine.images.lookUp(parameter(call, 'name'), {
+    signal: call.exchange.signal,
+    ...(credentials ? { credentials } : {}),
+  });
+  call.exchange.sendJson(200, { Descriptor: { mediaType, digest, size }, Platforms: platforms });
 }
 
 async function push(call: Call, parts: Parts): Promise<void> {
