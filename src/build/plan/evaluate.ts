@@ -1,5 +1,5 @@
 import { invalid } from '../../base/index.ts';
-import type { CopyInstruction, Instruction, RunInstruction } from '../dockerfile/dockerfile.ts';
+import type { Instruction } from '../dockerfile/dockerfile.ts';
 import { located } from '../dockerfile/lines.ts';
 import { parseTrigger } from '../dockerfile/parse.ts';
 import { copyConfiguration, DEFAULT_PATH, readConfiguration, setVariable, splitVariable, writeConfiguration } from './configuration.ts';
