@@ -134,6 +134,7 @@ export const TREE: readonly Entry[] = [
   leaf('inspect', 'Show all about containers, images, volumes or networks', () => import('./system/inspect.ts')),
   leaf('login', 'Keep a name and password for a registry', () => import('./image/login.ts')),
   leaf('logout', 'Forget the password for a registry', () => import('./image/logout.ts')),
+  leaf('scan', 'Tell what software an image holds and what is known of it', () => import('./image/scan.ts')),
   leaf('search', 'Search Docker Hub for images', () => import('./image/search.ts')),
   leaf('version', 'Show the versions of command and engine', () => import('./system/version.ts')),
   leaf('why', 'Tell why a container is in the state it is in', () => import('./system/why.ts')),
@@ -145,6 +146,7 @@ export const TREE: readonly Entry[] = [
   group('registry', 'Run a registry of your own', [
     { name: 'gc', summary: 'Free what no manifest names' },
     { name: 'serve', summary: 'Run the registry' },
+    { name: 'user', summary: 'Say who may pull and push' },
   ]),
   group('system', 'Work with the engine as a whole', SYSTEM_GROUP),
   group('volume', 'Work with volumes', VOLUME_GROUP),

@@ -16,6 +16,7 @@ export async function runRegistryCommand(args: readonly string[]): Promise<numbe
 async function dispatch([command, ...rest]: readonly string[]): Promise<number> {
   if (command === 'serve') return await serve(rest);
   if (command === 'gc') return await collect(rest);
+  if (command === 'user') return await (await import('./users.ts')).runUserCommand(rest);
   if (command === undefined || command === '--help' || command === '-h') {
     process.stdout.write(REGISTRY_HELP);
     return 0;

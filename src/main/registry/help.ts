@@ -5,6 +5,19 @@ A registry of your own: docker push, docker pull and every OCI client work with 
 Commands
   serve   Run the registry
   gc      Free what no manifest names, while the registry goes on
+  user    Say who may pull and push
+`;
+
+export const USER_HELP = `Usage: gantry registry user add|rm|ls|passwd [OPTIONS] [NAME]
+
+Users of the registry below --root, also while it runs. Without any user the registry is open to everybody.
+
+      --root DIRECTORY      of the registry (default /var/lib/gantry-registry)
+      --password-stdin      read the password of add and passwd from standard input
+      --repository GLOB     add: what the rights are for; repeatable: team/* is one part of a name, ** (default) all
+      --actions LIST        add: some of pull,push,delete,catalog (default pull,push)
+      --format json         ls: one JSON object a line
+  -h, --help                print this and exit
 `;
 
 export const SERVE_HELP = `Usage: gantry registry serve [OPTIONS]

@@ -3,7 +3,7 @@ import { formatAddress, HttpServer } from '../../api/http/index.ts';
 import { createRegistryApi } from '../../api/registry/index.ts';
 import { type Clock, createLog, describe, type Log, randomIds, systemClock } from '../../base/index.ts';
 import { lockFile } from '../../host/index.ts';
-import { LocalRegistry, type RegistryEvent, RegistryMetrics, Webhooks } from '../../registry/index.ts';
+import { LocalRegistry, type RegistryEvent, RegistryMetrics, UserAccess, Webhooks } from '../../registry/index.ts';
 import { openStore } from '../../store/index.ts';
 import { VERSION } from '../version.ts';
 import { checkAddress, IDLE, MOST_CONNECTIONS, readTls } from './address.ts';
@@ -42,14 +42,14 @@ export async function serveRegistry(options: RegistryOptions): Promise<void> {
   const log = createLog(options.logLevel, (line) => void process.stderr.write(line), systemClock().timestamp);
   await using house = new AsyncDisposableStack();
   let webhooks: Webhooks | undefined;
-  const { registry, clock } = await openRegistry(house, options, log, (event) => webhooks?.send(event));
+  const { registry, store, clock } = await openRegistry(house, options, log, (event) => webhooks?.send(event));
   webhooks = house.use(new Webhooks(options.webhooks, { clock, ids: randomIds(), log: log.child('webhooks') }));
   const { figures } = webhooks;
   const metrics = new RegistryMetrics(
     () => registry.usage,
     () => figures,
   );
-  const access = undefined;
+  const access = new UserAccess(store, clock);
   const { allowDelete } = options;
   const handler = createRegistryApi({ registry, access, allowDelete, metrics, clock, log: log.child('http'), version: VERSION });
   const server = new HttpServer({ handler, log, idleTimeout: IDLE, maxConnections: MOST_CONNECTIONS });

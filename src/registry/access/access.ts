@@ -1,6 +1,7 @@
 /**
- * Who asks the registry, and may they? Users, teams and robots are rows of the registry's store; what they may do is one
- * policy document. While there is neither a user, a robot nor a policy the registry is open: everybody may do everything.
+ * Who asks the registry, and may they? Users and their rights are rows of the registry's store (`UserAccess`: basic authentication).
+ * Without any user the registry is open: everybody may do everything. The words for robots, teams, tokens and immutable tags are
+ * agreed with the HTTP side; nothing issues or looks at them yet.
  *
  * Promises: a password or a token is never kept, only what proves it; a change made by another process (the command line)
  * counts within a second; every refusal has a sentence that says which rule, or which missing rule, it rests on.
