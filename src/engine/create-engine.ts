@@ -35,6 +35,7 @@ export interface EngineOptions extends SystemOptions {
   network: Network;
   volumes: Volumes;
   runtime: Runtime;
+  admit?: (imageId: string) => Promise<void>;
 }
 
 /** Wires the engine's parts. Nothing happens before `start()`. */

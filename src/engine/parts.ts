@@ -28,6 +28,8 @@ export interface EngineParts {
   network: Network;
   volumes: Volumes;
   runtime: Runtime;
+  /** Fails with `denied` when no container may be made of the image. */
+  admit?: (imageId: string) => Promise<void>;
 }
 
 /** Tells about a container as Docker does: image and name, then labels, then what the action adds. */

@@ -14,6 +14,7 @@ import { openStore } from '../store/index.ts';
 import { createVolumes } from '../volumes/index.ts';
 import { DAEMON_HELP } from './help.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
+import { scanning } from './scanning.ts';
 import { VERSION } from './version.ts';
 
 /** Wires the house: what is below comes first, and goes last. */
@@ -61,8 +62,9 @@ async function run(options: DaemonOptions): Promise<void> {
     runtimes: options.runtimes,
     defaultRuntime: options.defaultRuntime,
   });
+  const { scanner, admit } = await scanning({ ...common, ...options, images, log: log.child('scan'), version: VERSION });
   const engine = house.use(
-    createEngine({ ...common, ...options, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }),
+    createEngine({ ...common, ...options, ...admit, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }),
   );
   await engine.start();
   const builder = house.use(
@@ -87,6 +89,7 @@ async function run(options: DaemonOptions): Promise<void> {
   const docker = createDockerApi({
     engine,
     builder,
+    scanner,
     version: VERSION,
     log: log.child('docker'),
     clock,

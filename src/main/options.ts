@@ -24,6 +24,10 @@ export interface DaemonOptions {
   plainTcp: boolean;
   /** host:port where the engine's own images are served to other hosts, read-only; undefined: nowhere. */
   registry: string | undefined;
+  /** Folder with advisory data; `advisories` in the data root when undefined. */
+  advisories: string | undefined;
+  /** File with a scan policy. */
+  scanPolicy: string | undefined;
   registryTls: { certificate: string; key: string } | undefined;
   /** Plain HTTP on other addresses than loopback is wanted. */
   registryInsecure: boolean;
@@ -42,6 +46,8 @@ const FLAGS = {
   mtu: { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
   'registry-mirror': { type: 'string', multiple: true },
+  advisories: { type: 'string' },
+  'scan-policy': { type: 'string' },
   registry: { type: 'string' },
   'registry-tls-cert': { type: 'string' },
   'registry-tls-key': { type: 'string' },
@@ -74,6 +80,8 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   mtu: 'mtu',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
+  advisories: 'advisories',
+  'scan-policy': 'scan-policy',
   registry: 'registry',
   'registry-tls-cert': 'registry-tls-cert',
   'registry-tls-key': 'registry-tls-key',
@@ -196,6 +204,8 @@ function resolve(raw: Raw): DaemonOptions {
         }
       : undefined,
     plainTcp: text('tls') === 'false',
+    advisories: text('advisories'),
+    scanPolicy: text('scan-policy'),
     registry: text('registry'),
     registryTls: registryTls(text('registry-tls-cert'), text('registry-tls-key')),
     registryInsecure: raw['registry-insecure'] === true,

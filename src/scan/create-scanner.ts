@@ -3,8 +3,10 @@ import type { Images } from '../images/index.ts';
 import type { Store } from '../store/index.ts';
 import { folderStamp } from './advisories/load.ts';
 import { countFindings } from './advisories/match.ts';
+import { cycloneDx } from './bom/cyclonedx.ts';
+import { spdx } from './bom/spdx.ts';
 import { refusedBy } from './policy.ts';
-import type { Candidate, Finding, Inventory, Scanner, ScanPolicy, ScanReport, Severity } from './scan.ts';
+import type { Finding, Inventory, Scanner, ScanPolicy, ScanReport, Severity } from './scan.ts';
 import { type MatchResult, runScanJob } from './thread.ts';
 
 const KIND = 'inventory';
@@ -20,6 +22,8 @@ export interface ScannerOptions {
   ids: Ids;
   log: Log;
   policy: ScanPolicy;
+  /** Of this build, for bills of materials. */
+  version: string;
   /** Where the operator puts advisory data. */
   advisories: string;
 }
@@ -51,18 +55,22 @@ class ImageScanner implements Scanner {
     return await this.#reportOn(await this.inventory(imageId, signal), signal);
   }
 
+  async bill(
+    imageId: string,
+    { format, name, signal }: { format: 'cyclonedx' | 'spdx'; name: string; signal?: AbortSignal },
+  ): Promise<object> {
+    const inventory = await this.inventory(imageId, signal);
+    const serial = this.#options.ids.next().replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
+    const about = { name, serial, timestamp: new Date(this.#options.clock.now()).toISOString(), version: this.#options.version };
+    return (format === 'spdx' ? spdx : cycloneDx)(inventory, about);
+  }
+
   async admitRun(imageId: string): Promise<void> {
     const { run } = this.policy;
     if (run === undefined) return;
     const image = this.#options.images.get(imageId);
     const report = await this.#reportOn(await this.#inventoryOf(image.id, image.layers));
-    this.#enforce('run', image.tags[0] ?? image.id, run, report);
-  }
-
-  async admitPull({ imageId, layers, reference }: Candidate): Promise<void> {
-    const { pull } = this.policy;
-    if (pull === undefined) return;
-    this.#enforce('pull', reference, pull, await this.#reportOn(await this.#inventoryOf(imageId, layers)));
+    this.#enforce(image.tags[0] ?? image.id, run, report);
   }
 
   async #inventoryOf(imageId: string, layers: readonly string[], signal?: AbortSignal): Promise<Inventory> {
@@ -109,18 +117,18 @@ class ImageScanner implements Scanner {
     return { inventory, findings, counts: countFindings(findings), advisories };
   }
 
-  #enforce(verb: 'run' | 'pull', name: string, threshold: Severity, { findings, advisories }: ScanReport): void {
+  #enforce(name: string, threshold: Severity, { findings, advisories }: ScanReport): void {
     const { policy, advisories: folder } = this.#options;
     // A policy that can't be checked is not met.
     if (advisories === undefined)
-      throw new GantryError('denied', `the scan policy refuses to ${verb} ${name}: no advisory data is loaded`, {
+      throw new GantryError('denied', `the scan policy refuses to run ${name}: no advisory data is loaded`, {
         hint: `Put OSV or Debian tracker files into ${folder}.`,
       });
     const refused = refusedBy(policy, threshold, findings);
     if (refused.length === 0) return;
     throw new GantryError(
       'denied',
-      `the scan policy refuses to ${verb} ${name}: ${refused.length} findings of severity ${threshold} or worse: ${named(refused)}`,
+      `the scan policy refuses to run ${name}: ${refused.length} findings of severity ${threshold} or worse: ${named(refused)}`,
       {
         hint: `gantry scan ${name} lists them all; "ignore" in the policy excepts one.`,
       },

@@ -4,7 +4,7 @@ import type { Finding, ScanPolicy, Severity } from './scan.ts';
 /** Worst first. */
 export const SEVERITIES: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'negligible', 'unknown'];
 
-const KEYS = ['run', 'pull', 'ignore', 'onlyFixed'];
+const KEYS = ['run', 'ignore', 'onlyFixed'];
 
 /** Reads a policy document. Every field is checked: a policy that is misread would let things through. */
 export function parseScanPolicy(text: string, where: string): ScanPolicy {
@@ -16,8 +16,7 @@ export function parseScanPolicy(text: string, where: string): ScanPolicy {
     throw invalid(`${where}: "ignore" must be a list of advisory ids`);
   if (typeof onlyFixed !== 'boolean') throw invalid(`${where}: "onlyFixed" must be true or false`);
   const run = severityOf(document, 'run', where);
-  const pull = severityOf(document, 'pull', where);
-  return { ...(run ? { run } : {}), ...(pull ? { pull } : {}), ignore, onlyFixed };
+  return { ...(run ? { run } : {}), ignore, onlyFixed };
 }
 
 function parseObject(text: string, where: string): Record<string, unknown> {

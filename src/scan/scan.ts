@@ -8,18 +8,11 @@ export interface Scanner {
   /** What is in an image. Fails with `notFound` for an image that is not here. */
   inventory(imageId: string, signal?: AbortSignal): Promise<Inventory>;
   report(imageId: string, signal?: AbortSignal): Promise<ScanReport>;
+  /** A bill of materials: CycloneDX 1.6 or SPDX 2.3, as JSON. `name` is what the image is called in it. */
+  bill(imageId: string, options: { format: 'cyclonedx' | 'spdx'; name: string; signal?: AbortSignal }): Promise<object>;
   /** Fails with `denied`, naming the worst findings, when the policy refuses to run the image. */
   admitRun(imageId: string): Promise<void>;
-  /** The same for layers that were pulled and are not visible yet. */
-  admitPull(candidate: Candidate): Promise<void>;
   readonly policy: ScanPolicy;
-}
-
-/** Layers of an image that has no row yet, base first. */
-export interface Candidate {
-  imageId: string;
-  reference: string;
-  layers: readonly string[];
 }
 
 export type Ecosystem = 'deb' | 'apk' | 'npm' | 'pypi' | 'golang' | 'maven';
@@ -86,10 +79,10 @@ export interface AdvisoryState {
   unreadable: { path: string; reason: string }[];
 }
 
-/** Refuses what has findings at or above a severity. */
+/** What is refused: images with findings at or above a severity. */
 export interface ScanPolicy {
+  /** No container is made of them. */
   run?: Severity;
-  pull?: Severity;
   /** Ids that don't count. */
   ignore: string[];
   /** Only findings that a newer version would mend. */

@@ -1,6 +1,7 @@
 import { type Clock, describe, type Log } from '../../base/index.ts';
 import type { Builder } from '../../build/index.ts';
 import type { Engine, HostDescription } from '../../engine/index.ts';
+import type { Scanner } from '../../scan/index.ts';
 import { BodyTooLarge, type Exchange, type Handler, Router } from '../http/index.ts';
 import type { BuildInfo, Operation, Parts } from './call.ts';
 import { ContainerCache } from './encode/container-cache.ts';
@@ -15,6 +16,7 @@ import { execRoutes } from './routes/execs.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { scanRoutes } from './routes/scan.ts';
 import { systemRoutes } from './routes/system.ts';
 import { type Upgrades, upgradeRoutes } from './routes/upgrades.ts';
 import { volumeRoutes } from './routes/volumes.ts';
@@ -23,6 +25,8 @@ import { MAXIMUM_VERSION, splitVersion } from './version.ts';
 export interface DockerApiOptions {
   engine: Engine;
   builder: Builder;
+  /** Made at its first use. */
+  scanner: () => Promise<Scanner>;
   clock: Clock;
   log: Log;
   /** Version of this build. */
@@ -77,7 +81,7 @@ export function createDockerApi(options: DockerApiOptions): Handler {
 function collectRoutes(
   parts: Parts,
   defaults: CreateDefaults,
-  { builder, upgrades }: Pick<DockerApiOptions, 'builder' | 'upgrades'>,
+  { builder, scanner, upgrades }: Pick<DockerApiOptions, 'builder' | 'scanner' | 'upgrades'>,
 ): Router<Operation> {
   const router = new Router<Operation>();
   const add = router.add.bind(router);
@@ -88,6 +92,7 @@ function collectRoutes(
   archiveRoutes(add, parts);
   systemRoutes(add, parts, cache, { builder, buildkit: upgrades !== undefined });
   buildRoutes(add, parts, builder);
+  scanRoutes(add, parts, scanner);
   upgradeRoutes(add, upgrades);
   volumeRoutes(add, parts);
   networkRoutes(add, parts);

@@ -21,6 +21,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   checkJoins(parts, request);
   // A bad log option is refused here, not at the first start.
   logPolicy(merged.log);
+  await parts.admit?.(image.id);
   const record: ContainerRecord = {
     id,
     name: request.name === undefined ? freeName(parts, id) : checkName(request.name),

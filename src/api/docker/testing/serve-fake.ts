@@ -38,7 +38,14 @@ export function serveFake() {
   const clock = systemClock();
   const fake = fakeEngine(clock);
   const server = new HttpServer({
-    handler: createDockerApi({ engine: fake.engine, builder: idleBuilder, clock, log: silentLog, version: '9.9.9' }),
+    handler: createDockerApi({
+      engine: fake.engine,
+      builder: idleBuilder,
+      scanner: () => Promise.reject(unsupported('nothing is scanned here')),
+      clock,
+      log: silentLog,
+      version: '9.9.9',
+    }),
     log: silentLog,
   });
 

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, invalid } from '../base/index.ts';
+import type { Scanner, ScannerOptions, ScanPolicy } from '../scan/index.ts';
+
+const NO_POLICY: ScanPolicy = { ignore: [], onlyFixed: false };
+
+/** The scanner, and what the engine asks before it makes a container: nothing unless the policy says so. */
+export async function scanning(
+  options: Omit<ScannerOptions, 'policy' | 'advisories'> & {
+    dataRoot: string;
+    advisories: string | undefined;
+    scanPolicy: string | undefined;
+  },
+): Promise<{ scanner: () => Promise<Scanner>; admit: { admit?: (imageId: string) => Promise<void> } }> {
+  const policy = options.scanPolicy === undefined ? NO_POLICY : await readPolicy(options.scanPolicy);
+  const advisories = options.advisories ?? join(options.dataRoot, 'advisories');
+  let made: Promise<Scanner> | undefined;
+  const scanner = () => {
+    made ??= import('../scan/index.ts').then(({ createScanner }) => createScanner({ ...options, policy, advisories }));
+    return made;
+  };
+  const admit = async (imageId: string) => (await scanner()).admitRun(imageId);
+  return { scanner, admit: policy.run === undefined ? {} : { admit } };
+}
+
+async function readPolicy(path: string): Promise<ScanPolicy> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw invalid(`cannot read the scan policy ${path}: ${describe(error)}`);
+  }
+  const { parseScanPolicy } = await import('../scan/index.ts');
+  return parseScanPolicy(text, path);
+}
