@@ -27,18 +27,18 @@ export interface Expanded {
 }
 
 /** One text may grow so far: a chain of ENV that doubles each time must not fill the memory. */
-const LENGTH_LIMIT = 4 * 1024 * 1024;
+const LENGTH_LIMIT = 1024 * 1024;
 const DEPTH_LIMIT = 100;
 
 /** Replaces `$name` and `${name…}`, and takes quotes and escapes away, as the Dockerfile reference tells. Errors are `invalid`. */
 export function expandWord(source: string, variables: Variables, options: ExpandOptions): Expanded {
-  const lexer = new Lexer(source, variables, options);
+  const lexer = new Lexer(source, variables, options, false);
   return { text: lexer.run().text, used: lexer.used, missing: lexer.missing };
 }
 
 /** As `expandWord`, then splits at white space that was not quoted. */
 export function expandWords(source: string, variables: Variables, options: ExpandOptions): string[] {
-  return new Lexer(source, variables, options).run().words;
+  return new Lexer(source, variables, options, true).run().words;
 }
 
 const isSpace = (letter: string): boolean => /\s/.test(letter);
@@ -50,10 +50,12 @@ class Lexer {
   readonly #source: string;
   readonly #variables: Variables;
   readonly #options: ExpandOptions;
+  readonly #splits: boolean;
   #at = 0;
   #depth = 0;
 
-  constructor(source: string, variables: Variables, options: ExpandOptions) {
+  constructor(source: string, variables: Variables, options: ExpandOptions, splits: boolean) {
+    this.#splits = splits;
     this.#source = source;
     this.#variables = variables;
     this.#options = options;
@@ -83,7 +85,7 @@ class Lexer {
   /** Up to a letter, which is taken but not part of the result; '' is the end. */
   #until(stop: string, rawEscapes: boolean): { text: string; words: string[] } {
     if (++this.#depth > DEPTH_LIMIT) throw invalid('substitutions are nested too deeply');
-    const words = new WordList();
+    const words = new WordList(this.#splits && stop === '');
     let text = '';
     while (!this.#ended) {
       const letter = this.#peek();
@@ -265,13 +267,20 @@ class WordList {
   readonly #words: string[] = [];
   #word = '';
   #inWord = false;
+  readonly #wanted: boolean;
+
+  constructor(wanted: boolean) {
+    this.#wanted = wanted;
+  }
 
   addWhole(text: string): void {
+    if (!this.#wanted) return;
     this.#word += text;
     this.#inWord = true;
   }
 
   addSplit(text: string): void {
+    if (!this.#wanted) return;
     for (const letter of text) {
       if (!isSpace(letter)) this.addWhole(letter);
       else if (this.#inWord && this.#word !== '') {
