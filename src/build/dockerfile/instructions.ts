@@ -7,7 +7,6 @@ import { parseHealthcheck } from './healthcheck.ts';
 import type { Node } from './nodes.ts';
 import { parseRun } from './run.ts';
 import { didYouMean } from './suggest.ts';
-import { BLANK } from './words.ts';
 
 type InstructionParser = (node: Node, base: InstructionBase) => Instruction;
 
@@ -89,7 +88,7 @@ function volumes(node: Node): readonly string[] {
 function shellWords(node: Node): readonly string[] {
   const words = listOf(node, 'SHELL');
   if (node.json) return words;
-  throw invalid(`SHELL requires the arguments to be in JSON form: ${node.text.split(BLANK).slice(1).join(' ')}`);
+  throw invalid('SHELL requires the arguments to be in JSON form');
 }
 
 function parseOnbuild(node: Node, base: InstructionBase): Instruction {
