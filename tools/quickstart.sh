@@ -1,5 +1,5 @@
 #!/bin/sh
-# From a fresh machine to a container that ran: set-up, daemon, a real Debian image, its output.
+# From a fresh machine to a web server that answers: set-up, daemon, an image built from a Dockerfile, its container.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -33,16 +33,24 @@ step "Making gantry/debian:12 from Debian's archive"
 sh tools/images.sh debian
 bin/gantry image inspect gantry/debian:12 >/dev/null 2>&1 || bin/gantry load --input .cache/images/debian.tar
 
-step 'gantry run --rm gantry/debian:12'
-# shellcheck disable=SC2016  # for the container's shell
-bin/gantry run --rm --hostname hello gantry/debian:12 bash -c '
-  . /etc/os-release
-  echo "Hello from $PRETTY_NAME, host name $(hostname), process $$."
-  ps aux'
+step 'gantry build --tag hello examples/hello'
+bin/gantry build --tag hello examples/hello
+
+step 'gantry run --detach hello, and what it answers'
+container=$(bin/gantry run --detach --publish 127.0.0.1::8080 hello)
+trap 'bin/gantry rm --force "$container" >/dev/null' EXIT
+address=$(bin/gantry port "$container" 8080)
+tries=0
+until curl --silent --fail "http://$address/"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || { bin/gantry logs "$container" >&2; echo "quickstart: nothing answers at $address" >&2; exit 1; }
+  sleep 0.1
+done
 
 step 'Done. Go on with'
 cat <<TEXT
   bin/gantry run -it --rm gantry/debian:12 bash      a shell in a container
+  bin/gantry build --tag hello examples/hello        again: every step comes from the cache
   bin/gantry ps -a                                   what there is
   export DOCKER_HOST=unix://$socket        and any Docker client works: $root/.cache/clients/docker ps
   kill \$(cat /run/gantryd.pid)                       stops the daemon; containers go on
