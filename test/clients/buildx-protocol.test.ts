@@ -123,7 +123,7 @@ suite('buildx with a playing builder', () => {
     assert.match((await run('tar', ['tvf', at('out.tar')])).stdout, /out\/file/);
   });
 
-  test('Ctrl-C ends the step and the client', async () => {
+  test('an interrupted client ends its step', async () => {
     file('wait', 'PRINT begun\nWAIT\n');
     const child = start(client, ['buildx', 'build', '--progress', 'plain', '-f', at('wait'), 'context'], {
       env,
@@ -133,7 +133,8 @@ suite('buildx with a playing builder', () => {
     let seen = '';
     child.stderr?.on('data', (data) => (seen += data));
     await eventually('the step to run', async () => /#2 WAIT/.test(seen));
-    child.kill('SIGINT');
+    // As SIGINT does; but that one is ignored by what runs in the background of a shell.
+    child.kill('SIGTERM');
     assert.notEqual(await exitOf(child), 0);
     assert.match(seen, /#2 CANCELED/);
     assert.equal(served.builder.aborted, 1);

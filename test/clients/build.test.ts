@@ -1,0 +1,79 @@
+// Builds as clients without BuildKit ask for them.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
+import { startDaemon, type TestDaemon } from '../support/index.ts';
+
+const DOCKERFILE = `FROM gantry/busybox AS base
+ARG WHO=world
+ENV GREETING=hello
+WORKDIR /srv
+RUN echo "$GREETING $WHO" >greeting
+FROM base AS unused
+RUN exit 1
+FROM base
+COPY one.txt two.txt ./
+RUN cat one.txt two.txt
+CMD ["cat", "greeting", "one.txt"]
+`;
+
+suite('docker build without BuildKit', () => {
+  let daemon: TestDaemon;
+  let context: string;
+  const build = (...args: string[]) => daemon.dockerWith({ env: { ...daemon.clientEnv, DOCKER_BUILDKIT: '0' } }, 'build', ...args);
+  before(async () => {
+    daemon = await startDaemon({ images: ['busybox'] });
+  });
+  after(async () => daemon?.[Symbol.asyncDispose]());
+  beforeEach(() => {
+    context = mkdtempSync(join(tmpdir(), 'gantry-build-'));
+    for (const [name, text] of Object.entries({ Dockerfile: DOCKERFILE, 'one.txt': 'one\n', 'two.txt': 'two\n' }))
+      writeFileSync(join(context, name), text);
+  });
+
+  afterEach(() => rmSync(context, { recursive: true }));
+
+  test('an image is made, runs, and a second build has it from the cache with the same id', async () => {
+    const first = await build('--tag', 'demo:1', '--build-arg', 'WHO=you', context);
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stdout, /one\ntwo\n[\s\S]*Successfully built [0-9a-f]{12}\nSuccessfully tagged demo:1/);
+    assert.equal(await daemon.ok('run', '--rm', 'demo:1'), 'hello you\none');
+    const id = await daemon.ok('inspect', '-f', '{{.Id}}', 'demo:1');
+    // A time that changes is no change of content.
+    utimesSync(join(context, 'one.txt'), 1, 1);
+    const again = await build('--quiet', '--build-arg', 'WHO=you', context);
+    assert.equal(again.stdout.trim(), id);
+  });
+
+  test('after a change of one file only the steps from its COPY on are done again', async () => {
+    await build('--tag', 'demo:2', context);
+    writeFileSync(join(context, 'two.txt'), 'three\n');
+    const { stdout } = await build('--tag', 'demo:2', context);
+    assert.match(stdout, /RUN echo "hello world" >greeting\n ---> Using cache|RUN echo "\$GREETING \$WHO" >greeting\n ---> Using cache/);
+    assert.match(stdout, /one\nthree\n/);
+  });
+
+  test('a step that fails tells its command and code, and a broken Dockerfile its line', async () => {
+    writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nRUN echo before; exit 7\n');
+    const failed = await build(context);
+    assert.equal(failed.status, 7);
+    assert.match(failed.stdout, /before/);
+    assert.match(failed.stderr, /"\/bin\/sh -c echo before; exit 7" did not complete successfully: exit code: 7/);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nRUNX echo\n');
+    assert.match((await build(context)).stderr, /line 2: unknown instruction: RUNX \(did you mean RUN\?\)/);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nCOPY absent /\n');
+    assert.match((await build(context)).stderr, /"\/absent": not found/);
+    assert.match((await build('--squash', context)).stderr, /squash/);
+  });
+
+  test('the cache is told and freed', async () => {
+    await build('--tag', 'demo:3', context);
+    await daemon.ok('rmi', 'demo:1', 'demo:2', 'demo:3');
+    const size = () => daemon.ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}}');
+    assert.match(await size(), /Build Cache [1-9]/);
+    await daemon.ok('builder', 'prune', '--all', '--force');
+    assert.match(await size(), /Build Cache 0/);
+  });
+});
