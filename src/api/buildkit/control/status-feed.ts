@@ -26,6 +26,7 @@ export class StatusFeed {
   #ended = false;
   #wake: (() => void) | undefined;
   #readers = 0;
+  #everRead = false;
   readonly #drained = Promise.withResolvers<void>();
 
   constructor(clock: Clock) {
@@ -41,11 +42,11 @@ export class StatusFeed {
     this.#wake?.();
   }
 
-  /** After the last event. Resolves when a client that listens has got everything. */
+  /** After the last event. Resolves when the client has got everything, or `patience` (milliseconds) passed: a quick build may end before its client asks. */
   async end(patience: number): Promise<void> {
     this.#ended = true;
     this.#wake?.();
-    if (this.#readers === 0) return;
+    if (this.#readers === 0 && this.#everRead) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = this.#clock.later(patience, resolve);
     await Promise.race([this.#drained.promise, promise]);
@@ -55,6 +56,7 @@ export class StatusFeed {
   /** Ends with the build. What one reader took, another does not see. */
   async *updates(signal: AbortSignal): AsyncGenerator<Update> {
     this.#readers += 1;
+    this.#everRead = true;
     const stop = () => this.#wake?.();
     signal.addEventListener('abort', stop, { once: true });
     try {
