@@ -10,7 +10,7 @@ bold='' plain=''
 step() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
 
 step 'Installing what is missing'
-sh tools/setup.sh
+sh tools/setup.sh engine
 
 answers() { [ -S "$socket" ] && curl --silent --fail --max-time 5 --unix-socket "$socket" http://gantry/_ping >/dev/null; }
 
@@ -52,6 +52,6 @@ cat <<TEXT
   bin/gantry run -it --rm gantry/debian:12 bash      a shell in a container
   bin/gantry build --tag hello examples/hello        again: every step comes from the cache
   bin/gantry ps -a                                   what there is
-  export DOCKER_HOST=unix://$socket        and any Docker client works: $root/.cache/clients/docker ps
+  export DOCKER_HOST=unix://$socket        and any Docker client works
   kill \$(cat /run/gantryd.pid)                       stops the daemon; containers go on
 TEXT

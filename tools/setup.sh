@@ -1,22 +1,31 @@
 #!/bin/sh
-# Installs all that Gantry and its tests need: Debian packages, npm packages (the pinned Node among them)
-# and, under .cache/clients, the Docker client that the tests drive. Safe to run again: what is there is left alone,
+# Installs what Gantry needs, and what its tests need too: Debian packages, npm packages (the pinned Node among them)
+# and, under .cache/clients, the clients that the tests drive. Safe to run again: what is there is left alone,
 # and a run that finds nothing missing asks no registry.
+#   tools/setup.sh            all
+#   tools/setup.sh engine     what quickstart needs: no peers, browsers and clients of the tests
 set -eu
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "setup: must run as root (a container engine needs it)" >&2; exit 1; }
 
 # The engine itself, and what the pinned Node links to.
 engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
-# Images for quickstart and the tests; the peers, clients and probes that the tests drive.
-tests='openssl mmdebstrap busybox-static debian-archive-keyring docker-registry skopeo curl socat iptables'
+# Makes images from Debian's archive, and asks the first of them for its page.
+images='mmdebstrap debian-archive-keyring curl'
+# The peers, clients and probes that the tests drive.
+tests='openssl busybox-static docker-registry skopeo socat iptables'
+case ${1:-all} in
+  all) packages="$engine $images $tests" ;;
+  engine) packages="$engine $images" ;;
+  *) echo "usage: tools/setup.sh [all|engine]" >&2; exit 2 ;;
+esac
 
 say() { echo "setup: $*"; }
 
 missing_packages() {
   # shellcheck disable=SC2086  # a list of names
-  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' $engine $tests 2>/dev/null || true) "
-  for package in $engine $tests; do
+  installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' $packages 2>/dev/null || true) "
+  for package in $packages; do
     case $installed in *" installed:$package "*) ;; *) printf '%s ' "$package" ;; esac
   done
 }
@@ -48,5 +57,5 @@ mkdir -p .cache
 install_packages
 install_modules
 bin/node --version >/dev/null
-sh tools/clients.sh
-say "ready (Node $(bin/node --version), crun $(crun --version | sed -n 's/^crun version //p'), Docker client $(.cache/clients/docker --version | sed 's/.*version \([0-9.]*\).*/\1/'))"
+[ "${1:-all}" = engine ] || sh tools/clients.sh
+say "ready (Node $(bin/node --version), crun $(crun --version | sed -n 's/^crun version //p'))"
