@@ -16,6 +16,7 @@ import { Waiters } from './containers/waiters.ts';
 import type { Engine } from './engine.ts';
 import { EventStream } from './events/events.ts';
 import { ExecTable } from './exec/execs.ts';
+import { HandOver } from './handover/handover.ts';
 import { HealthMonitor } from './health/monitor.ts';
 import { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
@@ -69,7 +70,8 @@ export function createEngine(options: EngineOptions): Engine {
   const stopper = new Stopper(parts, lifecycle);
   const remover = new Remover(parts, lifecycle, stopper, (id) => desk.endWaiting(id));
   const networkUse = new NetworkUses(parts);
-  const reconciler = new Reconciler(parts, lifecycle, remover, health, networkUse);
+  const handOver = new HandOver(parts);
+  const reconciler = new Reconciler(parts, lifecycle, remover, health, networkUse, handOver);
   images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
   return {
     containers: new ContainerUseCases(parts, lifecycle, stopper, remover, desk),
@@ -80,6 +82,7 @@ export function createEngine(options: EngineOptions): Engine {
     imageUse: new ImageUses(parts),
     volumeUse: new VolumeUses(parts),
     networkUse,
+    handOver,
     images,
     volumes,
     network,

@@ -264,6 +264,22 @@ export interface NetworkUseCases {
   disconnect(network: string, container: string): Promise<void>;
 }
 
+/**
+ * One container takes the place of another, and no connection finds nobody there: the new one stands by while it starts, takes over in
+ * one step, and connections that exist stay with the old one until they end.
+ */
+export interface HandOvers {
+  /** Before its start: the container will publish nothing and be found by no name until it takes over from the other. `conflict` when it runs. */
+  standBy(reference: string, forReference: string): Promise<void>;
+  /**
+   * Ports and names pass over. Also the way back: a container that was relieved takes over from its successor. `unchanged` when there is
+   * nothing to take over, `conflict` when it is not running or when another has a port that the old one did not have.
+   */
+  takeOver(reference: string): Promise<void>;
+  /** `connections` are those that others have to its servers now. */
+  describe(reference: string): { role: 'serving' | 'standby' | 'relieved'; other: string | undefined; connections: number };
+}
+
 /** The whole engine, as a dialect sees it. */
 export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
@@ -274,6 +290,7 @@ export interface Engine extends AsyncDisposable {
   readonly imageUse: ImageUseCases;
   readonly volumeUse: VolumeUseCases;
   readonly networkUse: NetworkUseCases;
+  readonly handOver: HandOvers;
   readonly images: Images;
   readonly volumes: Volumes;
   readonly network: Pick<Network, 'list' | 'get' | 'attachments'>;

@@ -5,6 +5,7 @@ import type { RuntimeObservation } from '../runtime/index.ts';
 import { dismantle, volumeNames } from './containers/launch.ts';
 import { type Lifecycle, withoutIntent } from './containers/lifecycle.ts';
 import type { Remover } from './containers/remove.ts';
+import type { HandOver } from './handover/handover.ts';
 import type { HealthMonitor } from './health/monitor.ts';
 import type { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
@@ -23,13 +24,22 @@ export class Reconciler {
   #remover: Remover;
   #health: HealthMonitor;
   #networks: NetworkUses;
+  #handOver: HandOver;
 
-  constructor(parts: EngineParts, lifecycle: Lifecycle, remover: Remover, health: HealthMonitor, networks: NetworkUses) {
+  constructor(
+    parts: EngineParts,
+    lifecycle: Lifecycle,
+    remover: Remover,
+    health: HealthMonitor,
+    networks: NetworkUses,
+    handOver: HandOver,
+  ) {
     this.#parts = parts;
     this.#lifecycle = lifecycle;
     this.#remover = remover;
     this.#health = health;
     this.#networks = networks;
+    this.#handOver = handOver;
   }
 
   async run(): Promise<void> {
@@ -42,6 +52,9 @@ export class Reconciler {
     for (const record of adopted) await this.#each(record, () => this.#keep(record, observed.get(record.id)));
     for (const record of alive)
       if (!livesOn(observed.get(record.id))) await this.#each(record, () => this.#recordEnd(record, observed.get(record.id)));
+    // After all that lives is known: it moves between two containers.
+    for (const record of table.list())
+      if (record.intent?.operation === 'take-over') await this.#each(record, () => this.#handOver.finish(record));
     for (const record of table.list()) if (record.intent) await this.#each(record, () => this.#finishIntent(record));
     await this.#removeStrangers();
   }
@@ -51,7 +64,14 @@ export class Reconciler {
     const limiter = new Limiter(BOOT_STARTS);
     for (const record of this.#parts.table.list()) {
       const { state, spec } = record;
-      if (isAlive(state) || state.status === 'removing' || state.status === 'dead' || !restartsAtBoot(spec.restart, state, NEVER)) continue;
+      if (
+        record.relievedBy !== undefined ||
+        isAlive(state) ||
+        state.status === 'removing' ||
+        state.status === 'dead' ||
+        !restartsAtBoot(spec.restart, state, NEVER)
+      )
+        continue;
       // A start that fails is recorded in the container's state and decisions.
       void limiter.run(() => this.#lifecycle.start(record.id, 'boot').catch(() => undefined));
     }
@@ -66,7 +86,7 @@ export class Reconciler {
     if (wake) await this.#parts.runtime.resume(record.id);
     const status = seen.status === 'paused' && !wake ? 'paused' : 'running';
     const kept = await this.#parts.table.change(record.id, (r) =>
-      withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }),
+      withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }, 'take-over'),
     );
     if (record.intent?.operation === 'networks') await this.#networks.finish(record);
     this.#health.watch(kept, false);

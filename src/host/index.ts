@@ -3,6 +3,7 @@
 export * from './archive/index.ts';
 export * from './cgroups/index.ts';
 export * from './children.ts';
+export * from './connections.ts';
 export * from './counters.ts';
 export * from './files.ts';
 export * from './kernel/index.ts';

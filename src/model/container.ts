@@ -133,9 +133,13 @@ export interface ContainerRecord {
   state: ContainerState;
   /** The creating dialect's document as it came (Docker: Config, HostConfig, NetworkingConfig), so that inspect can echo it. */
   request: unknown;
+  /** It waits to take over from container `for`: it has no published ports and no names on networks until then. */
+  standby?: { for: string };
+  /** Id of the container that has taken over: this one is not started again by itself. */
+  relievedBy?: string;
   /** An operation whose side effects may be half done: finished or undone at the next start. */
   intent?: {
-    operation: 'create' | 'start' | 'remove' | 'commit' | 'networks';
+    operation: 'create' | 'start' | 'remove' | 'commit' | 'networks' | 'take-over';
     since: string;
     /** Of a removal: its anonymous volumes go too. */
     volumes?: boolean;

@@ -31,6 +31,7 @@ export function isPrivate({ endpoints }: Attachment): boolean {
 }
 
 /** Names by which others of the network find the container: its own, its aliases, its short id, its host name. */
-export function dnsNamesOf({ containerId, name, spec }: AttachRequest, wish: EndpointRequest): string[] {
+export function dnsNamesOf({ containerId, name, spec, standby }: AttachRequest, wish: EndpointRequest): string[] {
+  if (standby) return [];
   return [...new Set([name ?? '', ...wish.aliases, containerId.slice(0, 12), spec.hostname ?? ''])].filter((one) => one !== '');
 }

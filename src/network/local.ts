@@ -20,7 +20,7 @@ import { hostsText, type NameSources, resolverText } from './names/index.ts';
 import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
-import { forwardingsOf, type PortBook, type Publication, requestedPorts } from './ports/index.ts';
+import { forwardingsOf, type Owner, type PortBook, type Publication, requestedPorts } from './ports/index.ts';
 import { type Records, resolveNetwork } from './records.ts';
 import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
 import { removeInside } from './segments/macvlan.ts';
@@ -191,6 +191,17 @@ export class LocalNetwork implements Network {
     return endpoint;
   }
 
+  async takeOver(request: AttachRequest, from: string | undefined): Promise<Attachment> {
+    const held = this.#held.get(request.containerId);
+    if (!held) throw notFound(`container ${request.name ?? request.containerId} has no network: it is not running`);
+    const old = from === undefined ? undefined : this.#held.get(from);
+    await this.#passPorts(held, request, old);
+    // The new one is known before the old one is forgotten: there is an answer at every moment.
+    this.#rename(held, ({ networkName }) => dnsNamesOf(request, wishFor(request.spec, networkName)));
+    if (old) this.#rename(old, () => []);
+    return held.attachment;
+  }
+
   async detach(containerId: string): Promise<void> {
     const held = this.#held.get(containerId);
     if (!held) return;
@@ -299,7 +310,7 @@ export class LocalNetwork implements Network {
     for (const { record, wish } of others) await this.#plug(held, record, request, wish, undo);
     if (others.length > 0) await this.#route(held);
     undo.defer(() => this.#unpublish(held));
-    await this.#publish(held, request);
+    if (!request.standby) await this.#publish(held, request);
     signal?.throwIfAborted();
     undo.move();
     return held;
@@ -375,21 +386,48 @@ export class LocalNetwork implements Network {
       );
       return;
     }
-    const owner = {
-      containerId: request.containerId,
-      name: request.name ?? request.containerId.slice(0, 12),
-      endpointId: endpoint.endpointId,
-    };
     const bound = settings?.hostBinding
       ? requests.map((one) => (one.hostAddress === '' ? { ...one, hostAddress: settings.hostBinding } : one))
       : requests;
-    held.publication = await this.#parts.ports.publish(owner, target, bound);
+    held.publication = await this.#parts.ports.publish(ownerOf(request, endpoint), target, bound);
     const { ports } = held.publication;
     held.forwardings = forwardingsOf(target, ports);
     await firewall.publish(held.forwardings);
     await this.#forgetOldFlows(ports);
     held.attachment = { ...held.attachment, publishedPorts: ports };
     held.publishedTo = endpoint.endpointId;
+  }
+
+  /** Published ports of a container that was held back: those that `old` has pass over, the others are taken. */
+  async #passPorts(held: Held, request: AttachRequest, old: Held | undefined): Promise<void> {
+    if (!old?.publication || held.publication) {
+      if (!held.publication) await this.#publish(held, request);
+      if (old) await this.#unpublish(old);
+      return;
+    }
+    const { firewall } = this.#ready();
+    held.requests = requestedPorts(request.spec);
+    const endpoint = this.#portEndpoint(held);
+    if (!endpoint) throw invalid(`container ${request.name ?? request.containerId} has no network that ports could lead to`);
+    const target = endpoint.ipv4Address || endpoint.ipv6Address;
+    const before = old.forwardings;
+    const publication = await this.#parts.ports.takeOver(ownerOf(request, endpoint), target, held.requests, old.publication);
+    const { ports } = publication;
+    Object.assign(held, { publication, forwardings: forwardingsOf(target, ports), publishedTo: endpoint.endpointId });
+    held.attachment = { ...held.attachment, publishedPorts: ports };
+    old.forwardings = [];
+    await firewall.replace(before, held.forwardings);
+    await this.#forgetOldFlows(ports);
+    await this.#unpublish(old);
+  }
+
+  /** Gives a container other names on all its networks. */
+  #rename(held: Held, namesOn: (endpoint: EndpointState) => string[]): void {
+    const endpoints = held.attachment.endpoints.map((endpoint) =>
+      held.plugs.has(endpoint.networkId) ? { ...endpoint, dnsNames: namesOn(endpoint) } : endpoint,
+    );
+    held.attachment = { ...held.attachment, endpoints };
+    this.#tellNames(held);
   }
 
   async #unpublish(held: Held): Promise<void> {
@@ -551,6 +589,15 @@ export class LocalNetwork implements Network {
     for (const port of publication.missing)
       log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
   }
+}
+
+function ownerOf(request: Pick<AttachRequest, 'containerId' | 'name'>, { endpointId }: EndpointState): Owner {
+  return { containerId: request.containerId, name: request.name ?? request.containerId.slice(0, 12), endpointId };
+}
+
+/** What a container asked of a network. */
+function wishFor({ endpoints }: ContainerSpec, networkName: string): EndpointRequest {
+  return endpoints[networkName] ?? { aliases: [], links: [], driverOptions: {} };
 }
 
 /** The next device name in order, as Docker counts: the lowest number that is free. */

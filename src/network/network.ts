@@ -36,6 +36,12 @@ export interface Network extends AsyncDisposable {
    * Undoes itself on failure. Errors: `conflict` for a port or address in use (says by whom), `invalid`.
    */
   attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>;
+  /**
+   * A container that stands by becomes found by its names and gets its published ports. Those that `from` has pass over in one
+   * transaction, so that each new connection reaches one of the two; connections that exist stay where they are. `from` is not found
+   * by name afterwards and publishes nothing. Idempotent. Fails as `attach` does for ports, and then nothing has changed.
+   */
+  takeOver(request: AttachRequest, from: string | undefined): Promise<Attachment>;
   /** Idempotent. Returns at once: the namespace goes away in the background. Links and ports are gone when it resolves. */
   detach(containerId: string): Promise<void>;
   /** Attachments that are known, by container id. */
@@ -51,6 +57,8 @@ export interface AttachRequest {
   spec: ContainerSpec;
   /** For messages; the container's short id when absent. */
   name?: string;
+  /** It is not found by any name and publishes nothing, until it takes over. */
+  standby?: boolean;
 }
 
 export interface Attachment {

@@ -13,6 +13,7 @@ import { commitRoutes } from './routes/commit.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { type CreateDefaults, containerRoutes } from './routes/containers.ts';
 import { execRoutes } from './routes/execs.ts';
+import { handOverRoutes } from './routes/handover.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
@@ -88,6 +89,7 @@ function collectRoutes(
   const cache = new ContainerCache(parts.engine);
   containerRoutes(add, parts, cache, defaults);
   containerStreamRoutes(add, parts);
+  handOverRoutes(add, parts);
   execRoutes(add, parts);
   archiveRoutes(add, parts);
   systemRoutes(add, parts, cache, { builder, buildkit: upgrades !== undefined });

@@ -93,7 +93,12 @@ async function joinNetwork(
     const other = running(parts, mode.id, 'network');
     return { namespace: other.spec.networkMode.kind === 'host' ? undefined : `/proc/${other.state.pid}/ns/net`, attachment: undefined };
   }
-  const attachment = await parts.network.attach({ containerId: record.id, name: record.name, spec: record.spec });
+  const attachment = await parts.network.attach({
+    containerId: record.id,
+    name: record.name,
+    spec: record.spec,
+    ...(record.standby ? { standby: true } : {}),
+  });
   return { namespace: attachment.namespace || undefined, attachment };
 }
 

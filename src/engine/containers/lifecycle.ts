@@ -80,7 +80,12 @@ export class Lifecycle {
     if (reason === 'restart' && before.state.stoppedByUser) return;
     this.cancelRestart(id);
     if (reason === 'user') this.#lastDelay.delete(id);
-    const intended = await table.change(id, (r) => ({ ...r, intent: { operation: 'start', since: this.#parts.clock.timestamp() } }));
+    const intended = await table.change(id, ({ relievedBy, ...r }) => ({
+      ...r,
+      // Who is started by a person is meant to serve.
+      ...(relievedBy !== undefined && reason !== 'user' ? { relievedBy } : {}),
+      intent: { operation: 'start', since: this.#parts.clock.timestamp() },
+    }));
     try {
       await this.#run(intended, reason);
     } catch (error) {
@@ -164,7 +169,7 @@ export class Lifecycle {
     const { id } = record;
     const decision = decideRestart(record.spec.restart, {
       exitCode: exit.exitCode,
-      stoppedByUser: record.state.stoppedByUser,
+      stoppedByUser: record.state.stoppedByUser || record.relievedBy !== undefined,
       restartCount: record.state.restartCount,
       lived: Date.parse(exit.finishedAt) - Date.parse(record.state.startedAt),
       lastDelay: this.#lastDelay.get(id) ?? 0,
@@ -223,7 +228,9 @@ const startWords: Record<StartReason, string> = {
   boot: 'the daemon started and its restart policy asked for it',
 };
 
-export function withoutIntent(record: ContainerRecord): ContainerRecord {
+/** `except` is an intent that stays. */
+export function withoutIntent(record: ContainerRecord, except?: string): ContainerRecord {
+  if (except !== undefined && record.intent?.operation === except) return record;
   const { intent: _done, ...rest } = record;
   return rest;
 }

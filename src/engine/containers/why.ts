@@ -21,7 +21,7 @@ function summary(record: ContainerRecord, decisions: Decision[], now: number): s
     case 'created':
       return state.error ? `It did not start: ${state.error}.` : 'It was created and nobody has started it yet.';
     case 'running':
-      return `It has been running for ${age(now - Date.parse(state.startedAt))}: ${last('started') ?? 'it was started'}.${health(record)}`;
+      return `It has been running for ${age(now - Date.parse(state.startedAt))}: ${last('started') ?? 'it was started'}.${health(record)}${place(record)}`;
     case 'paused':
       return 'Someone paused it; its processes are frozen until it is unpaused.';
     case 'restarting':
@@ -43,6 +43,11 @@ function ended(record: ContainerRecord, last: (what: string) => string | undefin
       ? `someone stopped it${last('killed') ? ` (${last('killed')})` : ''}`
       : (last('exited') ?? `it ended with exit code ${state.exitCode}`);
   return `It is not running: ${cause}. It is not started again because ${last('no restart') ?? 'nobody asked for it'}.`;
+}
+
+function place({ standby, relievedBy }: ContainerRecord): string {
+  if (standby) return ` It stands by to take over from ${standby.for.slice(0, 12)}: until then it has no published ports and no names.`;
+  return relievedBy ? ` ${relievedBy.slice(0, 12)} has taken over its ports and names; it only serves the connections that it has.` : '';
 }
 
 function health(record: ContainerRecord): string {

@@ -59,6 +59,11 @@ export class Firewall {
     return this.#change([], forwardings);
   }
 
+  /** Both in one transaction: a key that is in both leads elsewhere from one packet to the next. */
+  replace(before: readonly Forwarding[], after: readonly Forwarding[]): Promise<void> {
+    return this.#change(before, after);
+  }
+
   unpublish(forwardings: readonly Forwarding[]): Promise<void> {
     return this.#change(forwardings, []);
   }

@@ -5,7 +5,16 @@ import { holdPort, type Target } from './holder.ts';
 
 /** What a container publishes, held until disposed. */
 export interface Publication extends AsyncDisposable {
-  ports: PublishedPort[];
+  readonly ports: PublishedPort[];
+  /** The same by what keeps them; those that passed to another container are not here any more. */
+  readonly holds: Hold[];
+}
+
+/** One port of the host, taken until disposed. */
+export interface Hold extends AsyncDisposable {
+  readonly entry: Entry;
+  /** Where its socket leads; read anew for each connection. */
+  readonly target: Target;
 }
 
 /** For whom ports are taken; the names serve messages. */
@@ -50,10 +59,37 @@ export class PortBook {
    */
   async publish(owner: Owner, containerAddress: string, requests: readonly PortRequest[]): Promise<Publication> {
     await using undo = new AsyncDisposableStack();
-    const ports: PublishedPort[] = [];
-    for (const request of requests) ports.push(...(await this.#publishOne(owner, containerAddress, request, undo)));
-    const held = undo.move();
-    return { ports, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    const holds: Hold[] = [];
+    for (const request of requests) holds.push(...(await this.#publishOne(owner, containerAddress, request, undo)));
+    undo.move();
+    return publicationOf(holds);
+  }
+
+  /**
+   * The same, with ports that pass from one container to another: their sockets stay open and lead to the new container from
+   * now on. Ports of `from` that nobody asks for stay with it. Fails as `publish` does, and then nothing has passed.
+   */
+  async takeOver(owner: Owner, containerAddress: string, requests: readonly PortRequest[], from: Publication): Promise<Publication> {
+    await using undo = new AsyncDisposableStack();
+    const passing = new Map<Hold, number>();
+    const holds: Hold[] = [];
+    for (const request of requests) {
+      const passed = passedOn(
+        request,
+        this.#addressesOf(request.hostAddress),
+        from.holds.filter((hold) => !passing.has(hold)),
+      );
+      for (const hold of passed) passing.set(hold, request.containerPort);
+      holds.push(...(passed.length > 0 ? passed : await this.#publishOne(owner, containerAddress, request, undo)));
+    }
+    undo.move();
+    for (const [{ entry, target }, containerPort] of passing) {
+      entry.port = { ...entry.port, containerPort };
+      entry.containerId = owner.containerId;
+      Object.assign(target, { address: containerAddress, port: containerPort });
+    }
+    from.holds.splice(0, from.holds.length, ...from.holds.filter((hold) => !passing.has(hold)));
+    return publicationOf(holds);
   }
 
   /** Takes ports as they were before, after a restart of the daemon. `missing` are those that someone else has by now: the rules still carry them. */
@@ -62,30 +98,23 @@ export class PortBook {
     containerAddress: string,
     ports: readonly PublishedPort[],
   ): Promise<Publication & { missing: PublishedPort[] }> {
-    const held = new AsyncDisposableStack();
+    const holds: Hold[] = [];
     const missing: PublishedPort[] = [];
     for (const port of ports) {
-      held.defer(this.#enter({ port, containerId }));
+      const target = { address: containerAddress, port: port.containerPort };
+      const hold = this.#enter({ port, containerId }, target);
+      holds.push(hold);
       try {
-        held.use(
-          await holdPort(
-            port.protocol,
-            port.hostAddress,
-            port.hostPort,
-            { address: containerAddress, port: port.containerPort },
-            this.#options.clock,
-          ),
-        );
+        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
       } catch {
         missing.push(port);
       }
     }
-    return { ports: [...ports], missing, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    return { ...publicationOf(holds), missing };
   }
 
-  async #publishOne(owner: Owner, containerAddress: string, request: PortRequest, undo: AsyncDisposableStack): Promise<PublishedPort[]> {
+  async #publishOne(owner: Owner, containerAddress: string, request: PortRequest, undo: AsyncDisposableStack): Promise<Hold[]> {
     const addresses = this.#addressesOf(request.hostAddress);
-    const target = { address: containerAddress, port: request.containerPort };
     let lastFailure: unknown;
     for (const hostPort of this.#candidates(request.hostPorts)) {
       const wanted = addresses.map((hostAddress) => ({
@@ -95,8 +124,9 @@ export class PortBook {
         hostPort,
       }));
       try {
-        undo.use(await this.#hold(owner, wanted, target));
-        return wanted;
+        const holds = await this.#hold(owner, wanted, containerAddress);
+        for (const hold of holds) undo.use(hold);
+        return holds;
       } catch (error) {
         if (!(error instanceof GantryError) || error.kind !== 'conflict') throw error;
         lastFailure = error;
@@ -108,25 +138,27 @@ export class PortBook {
     throw conflict(`${refusal(owner)}all ports from ${from} to ${to} are allocated`);
   }
 
-  async #hold(owner: Owner, ports: readonly PublishedPort[], target: Target): Promise<AsyncDisposable> {
+  async #hold(owner: Owner, ports: readonly PublishedPort[], containerAddress: string): Promise<Hold[]> {
     await using undo = new AsyncDisposableStack();
-    for (const port of ports) {
+    const holds = ports.map((port) => {
       const holder = this.#holderOf(port);
       if (holder) {
         throw conflict(
           `${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${port.hostPort} failed: port is already allocated (by container ${holder.containerId.slice(0, 12)})`,
         );
       }
-      undo.defer(this.#enter({ port, containerId: owner.containerId }));
-    }
-    for (const port of ports) {
+      return undo.use(this.#enter({ port, containerId: owner.containerId }, { address: containerAddress, port: port.containerPort }));
+    });
+    for (const hold of holds) {
+      const { port } = hold.entry;
       try {
-        undo.use(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
+        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, hold.target, this.#options.clock));
       } catch (error) {
         throw bindFailure(owner, port, error);
       }
     }
-    return undo.move();
+    undo.move();
+    return holds;
   }
 
   #addressesOf(hostAddress: string): string[] {
@@ -152,20 +184,49 @@ export class PortBook {
     }
   }
 
-  /** Returns the way to strike the entry out. */
-  #enter(entry: Entry): () => void {
+  /** Disposing strikes the entry out, and closes the socket that was given to keep. */
+  #enter(entry: Entry, target: Target): Hold & { keep(socket: AsyncDisposable): void } {
     const key = keyOf(entry.port);
+    const kept = new AsyncDisposableStack();
     this.#entries.set(key, [...(this.#entries.get(key) ?? []), entry]);
-    return () => {
+    kept.defer(() => {
       const rest = (this.#entries.get(key) ?? []).filter((other) => other !== entry);
       if (rest.length > 0) this.#entries.set(key, rest);
       else this.#entries.delete(key);
-    };
+    });
+    return { entry, target, keep: (socket) => void kept.use(socket), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
   #holderOf(port: PublishedPort): Entry | undefined {
     return this.#entries.get(keyOf(port))?.find((entry) => addressesMeet(entry.port.hostAddress, port.hostAddress));
   }
+}
+
+function publicationOf(holds: Hold[]): Publication {
+  return {
+    ports: holds.map(({ entry }) => entry.port),
+    holds,
+    async [Symbol.asyncDispose]() {
+      await using all = new AsyncDisposableStack();
+      for (const hold of holds) all.use(hold);
+    },
+  };
+}
+
+/** Those of `holds` that serve a request on all its addresses: the same port of the host, or for any port the same one of the container. */
+function passedOn({ protocol, containerPort, hostPorts }: PortRequest, addresses: readonly string[], holds: readonly Hold[]): Hold[] {
+  const any = hostPorts === undefined || hostPorts.to === 0;
+  const fitting = holds.filter(
+    ({ entry: { port } }) =>
+      port.protocol === protocol &&
+      addresses.includes(port.hostAddress) &&
+      (any ? port.containerPort === containerPort : port.hostPort >= hostPorts.from && port.hostPort <= hostPorts.to),
+  );
+  for (const { entry } of fitting) {
+    const together = fitting.filter((other) => other.entry.port.hostPort === entry.port.hostPort);
+    if (together.length === addresses.length) return together;
+  }
+  return [];
 }
 
 const keyOf = (port: PublishedPort) => `${port.protocol} ${port.hostPort}`;

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/index.ts';
 import type { Protocol } from '../../model/index.ts';
 import { relayConnections, relayDatagrams } from './relay.ts';
 
-/** Where traffic of a port goes. */
+/** Where traffic of a port goes. It changes in place when the port passes to another container. */
 export interface Target {
   address: string;
   port: number;

@@ -1,0 +1,20 @@
+import { invalid } from '../../../base/index.ts';
+import { type AddRoute, type Parts, parameter, text } from '../call.ts';
+
+/** Routes of our own: how one container takes the place of another (docs/design/rolling-update.md). */
+export function handOverRoutes(add: AddRoute, { engine: { handOver } }: Parts): void {
+  add('GET', '/gantry/containers/:id/hand-over', (call) => {
+    const { role, other, connections } = handOver.describe(parameter(call, 'id'));
+    call.exchange.sendJson(200, { Role: role, Other: other ?? '', Connections: connections });
+  });
+  add('POST', '/gantry/containers/:id/stand-by', async (call) => {
+    const other = text(call, 'for');
+    if (other === undefined) throw invalid('the query parameter for must name the container to take over from');
+    await handOver.standBy(parameter(call, 'id'), other);
+    call.exchange.sendEmpty(204);
+  });
+  add('POST', '/gantry/containers/:id/take-over', async (call) => {
+    await handOver.takeOver(parameter(call, 'id'));
+    call.exchange.sendEmpty(204);
+  });
+}
