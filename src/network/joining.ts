@@ -1,6 +1,7 @@
 import { invalid } from '../base/index.ts';
-import type { ContainerSpec, EndpointRequest, NetworkRecord } from '../model/index.ts';
+import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord } from '../model/index.ts';
 import type { Attachment, AttachRequest } from './network.ts';
+import type { Owner } from './ports/index.ts';
 
 export interface Wanted {
   record: NetworkRecord;
@@ -34,4 +35,20 @@ export function isPrivate({ endpoints }: Attachment): boolean {
 export function dnsNamesOf({ containerId, name, spec, standby }: AttachRequest, wish: EndpointRequest): string[] {
   if (standby) return [];
   return [...new Set([name ?? '', ...wish.aliases, containerId.slice(0, 12), spec.hostname ?? ''])].filter((one) => one !== '');
+}
+
+/** For whom ports are taken. */
+export function ownerOf(request: Pick<AttachRequest, 'containerId' | 'name'>, { endpointId }: EndpointState): Owner {
+  return { containerId: request.containerId, name: request.name ?? request.containerId.slice(0, 12), endpointId };
+}
+
+/** What a container asked of a network. */
+export function wishFor({ endpoints }: ContainerSpec, networkName: string): EndpointRequest {
+  return endpoints[networkName] ?? NO_WISH;
+}
+
+/** The next device name in order, as Docker counts: the lowest number that is free. */
+export function freeDevice(endpoints: readonly EndpointState[], prefix: string): string {
+  const used = new Set(endpoints.map(({ interfaceName }) => interfaceName));
+  for (let number = 0; ; number += 1) if (!used.has(`${prefix}${number}`)) return `${prefix}${number}`;
 }

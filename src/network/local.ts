@@ -15,12 +15,12 @@ import type { Bridge } from './bridge/bridge.ts';
 import { Directory } from './directory.ts';
 import type { Firewall, Forwarding } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
-import { dnsNamesOf, isPrivate, wantedNetworks } from './joining.ts';
+import { dnsNamesOf, freeDevice, isPrivate, ownerOf, wantedNetworks, wishFor } from './joining.ts';
 import { hostsText, type NameSources, resolverText } from './names/index.ts';
 import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
-import { forwardingsOf, type Owner, type PortBook, type Publication, requestedPorts } from './ports/index.ts';
+import { forwardingsOf, type PortBook, type Publication, requestedPorts, showPort } from './ports/index.ts';
 import { type Records, resolveNetwork } from './records.ts';
 import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
 import { removeInside } from './segments/macvlan.ts';
@@ -589,23 +589,4 @@ export class LocalNetwork implements Network {
     for (const port of publication.missing)
       log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
   }
-}
-
-function ownerOf(request: Pick<AttachRequest, 'containerId' | 'name'>, { endpointId }: EndpointState): Owner {
-  return { containerId: request.containerId, name: request.name ?? request.containerId.slice(0, 12), endpointId };
-}
-
-/** What a container asked of a network. */
-function wishFor({ endpoints }: ContainerSpec, networkName: string): EndpointRequest {
-  return endpoints[networkName] ?? { aliases: [], links: [], driverOptions: {} };
-}
-
-/** The next device name in order, as Docker counts: the lowest number that is free. */
-function freeDevice(endpoints: readonly EndpointState[], prefix: string): string {
-  const used = new Set(endpoints.map(({ interfaceName }) => interfaceName));
-  for (let number = 0; ; number += 1) if (!used.has(`${prefix}${number}`)) return `${prefix}${number}`;
-}
-
-function showPort(port: PublishedPort): string {
-  return `${port.hostAddress}:${port.hostPort}/${port.protocol}`;
 }

@@ -17,3 +17,8 @@ export function forwardingsOf(containerAddress: string, ports: readonly Publishe
     .filter((port) => isIPv4(port.hostAddress))
     .map(({ protocol, hostAddress, hostPort, containerPort }) => ({ protocol, hostAddress, hostPort, containerAddress, containerPort }));
 }
+
+/** For messages. */
+export function showPort(port: PublishedPort): string {
+  return `${port.hostAddress}:${port.hostPort}/${port.protocol}`;
+}
