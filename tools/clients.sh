@@ -1,13 +1,13 @@
 #!/bin/sh
-# Puts the Docker client that the tests drive, and its plugins for builds and compose, under .cache/clients, never into /usr:
+# Puts the Docker client that the tests drive, its plugins for builds and compose, and cosign under .cache/clients, never into /usr:
 # Debian bookworm has none of that age, but those in forky need only a libc that bookworm has. Fetched by apt (signed, checked) with its own
 # state and sources, so that the machine's package lists stay as they are.
 set -eu
 cd "$(dirname "$0")/.."
 home=$PWD/.cache/clients
 plugins="$home/cli-plugins"
-[ -x "$home/docker" ] && [ -x "$plugins/docker-buildx" ] && [ -x "$plugins/docker-compose" ] && exit 0
-echo "setup: Docker client, buildx and compose from Debian forky"
+[ -x "$home/docker" ] && [ -x "$plugins/docker-buildx" ] && [ -x "$plugins/docker-compose" ] && [ -x "$home/cosign" ] && exit 0
+echo "setup: Docker client, buildx, compose and cosign from Debian forky"
 
 mkdir -p "$plugins"
 work=$(mktemp -d "$home/.fetch.XXXXXX")
@@ -35,12 +35,16 @@ apt() {
 
 cd "$work"
 apt update
-apt download docker-cli docker-buildx docker-compose
-for package in docker-cli docker-buildx docker-compose; do
+packages='docker-cli docker-buildx docker-compose cosign'
+# shellcheck disable=SC2086  # a list of names
+apt download $packages
+for package in $packages; do
   dpkg-deb --extract "$package"_*.deb "$work/$package"
 done
 mv "$work/docker-cli/usr/bin/docker" "$home/docker"
+mv "$work/cosign/usr/bin/cosign" "$home/cosign"
 for plugin in buildx compose; do
   mv "$work/docker-$plugin/usr/libexec/docker/cli-plugins/docker-$plugin" "$plugins/docker-$plugin"
 done
 "$home/docker" --version >/dev/null
+"$home/cosign" version >/dev/null

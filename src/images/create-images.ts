@@ -22,6 +22,8 @@ export interface ImagesOptions {
   registryMirrors: readonly string[];
   /** Folders with `<host:port>/ca.crt` …; Docker's and Gantry's when absent. */
   certificateFolders?: readonly string[];
+  /** File that says which repositories are pulled, and with whose signature; undefined: all are, with none. */
+  trustPolicy?: string | undefined;
 }
 
 /** Opens the images of a data root: clears what is half-made there, and frees what nothing names. */
@@ -46,13 +48,16 @@ export async function createImages(options: ImagesOptions): Promise<Images & { i
   layers.sweep();
   const needed = catalog.blobs();
   for (const { digest } of content.list()) if (!needed.has(digest)) await content.delete(digest);
-  const { certificateFolders } = options;
+  const { certificateFolders, trustPolicy } = options;
+  // Loaded on demand: few hosts have a policy.
+  const trust = trustPolicy === undefined ? undefined : (await import('./trust/index.ts')).openTrust(trustPolicy);
   const distribution = new Distribution({
     ...{ catalog, content, layers, clock, log },
     downloads: join(trash.folder, 'downloads'),
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
     ...(certificateFolders === undefined ? {} : { certificateFolders }),
+    ...(trust === undefined ? {} : { trust }),
   });
   const images = new LocalImages({ catalog, content, layers, containers, distribution, clock, pins });
   return Object.assign(images, { idle: () => trash.idle() });

@@ -2,8 +2,9 @@ import type { Readable, Writable } from 'node:stream';
 import type { ImageRecord } from '../model/index.ts';
 import type { NewImage } from './catalog/catalog.ts';
 import type { LayerLease, LayerRecord } from './layers/layer-store.ts';
+import type { TrustReport } from './trust/index.ts';
 
-export type { LayerLease, LayerRecord, NewImage };
+export type { LayerLease, LayerRecord, NewImage, TrustReport };
 
 /**
  * The images room: content (blobs by digest), layers (unpacked by diff id, mounted by overlayfs), names, and
@@ -22,6 +23,8 @@ export interface Images {
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
   /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage>;
+  /** What the trust policy makes of a name that might be pulled. Nothing is kept. */
+  judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport>;
   /**
    * For `docker login`: fails with `denied` when the registry does not accept them. Resolves with a token to keep instead of the
    * password, if the registry gives one. `serverAddress` is a host, a URL, or empty for Docker Hub.

@@ -20,6 +20,7 @@ import type {
   RemoteImage,
   RemovedImage,
   TransferOptions,
+  TrustReport,
 } from './images.ts';
 import { chainIds } from './layers/chain.ts';
 import type { TreeLayerStore } from './layers/tree-layer-store.ts';
@@ -68,6 +69,10 @@ export class LocalImages implements Images {
 
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
     return this.#parts.distribution.lookUp(parseReference(reference), options);
+  }
+
+  judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport> {
+    return this.#parts.distribution.judge(parseReference(reference), options);
   }
 
   checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {

@@ -44,6 +44,7 @@ async function run(options: DaemonOptions): Promise<void> {
     log: log.child('images'),
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
+    trustPolicy: options.trustPolicy,
   });
   const volumes = await createVolumes({ ...common, log: log.child('volumes') });
   const network = house.use(

@@ -28,6 +28,8 @@ export interface DaemonOptions {
   advisories: string | undefined;
   /** File with a scan policy. */
   scanPolicy: string | undefined;
+  /** File with a trust policy. */
+  trustPolicy: string | undefined;
   registryTls: { certificate: string; key: string } | undefined;
   /** Plain HTTP on other addresses than loopback is wanted. */
   registryInsecure: boolean;
@@ -48,6 +50,7 @@ const FLAGS = {
   'registry-mirror': { type: 'string', multiple: true },
   advisories: { type: 'string' },
   'scan-policy': { type: 'string' },
+  'trust-policy': { type: 'string' },
   registry: { type: 'string' },
   'registry-tls-cert': { type: 'string' },
   'registry-tls-key': { type: 'string' },
@@ -82,6 +85,7 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   'registry-mirrors': 'registry-mirror',
   advisories: 'advisories',
   'scan-policy': 'scan-policy',
+  'trust-policy': 'trust-policy',
   registry: 'registry',
   'registry-tls-cert': 'registry-tls-cert',
   'registry-tls-key': 'registry-tls-key',
@@ -206,6 +210,7 @@ function resolve(raw: Raw): DaemonOptions {
     plainTcp: text('tls') === 'false',
     advisories: text('advisories'),
     scanPolicy: text('scan-policy'),
+    trustPolicy: text('trust-policy'),
     registry: text('registry'),
     registryTls: registryTls(text('registry-tls-cert'), text('registry-tls-key')),
     registryInsecure: raw['registry-insecure'] === true,

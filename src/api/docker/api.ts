@@ -19,6 +19,7 @@ import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { scanRoutes } from './routes/scan.ts';
 import { systemRoutes } from './routes/system.ts';
+import { trustRoutes } from './routes/trust.ts';
 import { type Upgrades, upgradeRoutes } from './routes/upgrades.ts';
 import { volumeRoutes } from './routes/volumes.ts';
 import { MAXIMUM_VERSION, splitVersion } from './version.ts';
@@ -95,6 +96,7 @@ function collectRoutes(
   systemRoutes(add, parts, cache, { builder, buildkit: upgrades !== undefined });
   buildRoutes(add, parts, builder);
   scanRoutes(add, parts, scanner);
+  trustRoutes(add, parts);
   upgradeRoutes(add, upgrades);
   volumeRoutes(add, parts);
   networkRoutes(add, parts);

@@ -149,6 +149,9 @@ export const TREE: readonly Entry[] = [
     { name: 'user', summary: 'Say who may pull and push' },
   ]),
   group('system', 'Work with the engine as a whole', SYSTEM_GROUP),
+  group('trust', 'Judge images by the trust policy', [
+    leaf('verify', 'Tell whether an image may be pulled, and by which signature', () => import('./trust/verify.ts')),
+  ]),
   group('volume', 'Work with volumes', VOLUME_GROUP),
   // Not listed: the completion scripts ask it.
   leaf('__complete', '', () => import('./system/complete.ts')),

@@ -2,6 +2,7 @@ import { describe, errnoOf, GantryError, invalid, isKind, type Log } from '../..
 import type { ImageRecord } from '../../model/index.ts';
 import type { Credentials, PullOptions, RemoteImage, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
+import type { TrustReport } from '../trust/index.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { pullFailure, pushFailure, RegistryError } from './failures.ts';
 import { checkLogin } from './login.ts';
@@ -21,6 +22,8 @@ export interface DistributionParts extends RegistryOptions, PullParts, PushParts
 
 const CERTIFICATE_FOLDERS = ['/etc/docker/certs.d', '/etc/gantry/certs.d'];
 const STALL_TIMEOUT = 60_000;
+/** Tags of what is about an image rather than one: signatures, attestations, lists of referrers. */
+const ATTACHED = /^sha256-[0-9a-f]{64}(\.\w+)?$/;
 
 /** The ways to and from registries. */
 export class Distribution {
@@ -48,6 +51,7 @@ export class Distribution {
       throw invalid("tag can't be used with --all-tags/-a");
     const wanted = options.allTags ? reference : withDefaultTag(reference);
     const shown = formatReference(wanted);
+    this.#parts.trust?.admitName(wanted);
     try {
       return await this.#withEndpoint(wanted, 'pull', options, async (repository) => {
         const { image, changed } = options.allTags
@@ -94,6 +98,22 @@ export class Distribution {
     }
   }
 
+  /** What the trust policy makes of a name. The registry is asked only where the policy wants a signature. */
+  async judge(reference: Reference, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport> {
+    const { trust } = this.#parts;
+    const wanted = withDefaultTag(reference);
+    if (!trust) return everythingAccepted(wanted);
+    const settled = trust.settled(wanted);
+    if (settled) return settled;
+    const shown = formatReference(wanted);
+    try {
+      return await this.#withEndpoint(wanted, 'pull', options, (repository) => this.#pull.judge(trust, repository, wanted, options.signal));
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `look-up of ${shown}`);
+    }
+  }
+
   /** Before any registry is asked. */
   #checkPresent(name: string, shown: string): void {
     try {
@@ -118,7 +138,7 @@ export class Distribution {
     reference: Reference,
     options: PullOptions,
   ): Promise<{ image: ImageRecord; changed: boolean }> {
-    const tags = await repository.listTags(options.signal);
+    const tags = (await repository.listTags(options.signal)).filter((tag) => !ATTACHED.test(tag));
     let last: ImageRecord | undefined;
     let changed = false;
     for (const tag of tags) {
@@ -194,4 +214,9 @@ function asGantryError(error: unknown, what: string): unknown {
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT')
     return new GantryError('unavailable', `${what} failed: the registry's connection broke off`, { cause: error });
   return error;
+}
+
+function everythingAccepted(reference: Reference): TrustReport {
+  const why = 'the engine has no trust policy (--trust-policy)';
+  return { repository: repositoryOf(reference), digests: [], rule: { type: 'accept' }, admitted: true, why, signatures: [] };
 }

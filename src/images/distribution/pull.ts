@@ -6,6 +6,7 @@ import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ProgressEvent, PullOptions } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, type Reference, repositoryOf } from '../reference.ts';
+import type { Trust, TrustReport } from '../trust/index.ts';
 import { LayerPull } from './layer-pull.ts';
 import { choosePlatform, type Descriptor, type ImageManifest, parseConfig, parseManifest, sha256Digest } from './manifest.ts';
 import { formatPlatform, hostPlatform, matchPlatform, type Platform, parsePlatform } from './platform.ts';
@@ -24,6 +25,8 @@ export interface PullParts {
   /** Folder for what is being downloaded; cleared at start. */
   downloads: string;
   clock: Clock;
+  /** Judges what is to be pulled; undefined: nothing does. */
+  trust?: Trust;
 }
 
 type Document = { mediaType: string; data: Buffer };
@@ -52,6 +55,8 @@ export class ImagePull {
     progress({ id: what, status: `Pulling from ${reference.path}` });
     this.#collectPartials();
     const chosen = await this.#choose(source, shown, top, wanted ?? hostPlatform(), signal);
+    const signature = await this.#parts.trust?.admit(source, reference, digestsOf(top, chosen), signal);
+    if (signature) progress({ id: what, status: `Trusted: a ${signature.form} ${signature.finding}` });
     const config = await this.#config(source, shown, chosen.image.config, signal);
     const { platform, diffIds } = parseConfig(shown, config, chosen.image.layers.length);
     checkPlatform(shown, platform, wanted);
@@ -67,6 +72,13 @@ export class ImagePull {
     const image = await catalog.put({ config, names, lease, manifest: chosen.manifest, event: { action: 'pull', reference: shown } });
     progress({ status: `Digest: ${top.digest}` });
     return { image, changed: before !== image.id };
+  }
+
+  /** What the trust policy, which wants a signature, makes of a name. Nothing is kept. */
+  async judge(trust: Trust, source: Repository, reference: Reference, signal: AbortSignal): Promise<TrustReport> {
+    const top = await source.getManifest(reference.digest ?? reference.tag ?? 'latest', signal);
+    const chosen = await this.#choose(source, formatReference(reference), top, hostPlatform(), signal);
+    return await trust.report(source, reference, digestsOf(top, chosen), signal);
   }
 
   /** What a manifest runs on: an index tells, an image's configuration does. */
@@ -127,6 +139,11 @@ export class ImagePull {
 /** The last line of a pull. */
 export function statusLine(shown: string, changed: boolean): ProgressEvent {
   return { status: changed ? `Status: Downloaded newer image for ${shown}` : `Status: Image is up to date for ${shown}` };
+}
+
+/** A signature may be of the index as well as of the image in it: each stands for the bytes that are pulled. */
+function digestsOf(top: Manifest, chosen: { manifest: Document }): string[] {
+  return [...new Set([top.digest, sha256Digest(chosen.manifest.data)])];
 }
 
 function kept({ contentType, body }: Manifest): Document {

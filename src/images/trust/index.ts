@@ -1,0 +1,2 @@
+export { openTrust } from './policy-trust.ts';
+export type * from './trust.ts';
