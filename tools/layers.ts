@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   build: 3,
   registry: 3,
   scan: 3,
+  disk: 3,
   cluster: 3,
   balancer: 3,
   api: 4,
@@ -24,6 +25,9 @@ const LEVELS: Readonly<Record<string, number>> = {
 /** The only steps between neighbours, as [folder, room]. */
 const SIDEWAYS: readonly (readonly [string, string])[] = [
   ['src/build/', 'engine'],
+  // It weighs what both keep, and asks both to let go.
+  ['src/disk/', 'engine'],
+  ['src/disk/', 'build'],
   ['src/cluster/agent/', 'engine'],
 ];
 

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { notFound, randomIds, silentLog, systemClock } from '../base/index.ts';
-import { listMounts } from '../host/index.ts';
+import { listMounts, Trash } from '../host/index.ts';
 import { createImages } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import { canRun, Harness } from '../runtime/testing/harness.ts';
@@ -34,6 +34,7 @@ class Site implements AsyncDisposable {
   readonly store = memoryStore();
   #builder: ReturnType<typeof createBuilder> | undefined;
   #images: Awaited<ReturnType<typeof createImages>> | undefined;
+  #trash: Trash | undefined;
 
   async open(): Promise<this> {
     mkdirSync(this.context);
@@ -46,7 +47,9 @@ class Site implements AsyncDisposable {
       store: this.store,
     };
     mkdirSync(common.dataRoot);
-    const images = await createImages({ ...common, insecureRegistries: [], registryMirrors: [] });
+    const trash = await Trash.open(common.dataRoot, common);
+    this.#trash = trash;
+    const images = await createImages({ ...common, trash, insecureRegistries: [], registryMirrors: [] });
     this.#images = images;
     await images.load(createReadStream(BUSYBOX), { progress: () => undefined, signal: AbortSignal.timeout(20_000) });
     const network = {
@@ -114,7 +117,7 @@ class Site implements AsyncDisposable {
   }
 
   async assertClean(): Promise<void> {
-    await this.images.idle();
+    await this.#trash?.idle();
     assert.deepEqual(await this.images.layers.list(), []);
     assert.deepEqual(
       listMounts(this.folder).map(({ target }) => target),
@@ -127,7 +130,7 @@ class Site implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.builder[Symbol.asyncDispose]();
     for (const { containerId } of await this.images.layers.list()) await this.images.layers.remove(containerId);
-    await this.images.idle();
+    await this.#trash?.idle();
     await this.harness[Symbol.asyncDispose]();
     rmSync(this.folder, { recursive: true, force: true });
   }

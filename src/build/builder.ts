@@ -23,6 +23,8 @@ export interface Builder extends AsyncDisposable {
   check(request: BuildRequest, signal: AbortSignal): Promise<DockerfileReport>;
   /** Every piece of the cache: layers of steps, cache mounts, kept contexts. */
   usage(): Promise<CacheEntry[]>;
+  /** Bytes on disk of what builds have besides: folders, and what is half-made. */
+  scratchSize(): Promise<number>;
   /** Frees what matches and no build uses, least recently used first. */
   prune(options: PruneOptions): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }>;
 }

@@ -6,7 +6,7 @@ import type { Store } from '../store/index.ts';
 import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache/cache-mounts.ts';
 import { StepCache } from './cache/step-cache.ts';
-import { cacheEntries, pruneCache } from './cache/usage.ts';
+import { cacheEntries, pruneCache, scratchSize } from './cache/usage.ts';
 import { createFileSteps } from './files/index.ts';
 import { buildFolders } from './folders.ts';
 import { checkBuild } from './graph/check.ts';
@@ -64,7 +64,8 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     start: async () => undefined,
     prepare: (request, signal) => prepareBuild(parts, request, signal),
     check: (request, signal) => checkBuild(parts, request, signal),
-    usage: async () => cacheEntries(parts),
+    usage: () => cacheEntries(parts),
+    scratchSize: () => scratchSize(dataRoot, parts),
     prune: (wanted) => pruneCache(parts, wanted, clock.now()),
     [Symbol.asyncDispose]: () => parts.steps.flush(),
   };

@@ -20,6 +20,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     prepare: async (request, signal) => (await builder()).prepare(request, signal),
     check: async (request, signal) => (await builder()).check(request, signal),
     usage: async () => (await builder()).usage(),
+    scratchSize: async () => (await builder()).scratchSize(),
     prune: async (wanted) => (await builder()).prune(wanted),
     async [Symbol.asyncDispose]() {
       await (await made)?.[Symbol.asyncDispose]();

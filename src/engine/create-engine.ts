@@ -1,4 +1,5 @@
 import { type Clock, type Ids, KeyedQueue, type Log } from '../base/index.ts';
+import type { Trash } from '../host/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -36,6 +37,7 @@ export interface EngineOptions extends SystemOptions {
   network: Network;
   volumes: Volumes;
   runtime: Runtime;
+  trash: Trash;
   admit?: (imageId: string) => Promise<void>;
 }
 

@@ -200,12 +200,17 @@ export interface Events {
 export interface SystemInfo {
   /** What `info` and `version` need from the rooms below, neutral of any dialect. */
   describe(): Promise<HostDescription>;
-  diskUsage(): Promise<{
-    layersSize: number;
-    images: { image: ImageRecord; sharedSize: number; containers: number }[];
-    containers: { container: ContainerRecord; writable: number; root: number; logs: number }[];
-    volumes: { name: string; size: number; references: number }[];
-  }>;
+  containerStorage(): Promise<{ list: ContainerStorage[]; rest: number }>;
+}
+
+/** Bytes on disk of a container. */
+export interface ContainerStorage {
+  container: ContainerRecord;
+  /** Its writable layer. */
+  layer: number;
+  /** What is made for it: hosts, resolv.conf and the like. */
+  files: number;
+  logs: number;
 }
 
 export interface HostDescription {

@@ -1,4 +1,5 @@
 import type { Clock, Ids, KeyedQueue, Log } from '../base/index.ts';
+import type { Trash } from '../host/index.ts';
 import type { Images } from '../images/index.ts';
 import type { ContainerRecord } from '../model/index.ts';
 import type { Network } from '../network/index.ts';
@@ -28,6 +29,7 @@ export interface EngineParts {
   network: Network;
   volumes: Volumes;
   runtime: Runtime;
+  trash: Trash;
   /** Fails with `denied` when no container may be made of the image. */
   admit?: (imageId: string) => Promise<void>;
 }

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isKind } from '../base/index.ts';
-import { diskFree, diskUsage, ensureDirectory, lockFile, removeTree, writeFileAtomic } from './files.ts';
+import { diskFree, ensureDirectory, lockFile, removeTree, writeFileAtomic } from './files.ts';
 import { mountTmpfs, unmount } from './mounts.ts';
 
 let root = '';
@@ -71,20 +60,6 @@ test('removeTree() removes nothing when something is mounted below', async () =>
   } finally {
     await unmount(mounted);
   }
-});
-
-test('diskUsage() counts blocks, and hard links once', async () => {
-  const folder = join(root, 'usage');
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'a'), Buffer.alloc(100_000, 1));
-  const one = await diskUsage(folder);
-  linkSync(join(folder, 'a'), join(folder, 'b'));
-  const two = await diskUsage(folder);
-  assert.equal(one.inodes, 2);
-  assert.ok(one.bytes >= 100_000);
-  assert.equal(one.length, 100_000);
-  assert.deepEqual(two, one);
-  assert.deepEqual(await diskUsage(join(root, 'missing')), { bytes: 0, length: 0, inodes: 0 });
 });
 
 test('diskFree() tells of the file system below a path', async () => {

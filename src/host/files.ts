@@ -14,7 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { lstat, open, readdir, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
+import { open, readdir, rename, rm, rmdir, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { conflict, errnoOf, GantryError, Limiter } from '../base/index.ts';
 import { tryLock } from './kernel/index.ts';
@@ -196,47 +196,6 @@ async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-export interface DiskUsage {
-  /** On-disk bytes (allocated blocks), hard links counted once. */
-  bytes: number;
-  /** Bytes by length, folders not counted: what Docker shows as a size. */
-  length: number;
-  inodes: number;
-}
-
-/** As `du -sx`: stays on the file system of `target`. Nothing there is zero. */
-export async function diskUsage(target: string): Promise<DiskUsage> {
-  const top = await unlessMissing(lstat(target));
-  const usage = { bytes: 0, length: 0, inodes: 0 };
-  if (top === undefined) return usage;
-  const linked = new Set<number>();
-  const folders: Buffer[] = [];
-  const count = (stat: { blocks: number; size: number; nlink: number; ino: number; dev: number }, folder: boolean) => {
-    if (stat.dev !== top.dev) return false;
-    if (!folder && stat.nlink > 1) {
-      if (linked.has(stat.ino)) return false;
-      linked.add(stat.ino);
-    }
-    usage.bytes += stat.blocks * 512;
-    if (!folder) usage.length += stat.size;
-    usage.inodes += 1;
-    return true;
-  };
-  if (count(top, top.isDirectory()) && top.isDirectory()) folders.push(Buffer.from(target));
-  for (let folder = folders.pop(); folder; folder = folders.pop()) {
-    const prefix = Buffer.concat([folder, Buffer.from('/')]);
-    const names = (await unlessMissing(readdir(folder, { encoding: 'buffer' }))) ?? [];
-    for (let start = 0; start < names.length; start += BATCH) {
-      const children = names.slice(start, start + BATCH).map((name) => Buffer.concat([prefix, name]));
-      const stats = await Promise.all(children.map((child) => unlessMissing(lstat(child))));
-      for (const [index, stat] of stats.entries()) {
-        if (stat && count(stat, stat.isDirectory()) && stat.isDirectory()) folders.push(children[index] as Buffer);
-      }
-    }
-  }
-  return usage;
 }
 
 export interface DiskFree {

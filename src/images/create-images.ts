@@ -1,6 +1,6 @@
 import { join } from 'node:path/posix';
 import type { Clock, Ids, Log } from '../base/index.ts';
-import { listMounts, unmount } from '../host/index.ts';
+import type { Trash } from '../host/index.ts';
 import type { Store } from '../store/index.ts';
 import { Pins } from './assembly/pins.ts';
 import { StoredCatalog } from './catalog/stored-catalog.ts';
@@ -10,7 +10,6 @@ import { Distribution } from './distribution/index.ts';
 import type { Images } from './images.ts';
 import { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { LocalImages } from './local-images.ts';
-import { Trash } from './trash.ts';
 
 export interface ImagesOptions {
   dataRoot: string;
@@ -18,6 +17,8 @@ export interface ImagesOptions {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Of the data root. */
+  trash: Trash;
   insecureRegistries: readonly string[];
   registryMirrors: readonly string[];
   /** Folders with `<host:port>/ca.crt` …; Docker's and Gantry's when absent. */
@@ -26,12 +27,9 @@ export interface ImagesOptions {
   trustPolicy?: string | undefined;
 }
 
-/** Opens the images of a data root: clears what is half-made there, and frees what nothing names. */
-export async function createImages(options: ImagesOptions): Promise<Images & { idle(): Promise<void> }> {
-  const { dataRoot, store, clock, ids, log } = options;
-  const trash = new Trash(dataRoot, ids, log);
-  for (const { target } of listMounts(trash.folder).reverse()) await unmount(target, { lazy: true });
-  trash.clear();
+/** Opens the images of a data root, and frees what nothing names. */
+export async function createImages(options: ImagesOptions): Promise<Images> {
+  const { dataRoot, store, clock, ids, log, trash } = options;
   const content = new FileContentStore(dataRoot);
   const layers = new TreeLayerStore({ dataRoot, ids, log, trash });
   const catalog = new StoredCatalog({ store, content, layers, clock, log });
@@ -59,6 +57,5 @@ export async function createImages(options: ImagesOptions): Promise<Images & { i
     ...(certificateFolders === undefined ? {} : { certificateFolders }),
     ...(trust === undefined ? {} : { trust }),
   });
-  const images = new LocalImages({ catalog, content, layers, containers, distribution, clock, pins });
-  return Object.assign(images, { idle: () => trash.idle() });
+  return new LocalImages({ catalog, content, layers, containers, distribution, clock, pins });
 }

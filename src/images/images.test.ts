@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeTarHeader, type NewTarEntry, paddingOf, randomIds, sha256, silentLog, systemClock, tarEnd } from '../base/index.ts';
-import { mountTmpfs, unmount } from '../host/index.ts';
+import { mountTmpfs, Trash, unmount } from '../host/index.ts';
 import { memoryStore } from '../store/index.ts';
 import { createImages } from './index.ts';
 
@@ -49,18 +49,17 @@ after(() => {
 
 async function open(dataRoot = mkdtempSync(join(tmpdir(), 'gantry-images-')), store = memoryStore()) {
   folders.push(dataRoot);
+  const common = { clock: systemClock(), ids: randomIds(), log: silentLog };
+  const trash = await Trash.open(dataRoot, common);
   const images = await createImages({
-    dataRoot,
-    store,
-    clock: systemClock(),
-    ids: randomIds(),
-    log: silentLog,
+    ...common,
+    ...{ dataRoot, store, trash },
     insecureRegistries: [],
     registryMirrors: [],
   });
   const options = { progress: () => {}, signal: new AbortController().signal };
   const load = (archive: Buffer) => images.load(Readable.from([archive], { objectMode: false }), options);
-  return { images, load, dataRoot, store, layers: () => readdirSync(join(dataRoot, 'layers')).filter((name) => name.length === 26) };
+  return { images, trash, load, dataRoot, store, layers: () => readdirSync(join(dataRoot, 'layers')).filter((name) => name.length === 26) };
 }
 
 async function collect(write: (output: PassThrough) => Promise<void>): Promise<Buffer> {
@@ -96,7 +95,7 @@ test('load() and save() are exact: what is saved loads elsewhere with the same i
 });
 
 test('a hostile archive is refused with a sentence, and leaves nothing behind', async () => {
-  const { images, load, layers, dataRoot } = await open();
+  const { images, trash, load, layers, dataRoot } = await open();
   const cases: [Buffer, RegExp][] = [
     [imageArchive([tar(file('../../escape'))], ['a']), /'\.\.\/\.\.\/escape' leads out/],
     [imageArchive([tar({ type: 'hardLink', name: 'h', link: '../../../etc/shadow' })], ['a']), /leads out/],
@@ -111,7 +110,7 @@ test('a hostile archive is refused with a sentence, and leaves nothing behind', 
   ];
   for (const [archive, message] of cases)
     await assert.rejects(load(archive), (error: Error) => message.test(error.message) || assert.fail(`${message}: ${error.message}`));
-  await images.idle();
+  await trash.idle();
   assert.deepEqual([images.list(), layers(), readdirSync(join(dataRoot, 'tmp'))], [[], [], []]);
 });
 
@@ -265,7 +264,7 @@ test('a damaged blob or layer is an error that names it; the others still work',
 });
 
 test('what was half-made when the daemon was killed is gone at the next start', async () => {
-  const { load, images, dataRoot, store } = await open();
+  const { load, images, trash, dataRoot, store } = await open();
   await load(imageArchive([tar(file('a'))], ['a:latest']));
   const abort = new AbortController();
   const endless = Readable.from(
@@ -281,11 +280,11 @@ test('what was half-made when the daemon was killed is gone at the next start', 
     { objectMode: false },
   );
   await assert.rejects(images.load(endless, { progress: () => {}, signal: abort.signal }), /cancelled by the test/);
-  await images.idle();
+  await trash.idle();
   assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);
   writeFileSync(join(dataRoot, 'tmp/leftover'), 'x');
   const again = await open(dataRoot, store);
-  await again.images.idle();
+  await again.trash.idle();
   assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);
   assert.equal(again.images.list().length, 1);
 });
@@ -294,11 +293,11 @@ test('a full disk is a clear error that undoes the work and leaves the rest work
   const dataRoot = mkdtempSync(join(tmpdir(), 'gantry-images-'));
   mountTmpfs(dataRoot, { size: 8 * 1024 * 1024 });
   try {
-    const { images, load } = await open(dataRoot);
+    const { images, trash, load } = await open(dataRoot);
     await load(imageArchive([tar(file('small'))], ['small:latest']));
     const many = Array.from({ length: 12 }, (_, i) => file(`big${i}`, Buffer.alloc(1024 * 1024, i)));
     await assert.rejects(load(imageArchive([tar(...many)], ['big:latest'])), /no space left on device/);
-    await images.idle();
+    await trash.idle();
     assert.deepEqual(readdirSync(join(dataRoot, 'tmp')), []);
     assert.deepEqual(await load(imageArchive([tar(file('other'))], ['other:latest'])), ['other:latest']);
     assert.deepEqual(
@@ -308,14 +307,14 @@ test('a full disk is a clear error that undoes the work and leaves the rest work
         .sort(),
       ['other:latest', 'small:latest'],
     );
-    await images.idle();
+    await trash.idle();
   } finally {
     await unmount(dataRoot, { lazy: true });
   }
 });
 
 test('an image of 128 layers is mounted, each layer over those below', async () => {
-  const { images, load } = await open();
+  const { images, trash, load } = await open();
   const layers = Array.from({ length: 128 }, (_, i) => tar(file(`own${i}`), file('top', String(i))));
   await load(imageArchive(layers, ['deep:latest']));
   const id = randomIds().next();
@@ -326,7 +325,7 @@ test('an image of 128 layers is mounted, each layer over those below', async () 
   writeFileSync(join(root, 'own5'), 'changed');
   assert.deepEqual(await images.layers.changes(id), [{ path: '/own5', kind: 0 }]);
   await images.layers.remove(id);
-  await images.idle();
+  await trash.idle();
 });
 
 test('load() reads archives of Docker before 1.10, and OCI layouts with nested indexes', async () => {

@@ -46,8 +46,9 @@ export interface Images {
     filter: (image: ImageRecord) => boolean;
     usedBy: (imageId: string) => ImageUse[];
   }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
-  /** Bytes on disk of all layers, and by image of those it shares with others. */
-  usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }>;
+  /** Bytes of file content that an image shares with others, in the way of `ImageRecord.size`. */
+  sharedSizes(): (imageId: string) => number;
+  storage(): Promise<ImageStorage>;
   /** Bytes of file content that a layer adds; 0 when the layer is not here. */
   layerSize(diffId: string): number;
   /** Listener for pull, tag, untag, delete, load, import, save, push. */
@@ -71,8 +72,10 @@ export interface ContainerLayers {
   changes(containerId: string): Promise<{ path: string; kind: 0 | 1 | 2 }[]>;
   /** The merged root as a plain tar. */
   export(containerId: string, output: Writable, signal: AbortSignal): Promise<void>;
-  /** Bytes on disk of the writable layer. */
+  /** Bytes of file content of the writable layer. */
   size(containerId: string): Promise<number>;
+  /** Bytes on disk of all that the layer has. Nothing there is zero. Looks at files only where someone may have written since the last time. */
+  storage(containerId: string): Promise<number>;
   /** Host directory that overlayfs shows as the root when mounted. */
   path(containerId: string): string;
 }
@@ -109,8 +112,22 @@ export interface ImageAssembly {
   pin(owner: string, layers: readonly string[]): Promise<void>;
   unpin(owner: string): Promise<void>;
   pins(): { owner: string; layers: readonly string[] }[];
+  /** Bytes on disk by diff id, of all layers that are here. */
+  layersOnDisk(): Promise<ReadonlyMap<string, number>>;
   /** Whether an image names this layer. */
   inImage(diffId: string): boolean;
+}
+
+/** Bytes on disk, each counted once. */
+export interface ImageStorage {
+  /** Of layers, by diff id, however many images have one. */
+  layers: ReadonlyMap<string, number>;
+  /** Layers that are kept though no image names them: those of the build cache. */
+  pinned: ReadonlySet<string>;
+  /** Of configuration and manifest, by image id. */
+  documents: ReadonlyMap<string, number>;
+  /** Of what belongs to none of them: folders, what containers share, what cannot be read. */
+  rest: number;
 }
 
 export interface RemoteImage {

@@ -12,6 +12,7 @@ import type {
   ContainerLayers,
   Credentials,
   ImageAssembly,
+  ImageStorage,
   Images,
   ImageUse,
   ImportOptions,
@@ -25,6 +26,7 @@ import type {
 import { chainIds } from './layers/chain.ts';
 import type { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { parseReference, withDefaultTag } from './reference.ts';
+import { freedSince, imageStorage } from './storage.ts';
 import { importImage } from './transfer/import.ts';
 import { loadImages } from './transfer/load.ts';
 import { saveImages } from './transfer/save.ts';
@@ -114,7 +116,7 @@ export class LocalImages implements Images {
     filter: (image: ImageRecord) => boolean;
     usedBy: (imageId: string) => ImageUse[];
   }): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }> {
-    const before = this.#layersSize();
+    const before = await this.storage();
     const removed: RemovedImage[] = [];
     for (const image of this.list()) {
       // One that went as the parent of another is gone already.
@@ -124,17 +126,20 @@ export class LocalImages implements Images {
       removed.push(...(await this.#removePlanned(image, { untag: [...image.tags, ...image.digests], remove })));
       if (remove) removed.push(...(await this.#removeParents(image, options.usedBy)));
     }
-    return { removed, spaceReclaimed: Math.max(0, before - this.#layersSize()) };
+    return { removed, spaceReclaimed: freedSince(before, this.#parts) };
   }
 
-  async usage(): Promise<{ layersSize: number; sharedSize: (imageId: string) => number }> {
+  sharedSizes(): (imageId: string) => number {
     const users = new Map<string, number>();
     for (const image of this.list()) for (const diffId of new Set(image.layers)) users.set(diffId, (users.get(diffId) ?? 0) + 1);
-    const sharedSize = (imageId: string) => {
+    return (imageId) => {
       const shared = new Set(this.get(imageId).layers.filter((diffId) => (users.get(diffId) ?? 0) > 1));
       return [...shared].reduce((sum, diffId) => sum + this.layerSize(diffId), 0);
     };
-    return { layersSize: this.#layersSize(), sharedSize };
+  }
+
+  storage(): Promise<ImageStorage> {
+    return imageStorage(this.#parts);
   }
 
   layerSize(diffId: string): number {
@@ -159,10 +164,6 @@ export class LocalImages implements Images {
       id = parent.parent;
     }
     return removed;
-  }
-
-  #layersSize(): number {
-    return this.#parts.layers.all().reduce((sum, layer) => sum + layer.size, 0);
   }
 
   async #removePlanned(image: ImageRecord, plan: { untag: string[]; remove: boolean }): Promise<RemovedImage[]> {

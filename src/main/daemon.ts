@@ -5,8 +5,9 @@ import { createDockerApi } from '../api/docker/index.ts';
 import { listen } from '../api/http/index.ts';
 import { createLog, describe, GantryError, randomIds, systemClock } from '../base/index.ts';
 import { createBuilder } from '../build/index.ts';
+import { createDisk } from '../disk/index.ts';
 import { createEngine } from '../engine/index.ts';
-import { lockFile } from '../host/index.ts';
+import { lockFile, Trash } from '../host/index.ts';
 import { createImages } from '../images/index.ts';
 import { createNetwork } from '../network/index.ts';
 import { createRuntime } from '../runtime/index.ts';
@@ -38,7 +39,8 @@ async function run(options: DaemonOptions): Promise<void> {
   if (options.pidfile) house.adopt(writePidfile(options.pidfile), (path) => unlinkSync(path));
 
   const store = house.use(await openStore(join(dataRoot, 'gantry.db')));
-  const common = { dataRoot, execRoot, clock, ids, store };
+  const trash = await Trash.open(dataRoot, { ids, clock, log });
+  const common = { dataRoot, execRoot, clock, ids, store, trash };
   const images = await createImages({
     ...common,
     log: log.child('images'),
@@ -78,6 +80,7 @@ async function run(options: DaemonOptions): Promise<void> {
     }),
   );
   await builder.start();
+  const disk = createDisk({ dataRoot, engine, builder });
 
   const upgrades = createBuildkitApi({
     ...{ builder, clock, ids, version: VERSION },
@@ -90,6 +93,7 @@ async function run(options: DaemonOptions): Promise<void> {
   const docker = createDockerApi({
     engine,
     builder,
+    disk,
     scanner,
     version: VERSION,
     log: log.child('docker'),

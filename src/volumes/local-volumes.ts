@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { type Clock, conflict, formatNanoseconds, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
-import { diskUsage, isMountPoint, removeTree, run, statInRoot, unmount } from '../host/index.ts';
+import { diskUsage, isMountPoint, removeTree, restOfFolder, run, statInRoot, unmount } from '../host/index.ts';
 import type { VolumeRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import { copyDirectory } from './copy-directory.ts';
@@ -149,8 +149,13 @@ class LocalVolumes implements Volumes {
   }
 
   async size(name: string): Promise<number> {
-    this.get(name);
-    return (await diskUsage(this.#directories.data(name))).length;
+    const { options } = this.get(name);
+    if (Object.keys(options).length > 0) return await restOfFolder(this.#directories.of(name), (entry) => entry === '_data');
+    return (await diskUsage(this.#directories.of(name))).bytes;
+  }
+
+  rest(): Promise<number> {
+    return restOfFolder(this.#directories.root, (name) => this.#records.has(name));
   }
 
   /** Rows say what should be, directories what is. Data is never deleted because its row is missing. */

@@ -20,6 +20,8 @@ export interface Volumes {
   unmount(name: string): Promise<void>;
   /** Copies the content of `source` (a path inside `root`) into the volume, with owner, mode and attributes, if the volume is empty. */
   fill(name: string, root: string, source: string): Promise<void>;
-  /** Bytes on disk. */
+  /** Bytes on disk. What the options had mounted from elsewhere is not counted, nor looked at. */
   size(name: string): Promise<number>;
+  /** Bytes on disk of what is no volume: the folder itself, and removed ones that are being deleted. */
+  rest(): Promise<number>;
 }

@@ -1,5 +1,6 @@
 import { type Clock, describe, type Log } from '../../base/index.ts';
 import type { Builder } from '../../build/index.ts';
+import type { Disk } from '../../disk/index.ts';
 import type { Engine, HostDescription } from '../../engine/index.ts';
 import type { Scanner } from '../../scan/index.ts';
 import { BodyTooLarge, type Exchange, type Handler, Router } from '../http/index.ts';
@@ -12,6 +13,7 @@ import { buildRoutes } from './routes/build.ts';
 import { commitRoutes } from './routes/commit.ts';
 import { containerStreamRoutes } from './routes/container-streams.ts';
 import { type CreateDefaults, containerRoutes } from './routes/containers.ts';
+import { diskRoutes } from './routes/disk.ts';
 import { execRoutes } from './routes/execs.ts';
 import { handOverRoutes } from './routes/handover.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
@@ -27,6 +29,7 @@ import { MAXIMUM_VERSION, splitVersion } from './version.ts';
 export interface DockerApiOptions {
   engine: Engine;
   builder: Builder;
+  disk: Disk;
   /** Made at its first use. */
   scanner: () => Promise<Scanner>;
   clock: Clock;
@@ -83,7 +86,7 @@ export function createDockerApi(options: DockerApiOptions): Handler {
 function collectRoutes(
   parts: Parts,
   defaults: CreateDefaults,
-  { builder, scanner, upgrades }: Pick<DockerApiOptions, 'builder' | 'scanner' | 'upgrades'>,
+  { builder, disk, scanner, upgrades }: Pick<DockerApiOptions, 'builder' | 'disk' | 'scanner' | 'upgrades'>,
 ): Router<Operation> {
   const router = new Router<Operation>();
   const add = router.add.bind(router);
@@ -93,7 +96,8 @@ function collectRoutes(
   handOverRoutes(add, parts);
   execRoutes(add, parts);
   archiveRoutes(add, parts);
-  systemRoutes(add, parts, cache, { builder, buildkit: upgrades !== undefined });
+  systemRoutes(add, parts, { buildkit: upgrades !== undefined });
+  diskRoutes(add, parts, cache, disk);
   buildRoutes(add, parts, builder);
   scanRoutes(add, parts, scanner);
   trustRoutes(add, parts);

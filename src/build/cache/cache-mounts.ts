@@ -73,6 +73,11 @@ export class CacheMounts {
     return this.#uses.has(name);
   }
 
+  /** Bytes on disk: of one that is in use they are looked up, as they change. */
+  async size(name: string): Promise<number> {
+    return this.inUse(name) ? (await diskUsage(join(this.#folder, name))).bytes : (this.#records.get(name)?.size ?? 0);
+  }
+
   /** Waits for a `locked` one that another step has; a `private` one that is in use gets another directory. */
   async acquire(request: CacheMountRequest, signal: AbortSignal): Promise<HeldCacheMount> {
     const base = sha256(JSON.stringify([request.id, request.seed?.identity ?? ''])).slice(0, 24);

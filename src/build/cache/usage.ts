@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { isKind } from '../../base/index.ts';
+import { restOfFolder } from '../../host/index.ts';
 import type { ImageAssembly } from '../../images/index.ts';
 import type { CacheEntry, PruneOptions } from '../builder.ts';
 import type { Sources } from '../sources/sources.ts';
@@ -12,39 +14,61 @@ export interface CacheParts {
   assembly: ImageAssembly;
 }
 
-/** Every piece of the cache. */
-export function cacheEntries({ steps, mounts, sources, assembly }: CacheParts): CacheEntry[] {
-  return [
-    ...steps.list().map(
-      (record): CacheEntry => ({
-        id: record.key,
-        kind: 'step',
-        description: record.description,
-        size: record.size,
-        inUse: steps.isHeld(record.key),
-        shared: assembly.inImage(record.diffId),
-        createdAt: record.createdAt,
-        lastUsedAt: record.lastUsedAt,
-        usageCount: record.usageCount,
-        parents: record.parents,
-      }),
-    ),
-    ...mounts.list().map(
-      (record): CacheEntry => ({
-        id: record.name,
-        kind: 'cache-mount',
-        description: `cached mount ${record.id}`,
-        size: record.size,
-        inUse: mounts.inUse(record.name),
-        shared: false,
-        createdAt: record.createdAt,
-        lastUsedAt: record.lastUsedAt,
-        usageCount: record.usageCount,
-        parents: [],
-      }),
-    ),
-    ...sources.usage(),
-  ];
+/** Every piece of the cache, with its bytes on disk. */
+export async function cacheEntries(parts: CacheParts): Promise<CacheEntry[]> {
+  const layers = await parts.assembly.layersOnDisk();
+  return [...stepEntries(parts, layers), ...(await mountEntries(parts)), ...(await parts.sources.usage())];
+}
+
+/** Where several steps came to one layer, it counts for the one that was used last, as that one is the last to go. */
+function stepEntries({ steps, assembly }: CacheParts, layers: ReadonlyMap<string, number>): CacheEntry[] {
+  const newestFirst = steps.list().sort((a, b) => Date.parse(b.lastUsedAt) - Date.parse(a.lastUsedAt));
+  const counted = new Set<string>();
+  return newestFirst.map((record) => {
+    const size = counted.has(record.diffId) ? 0 : (layers.get(record.diffId) ?? 0);
+    counted.add(record.diffId);
+    return {
+      id: record.key,
+      kind: 'step',
+      description: record.description,
+      size,
+      inUse: steps.isHeld(record.key),
+      shared: assembly.inImage(record.diffId),
+      createdAt: record.createdAt,
+      lastUsedAt: record.lastUsedAt,
+      usageCount: record.usageCount,
+      parents: record.parents,
+    };
+  });
+}
+
+function mountEntries({ mounts }: CacheParts): Promise<CacheEntry[]> {
+  return Promise.all(
+    mounts.list().map(async (record) => ({
+      id: record.name,
+      kind: 'cache-mount' as const,
+      description: `cached mount ${record.id}`,
+      size: await mounts.size(record.name),
+      inUse: mounts.inUse(record.name),
+      shared: false,
+      createdAt: record.createdAt,
+      lastUsedAt: record.lastUsedAt,
+      usageCount: record.usageCount,
+      parents: [],
+    })),
+  );
+}
+
+/** Bytes on disk below `build/` of what is no entry. */
+export async function scratchSize(dataRoot: string, { mounts, sources }: CacheParts): Promise<number> {
+  const contexts = new Set((await sources.usage()).map(({ id }) => id));
+  const names = new Set(mounts.list().map(({ name }) => name));
+  const build = join(dataRoot, 'build');
+  return (
+    (await restOfFolder(build, (name) => name === 'contexts' || name === 'cache-mounts')) +
+    (await restOfFolder(join(build, 'contexts'), (name) => contexts.has(name))) +
+    (await restOfFolder(join(build, 'cache-mounts'), (name) => names.has(name)))
+  );
 }
 
 /** Which entries go, least recently used first. `now` is in milliseconds. Pure. */
@@ -73,7 +97,7 @@ export async function pruneCache(
   now: number,
 ): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }> {
   const removed: CacheEntry[] = [];
-  for (const entry of entriesToPrune(cacheEntries(parts), options, now)) {
+  for (const entry of entriesToPrune(await cacheEntries(parts), options, now)) {
     if (entry.kind === 'context') {
       if (!(await removeContext(parts.sources, entry.id))) continue;
     } else if (entry.kind === 'cache-mount') {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } fro
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, type Ids, type Log, notFound } from '../../base/index.ts';
-import { removeTree, type TreeEntry, writeFileAtomic } from '../../host/index.ts';
+import { diskUsage, removeTree, type TreeEntry, writeFileAtomic } from '../../host/index.ts';
 import type { CacheEntry } from '../builder.ts';
 import { TreeIndex } from '../files/tree-index.ts';
 
@@ -71,19 +71,25 @@ export class KeptContexts {
     };
   }
 
-  usage(): CacheEntry[] {
-    return [...this.#kept].map(([id, { header, size }]) => ({
+  usage(): Promise<CacheEntry[]> {
+    return Promise.all([...this.#kept.keys()].map((id) => this.#entry(id)));
+  }
+
+  async #entry(id: string): Promise<CacheEntry> {
+    const { bytes } = await diskUsage(join(this.#folder, id));
+    const { header } = this.#kept.get(id) as Kept;
+    return {
       id,
       kind: 'context',
       description: `local source for ${header.sharedKey}`,
-      size,
+      size: bytes,
       inUse: (this.#busy.get(id) ?? 0) > 0,
       shared: false,
       createdAt: header.createdAt,
       lastUsedAt: header.lastUsedAt,
       usageCount: header.usageCount,
       parents: [],
-    }));
+    };
   }
 
   async remove(id: string): Promise<void> {

@@ -13,7 +13,7 @@ export interface Sources {
     signal: AbortSignal,
   ): Promise<OpenContext>;
   /** Kept contexts, for the builder's usage and prune. */
-  usage(): CacheEntry[];
+  usage(): Promise<CacheEntry[]>;
   remove(id: string): Promise<void>;
 }
 

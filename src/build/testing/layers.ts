@@ -32,6 +32,7 @@ export class TestLayers {
       unpin: async (owner: string) => void here.pins.delete(owner),
       pins: () => [...here.pins].map(([owner, layers]) => ({ owner, layers })),
       inImage: () => false,
+      layersOnDisk: async () => new Map([...here.#records.values()].map(({ diffId, size }) => [diffId, size])),
     } as Partial<ImageAssembly> as ImageAssembly;
   }
 

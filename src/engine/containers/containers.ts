@@ -6,6 +6,7 @@ import { commitContainer } from '../commit/commit.ts';
 import type { AttachedStreams, AttachOptions, CommitOptions, Containers, ContainerUsage, CreateContainer, LogOptions } from '../engine.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import type { AttachDesk } from '../streams/attach.ts';
+import { storageOf } from '../system/storage.ts';
 import { createContainer } from './create.ts';
 import { containerFiles } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -213,7 +214,7 @@ export class ContainerUseCases implements Containers {
     let spaceReclaimed = 0;
     for (const record of this.list()) {
       if (isAlive(record.state) || record.state.status === 'restarting' || record.intent || !filter(record)) continue;
-      const freed = await this.#parts.images.layers.size(record.id);
+      const { layer, files, logs } = await storageOf(this.#parts, record);
       try {
         await this.#remover.finish(record.id, false);
       } catch (error) {
@@ -222,7 +223,7 @@ export class ContainerUseCases implements Containers {
         throw error;
       }
       removed.push(record.id);
-      spaceReclaimed += freed;
+      spaceReclaimed += layer + files + logs;
     }
     return { removed, spaceReclaimed };
   }

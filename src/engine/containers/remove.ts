@@ -1,16 +1,10 @@
-import { renameSync } from 'node:fs';
-import { join } from 'node:path';
-import { conflict, describe, errnoOf, invalid, tearDown } from '../../base/index.ts';
-import { removeTree } from '../../host/index.ts';
+import { conflict, describe, invalid, tearDown } from '../../base/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import { tellVolume } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles, dismantle, usesVolume } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Stopper } from './stop.ts';
-
-/** Milliseconds. */
-const DISCARD_DELAY = 50;
 
 export interface RemoveOptions {
   force: boolean;
@@ -69,13 +63,13 @@ export class Remover {
   /** Of a container whose row cannot be read: what belongs to its id, running or not. Its volumes are not known and stay. */
   removeDamaged(id: string, force: boolean): Promise<void> {
     if (!force) throw conflict(`cannot remove container ${id}: its row cannot be read, and it may be running: force the removal`);
-    const { table, images, runtime, network, decisions, dataRoot } = this.#parts;
+    const { table, images, runtime, network, decisions, dataRoot, trash } = this.#parts;
     return this.#parts.queue.run(id, async () => {
       await tearDown(
         () => network.detach(id),
         () => runtime.remove(id),
         () => images.layers.remove(id),
-        () => this.#discard(containerFiles(dataRoot, id).directory),
+        () => trash.take(containerFiles(dataRoot, id).directory),
       );
       await table.delete(id);
       await decisions.forget(id);
@@ -83,13 +77,14 @@ export class Remover {
   }
 
   async #erase(record: ContainerRecord): Promise<void> {
-    const { table, images, decisions, waiters, dataRoot } = this.#parts;
+    const { table, images, decisions, waiters, dataRoot, trash } = this.#parts;
     const { id } = record;
     try {
       await tearDown(
         () => dismantle(this.#parts, record),
         () => images.layers.remove(id),
-        () => this.#discard(containerFiles(dataRoot, id).directory),
+        // With the logs that the runtime keeps there.
+        () => trash.take(containerFiles(dataRoot, id).directory),
         () => (record.intent?.volumes ? this.#removeAnonymousVolumes(record) : undefined),
       );
     } catch (error) {
@@ -101,22 +96,6 @@ export class Remover {
     waiters.removed(id, { exitCode: record.state.exitCode });
     this.#removed(id);
     publishContainerEvent(this.#parts, record, 'destroy');
-  }
-
-  /** Out of the way at once, with the logs that the runtime keeps there. The deleting waits until the reply is out, and a start of the daemon finishes what it missed. */
-  #discard(directory: string): void {
-    const { dataRoot, ids, clock, log } = this.#parts;
-    const place = join(dataRoot, 'tmp', `container-${ids.next().slice(0, 24)}`);
-    try {
-      renameSync(directory, place);
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return;
-      throw error;
-    }
-    clock.later(
-      DISCARD_DELAY,
-      () => void removeTree(dataRoot, place).catch((error) => log.warn('could not delete', { path: place, error: describe(error) })),
-    );
   }
 
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {

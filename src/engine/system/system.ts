@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readHostInfo, writeFileAtomic } from '../../host/index.ts';
-import { usesVolume } from '../containers/launch.ts';
 import type { HostDescription, SystemInfo } from '../engine.ts';
 import type { EngineParts } from '../parts.ts';
+import { containerStorage } from './storage.ts';
 
 /** What the operator configured and clients may see. */
 export interface SystemOptions {
@@ -32,36 +32,8 @@ export class System implements SystemInfo {
     return { ...(await this.#fixed), warnings: [] };
   }
 
-  async diskUsage() {
-    const { images, table, runtime, volumes } = this.#parts;
-    const usage = await images.usage();
-    const containers = table.list();
-    return {
-      layersSize: usage.layersSize,
-      images: images.list().map((image) => ({
-        image,
-        sharedSize: usage.sharedSize(image.id),
-        containers: containers.filter((c) => c.spec.imageId === image.id).length,
-      })),
-      containers: await Promise.all(
-        containers.map(async (container) => {
-          const writable = await images.layers.size(container.id);
-          return {
-            container,
-            writable,
-            root: writable + (images.list().find((i) => i.id === container.spec.imageId)?.size ?? 0),
-            logs: await runtime.logSize(container.id),
-          };
-        }),
-      ),
-      volumes: await Promise.all(
-        volumes.list().map(async ({ name }) => ({
-          name,
-          size: await volumes.size(name),
-          references: containers.filter((c) => usesVolume(c, name)).length,
-        })),
-      ),
-    };
+  containerStorage() {
+    return containerStorage(this.#parts);
   }
 
   async #collect(): Promise<Omit<HostDescription, 'warnings'>> {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../base/index.ts';
+import { Trash } from '../../host/index.ts';
 import type { Runtime } from '../../runtime/index.ts';
 import { memoryStore, type Store } from '../../store/index.ts';
 import { createEngine } from '../create-engine.ts';
@@ -35,12 +36,13 @@ async function build(
   const house = new FakeHouse();
   prepare(runtime, house);
   let count = 0;
+  const ids = { next: () => (++count + 0xabc).toString(16).padEnd(64, '0') };
+  const common = { clock, ids, log: silentLog };
   const engine = createEngine({
+    ...common,
     dataRoot: root,
     execRoot: root,
-    clock,
-    ids: { next: () => (++count + 0xabc).toString(16).padEnd(64, '0') },
-    log: silentLog,
+    trash: await Trash.open(root, common),
     store,
     images: house.images(),
     network: house.network(),

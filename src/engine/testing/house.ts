@@ -28,6 +28,7 @@ export class FakeHouse {
         remove: async (id: string) => void layers.delete(id),
         list: async () => [...layers].map(([containerId, { mounted }]) => ({ containerId, mounted })),
         size: async () => 0,
+        storage: async () => 0,
         path: (id: string) => `/fake/${id}`,
       },
     };

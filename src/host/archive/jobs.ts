@@ -1,7 +1,7 @@
 import type { ErrorKind } from '../../base/index.ts';
 
 /** What an archive worker can do. Each job is one message; bytes go through a ring. */
-export type Job = UnpackJob | PackJob | RebuildJob | CopyJob | CaptureJob | ScanJob | PlaceJob;
+export type Job = UnpackJob | PackJob | RebuildJob | CopyJob | CaptureJob | ScanJob | PlaceJob | MeasureJob;
 
 export interface UnpackJob {
   kind: 'unpack';
@@ -133,6 +133,11 @@ export interface PlaceJob {
   parents: { mode: number };
   /** A cell of 4 bytes: anything but 0 ends the work. */
   cancel: SharedArrayBuffer;
+}
+
+export interface MeasureJob {
+  kind: 'measure';
+  path: string;
 }
 
 export interface Request {

@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { randomIds, sha256, silentLog, systemClock, type TarHeader, tarEntries } from '../../base/index.ts';
+import { Trash } from '../../host/index.ts';
 import { memoryStore } from '../../store/index.ts';
 import { createImages } from '../index.ts';
 
@@ -28,22 +29,23 @@ const EMPTY_TAR = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf
 async function open() {
   const dataRoot = mkdtempSync(join(tmpdir(), 'gantry-assembly-'));
   const store = memoryStore();
-  const start = () =>
-    createImages({
-      ...{ dataRoot, store, clock: systemClock(), ids: randomIds(), log: silentLog },
-      ...{ insecureRegistries: [], registryMirrors: [] },
-    });
-  const images = await start();
+  const common = { clock: systemClock(), ids: randomIds(), log: silentLog };
+  const start = async () => {
+    const trash = await Trash.open(dataRoot, common);
+    const images = await createImages({ ...common, ...{ dataRoot, store, trash }, insecureRegistries: [], registryMirrors: [] });
+    return { images, trash };
+  };
+  const { images, trash } = await start();
   const used: string[] = [];
   return {
-    ...{ dataRoot, images, store, start },
+    ...{ dataRoot, images, trash, store, start },
     id: () => {
       used.push(randomIds().next().padEnd(64, '0'));
       return used.at(-1) as string;
     },
     async [Symbol.asyncDispose]() {
       for (const id of used) await images.layers.remove(id);
-      await images.idle();
+      await trash.idle();
       rmSync(dataRoot, { recursive: true, force: true });
     },
   };
@@ -178,7 +180,7 @@ test('capture() that is broken off leaves nothing behind', async () => {
   const capture = home.images.assembly.capture(id, { lease, consume: false, signal: abort.signal });
   abort.abort(new Error('no longer wanted'));
   await assert.rejects(capture, /no longer wanted/);
-  await home.images.idle();
+  await home.trash.idle();
   assert.deepEqual(readdirSync(join(home.dataRoot, 'tmp')), []);
   assert.equal(readFileSync(join(home.images.layers.path(id), 'large')).length, 200 * 1024 * 1024);
 });
@@ -190,11 +192,11 @@ test('a pin keeps a layer that no image names, over a restart, until it is taken
   await lease[Symbol.asyncDispose]();
   await home.images.layers.remove(id);
   await home.store.create('layer-pin', 'damaged', { layers: 7 });
-  const again = await home.start();
+  const { images: again, trash } = await home.start();
   assert.deepEqual(again.assembly.pins(), [{ owner: 'cache/1', layers: [layer.diffId] }]);
   assert.equal(again.assembly.layer(layer.diffId)?.size, 1);
   assert.equal(again.assembly.inImage(layer.diffId), false);
   await again.assembly.unpin('cache/1');
   assert.equal(again.assembly.layer(layer.diffId), undefined);
-  await again.idle();
+  await trash.idle();
 });

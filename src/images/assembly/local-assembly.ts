@@ -68,6 +68,10 @@ export class LocalAssembly implements ImageAssembly {
     return this.#parts.pins.list();
   }
 
+  async layersOnDisk(): Promise<ReadonlyMap<string, number>> {
+    return new Map((await this.#parts.layers.measured()).map(({ diffId, disk = 0 }) => [diffId, disk]));
+  }
+
   inImage(diffId: string): boolean {
     return this.#parts.catalog.list().some((image) => image.layers.includes(diffId));
   }

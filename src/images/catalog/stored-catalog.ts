@@ -159,11 +159,15 @@ export class StoredCatalog implements ImageCatalog {
     return { mediaType: manifest.mediaType, data: this.#options.content.read(manifest.digest) };
   }
 
+  /** Blobs that an image needs. */
+  documents(id: string): string[] {
+    const row = this.#images.get(id)?.row ?? this.#damagedRows.get(id);
+    return row ? [id, ...(row.manifest ? [row.manifest.digest] : [])] : [];
+  }
+
   /** Blobs that some image needs. */
   blobs(): Set<string> {
-    const rows = [...this.#images].map(([id, { row }]) => ({ id, row }));
-    const damaged = [...this.#damagedRows].map(([id, row]) => ({ id, row }));
-    return new Set([...rows, ...damaged].flatMap(({ id, row }) => [id, ...(row.manifest ? [row.manifest.digest] : [])]));
+    return new Set([...this.#images.keys(), ...this.#damagedRows.keys()].flatMap((id) => this.documents(id)));
   }
 
   /** An image that cannot be read, by name, id or prefix of at least 12 digits. */

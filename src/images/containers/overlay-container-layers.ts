@@ -2,14 +2,12 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path/posix';
 import type { Writable } from 'node:stream';
 import { describe, errnoOf, GantryError, type Ids, invalid, type Log, notFound } from '../../base/index.ts';
-import { diskUsage, listMounts, mountOverlay, packTree } from '../../host/index.ts';
+import { detach, diskUsage, isMounted, listMounts, mountOverlay, packTree, restOfFolder, type Trash } from '../../host/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
 import type { ContainerLayers } from '../images.ts';
 import type { TreeLayerStore } from '../layers/tree-layer-store.ts';
 import { Output } from '../transfer/output.ts';
-import type { Trash } from '../trash.ts';
 import { changesOf } from './changes.ts';
-import { detach, isMounted } from './detach.ts';
 import { isMountPointLayer, MountPoints } from './mount-points.ts';
 
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
@@ -43,6 +41,9 @@ export class OverlayContainerLayers implements ContainerLayers {
   readonly #options: ContainerLayerOptions;
   readonly #mountPoints: MountPoints;
   readonly #bases = new Map<string, Base>();
+  /** Bytes on disk of those that nobody has mounted since they were measured. */
+  readonly #storage = new Map<string, number>();
+  #mounts = 0;
 
   constructor(options: ContainerLayerOptions) {
     this.#options = options;
@@ -76,6 +77,8 @@ export class OverlayContainerLayers implements ContainerLayers {
 
   async mount(containerId: string): Promise<string> {
     const base = this.#base(containerId);
+    this.#storage.delete(containerId);
+    this.#mounts += 1;
     const place = join(this.#folder, containerId);
     const target = join(place, 'merged');
     if (isMounted(target)) return target;
@@ -98,6 +101,7 @@ export class OverlayContainerLayers implements ContainerLayers {
     const base = this.#bases.get(containerId);
     this.#options.trash.take(place, 'merged');
     this.#bases.delete(containerId);
+    this.#storage.delete(containerId);
     if (base) this.#options.layers.sweep(base.layers);
   }
 
@@ -131,6 +135,22 @@ export class OverlayContainerLayers implements ContainerLayers {
   async size(containerId: string): Promise<number> {
     this.#base(containerId);
     return (await diskUsage(join(this.#folder, containerId, 'upper'))).length;
+  }
+
+  async storage(containerId: string): Promise<number> {
+    const known = this.#storage.get(containerId);
+    if (known !== undefined) return known;
+    const before = this.#mounts;
+    const { bytes } = await diskUsage(join(this.#folder, containerId));
+    // Only what is mounted changes.
+    if (this.#mounts === before && this.#bases.has(containerId) && !isMounted(this.path(containerId)))
+      this.#storage.set(containerId, bytes);
+    return bytes;
+  }
+
+  /** Bytes on disk of the folder of layers itself and of what is in it but belongs to no layer that is known: places for mounts, what cannot be read. */
+  async rest(layers: ReadonlySet<string>): Promise<number> {
+    return await restOfFolder(this.#folder, (name) => this.#bases.has(name) || layers.has(name));
   }
 
   /** What the container itself wrote; see `ImageAssembly.capture`. */

@@ -24,7 +24,10 @@ export interface ContentStore {
   ingest(expected: { digest: string; size?: number }, signal: AbortSignal): Promise<Ingest>;
   /** Idempotent. */
   delete(digest: string): Promise<void>;
-  list(): { digest: string; size: number }[];
+  /** `size` is bytes of content, `disk` those that it takes on disk. */
+  list(): { digest: string; size: number; disk: number }[];
+  /** Bytes on disk of the folders that the blobs are in. */
+  folders(): number;
   /** Host path of a blob (for tools and tests; reads go through `open`). */
   path(digest: string): string;
 }

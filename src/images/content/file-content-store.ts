@@ -77,10 +77,17 @@ export class FileContentStore implements ContentStore {
     await rm(this.path(digest), { force: true });
   }
 
-  list(): { digest: string; size: number }[] {
+  list(): { digest: string; size: number; disk: number }[] {
     return readdirSync(this.#folder)
       .filter((name) => FILE_NAME.test(name))
-      .map((name) => ({ digest: `sha256:${name}`, size: this.size(`sha256:${name}`) ?? 0 }));
+      .map((name) => {
+        const stat = statSync(join(this.#folder, name), { throwIfNoEntry: false });
+        return { digest: `sha256:${name}`, size: stat?.size ?? 0, disk: (stat?.blocks ?? 0) * 512 };
+      });
+  }
+
+  folders(): number {
+    return ['.', '..', '../..'].reduce((sum, above) => sum + statSync(join(this.#folder, above)).blocks * 512, 0);
   }
 
   path(digest: string): string {

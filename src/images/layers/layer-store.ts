@@ -34,6 +34,8 @@ export interface LayerRecord {
   size: number;
   /** Bytes of the tar: what `open` delivers. */
   tarSize: number;
+  /** Bytes on disk, with all that is needed to make the tar again; once they were measured. */
+  disk?: number;
 }
 
 export interface UnpackOptions {

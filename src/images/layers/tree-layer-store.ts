@@ -2,10 +2,18 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { describe, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
-import { captureLayer, ensureDirectory, rebuildLayer, spreadDirectories, unpackLayer, writeFileAtomic } from '../../host/index.ts';
+import {
+  captureLayer,
+  diskUsage,
+  ensureDirectory,
+  rebuildLayer,
+  spreadDirectories,
+  type Trash,
+  unpackLayer,
+  writeFileAtomic,
+} from '../../host/index.ts';
 import { decompressed } from '../content/decompress.ts';
 import { Digester, hexOf } from '../content/digest.ts';
-import type { Trash } from '../trash.ts';
 import type { CaptureOptions, LayerBlob, LayerLease, LayerRecord, LayerStore, UnpackOptions } from './layer-store.ts';
 
 // Long enough to be unique, short enough for a mount of 128 of them.
@@ -44,8 +52,24 @@ export class TreeLayerStore implements LayerStore {
     return this.#layers.get(diffId);
   }
 
+  /** The directories of layers that are known. */
+  names(): Set<string> {
+    return new Set([...this.#layers.keys()].map(nameOf));
+  }
+
   all(): LayerRecord[] {
     return [...this.#layers.values()];
+  }
+
+  /** All of them, with their bytes on disk. These never change: they are looked up once, and kept with the layer. */
+  async measured(): Promise<LayerRecord[]> {
+    for (const layer of this.#layers.values()) {
+      if (layer.disk !== undefined) continue;
+      const { bytes } = await diskUsage(this.#path(layer.diffId));
+      layer.disk = bytes;
+      await this.#write(layer);
+    }
+    return this.all();
   }
 
   /** The unpacked tree. Fails with `internal` ("layer sha256:… is missing or damaged"). */
@@ -120,10 +144,7 @@ export class TreeLayerStore implements LayerStore {
     const known = layer.blobs.find((other) => other.digest === blob.digest);
     const repositories = [...new Set([...blob.repositories, ...(known?.repositories ?? [])])].slice(0, MAX_BLOBS);
     layer.blobs = [{ ...blob, repositories }, ...layer.blobs.filter((other) => other !== known)].slice(0, MAX_BLOBS);
-    await this.#queue.run(diffId, async () => {
-      if (this.#layers.get(diffId) === layer)
-        await writeFileAtomic(join(this.#path(diffId), 'layer.json'), JSON.stringify(layer), { mode: 0o600, fsync: false });
-    });
+    await this.#write(layer);
   }
 
   blobs(diffId: string): readonly LayerBlob[] {
@@ -189,8 +210,16 @@ export class TreeLayerStore implements LayerStore {
     return queued ? keep() : this.#queue.run(layer.diffId, keep);
   }
 
+  async #write(layer: StoredLayer): Promise<void> {
+    const { diffId } = layer;
+    await this.#queue.run(diffId, async () => {
+      if (this.#layers.get(diffId) === layer)
+        await writeFileAtomic(join(this.#path(diffId), 'layer.json'), JSON.stringify(layer), { mode: 0o600, fsync: false });
+    });
+  }
+
   #path(diffId: string): string {
-    return join(this.#folder, hexOf(diffId).slice(0, NAME_LENGTH));
+    return join(this.#folder, nameOf(diffId));
   }
 
   #read(name: string): void {
@@ -203,6 +232,8 @@ export class TreeLayerStore implements LayerStore {
     }
   }
 }
+
+const nameOf = (diffId: string) => hexOf(diffId).slice(0, NAME_LENGTH);
 
 function damaged(diffId: string, cause?: unknown): GantryError {
   return new GantryError('internal', `layer ${diffId} is missing or damaged`, {

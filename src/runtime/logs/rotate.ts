@@ -40,7 +40,7 @@ export async function rotateIfNeeded(
 /** Bytes on disk of all files of a log. */
 export async function logBytes(directory: string): Promise<number> {
   let bytes = 0;
-  for (const segment of await listSegments(directory)) bytes += (await fileState(segment.path))?.size ?? 0;
+  for (const segment of await listSegments(directory)) bytes += (await fileState(segment.path))?.disk ?? 0;
   return bytes;
 }
 

@@ -35,11 +35,11 @@ export function rotatedPath(directory: string, number: number): string {
   return join(directory, `${CURRENT}.${String(number).padStart(8, '0')}`);
 }
 
-/** The size and inode of `path`; undefined when it is not there. */
-export async function fileState(path: string): Promise<{ size: number; inode: bigint; modified: bigint } | undefined> {
+/** The state of `path`, with its bytes on disk; undefined when it is not there. */
+export async function fileState(path: string): Promise<{ size: number; disk: number; inode: bigint; modified: bigint } | undefined> {
   try {
     const stats = await stat(path, { bigint: true });
-    return { size: Number(stats.size), inode: stats.ino, modified: stats.mtimeNs };
+    return { size: Number(stats.size), disk: Number(stats.blocks) * 512, inode: stats.ino, modified: stats.mtimeNs };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -95,6 +95,10 @@ export class FakeBuilder implements Builder {
     };
   }
 
+  async scratchSize(): Promise<number> {
+    return 0;
+  }
+
   async usage(): Promise<CacheEntry[]> {
     return this.entries;
   }

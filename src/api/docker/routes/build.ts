@@ -58,10 +58,11 @@ function typeOf({ kind }: CacheEntry): string {
 }
 
 /** BuildCache of the API's system data usage. */
-export function encodeCacheEntry(entry: CacheEntry): Record<string, unknown> {
+export function encodeCacheEntry(entry: CacheEntry, minor: number): Record<string, unknown> {
+  const parents = minor < 42 ? { Parent: entry.parents.join(',') } : { Parents: entry.parents };
   return {
     ID: entry.id,
-    Parents: entry.parents.length > 0 ? entry.parents : null,
+    ...(entry.parents.length > 0 ? parents : {}),
     Type: typeOf(entry),
     Description: entry.description,
     InUse: entry.inUse,

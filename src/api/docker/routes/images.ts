@@ -42,7 +42,7 @@ async function list(call: Call, parts: Parts): Promise<void> {
   const { images, imageUse } = parts.engine;
   const filters = parseFilters(text(call, 'filters'), IMAGE_FILTERS);
   const fits = imageFilter(filters, parts.engine, parts.clock.now());
-  const usage = flag(call, 'shared-size') ? await images.usage() : undefined;
+  const sharedSize = flag(call, 'shared-size') ? images.sharedSizes() : undefined;
   const parents = parentsOf(images.list());
   // What only stands below others, without a name, is shown to those who ask for all.
   const hidden = (image: ImageRecord) => isDangling(image) && parents.has(image.id);
@@ -53,7 +53,7 @@ async function list(call: Call, parts: Parts): Promise<void> {
     found.map((image) =>
       encodeImageSummary(withMatchingNames(image, filters), call.minor, {
         containers: call.minor >= 51 ? imageUse.usedBy(image.id).length : -1,
-        sharedSize: usage?.sharedSize(image.id) ?? -1,
+        sharedSize: sharedSize?.(image.id) ?? -1,
       }),
     ),
   );

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach } from 'node:test';
 import { silentLog, systemClock, unsupported } from '../../../base/index.ts';
 import type { Builder } from '../../../build/index.ts';
+import type { Disk } from '../../../disk/index.ts';
 import { HttpServer } from '../../http/index.ts';
 import { createDockerApi } from '../api.ts';
 import { fakeEngine } from './fake-engine.ts';
@@ -27,8 +28,17 @@ const idleBuilder: Builder = {
   prepare: () => Promise.reject(unsupported('nothing is built here')),
   check: () => Promise.reject(unsupported('nothing is built here')),
   usage: () => Promise.resolve([]),
+  scratchSize: () => Promise.resolve(0),
   prune: () => Promise.resolve({ removed: [], spaceReclaimed: 0 }),
   [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
+const emptyDisk: Disk = {
+  images: () => Promise.resolve({ total: 0, list: [] }),
+  containers: () => Promise.resolve([]),
+  volumes: () => Promise.resolve([]),
+  buildCache: () => Promise.resolve([]),
+  ledger: () => Promise.resolve([]),
 };
 
 /** For tests: the whole dialect on a real socket, with a fake engine behind it. Each test begins without containers. */
@@ -41,6 +51,7 @@ export function serveFake() {
     handler: createDockerApi({
       engine: fake.engine,
       builder: idleBuilder,
+      disk: emptyDisk,
       scanner: () => Promise.reject(unsupported('nothing is scanned here')),
       clock,
       log: silentLog,

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { errnoOf, GantryError } from '../../../base/index.ts';
 import type { Failure, Job, Reply, Request } from '../jobs.ts';
+import { measureTree } from '../measure.ts';
 import { Ring, RingClosed } from '../ring.ts';
 import { captureLayer } from './capture.ts';
 import { copyTree } from './copy.ts';
@@ -28,6 +29,7 @@ function perform(job: Job, ring: Ring | undefined): unknown {
   if (job.kind === 'capture') return captureLayer(job);
   if (job.kind === 'scan') return scanTree(job);
   if (job.kind === 'place') return placeItems(job);
+  if (job.kind === 'measure') return measureTree(job.path);
   if (!ring) throw new GantryError('internal', `The archive job '${job.kind}' came without a ring`);
   if (job.kind === 'unpack') return unpackTree(job, ring);
   if (job.kind === 'pack') packTree(job, ring);

@@ -1,6 +1,7 @@
 import { constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path/posix';
-import { O_PATH, unmount } from '../../host/index.ts';
+import { O_PATH } from './kernel/index.ts';
+import { unmount } from './mounts.ts';
 
 const MAX_STACKED = 16;
 

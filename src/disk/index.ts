@@ -1,0 +1,2 @@
+export { createDisk, type DiskOptions } from './create-disk.ts';
+export type * from './disk.ts';
