@@ -11,7 +11,7 @@ import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
 import type { Attachment, Network } from './network.ts';
 import { Namespaces } from './pool/namespaces.ts';
-import { PortBook } from './ports/index.ts';
+import { PortBook, Publisher } from './ports/index.ts';
 import { loadRecords, saveRecord } from './records.ts';
 import { deriveNames, type NetworkOptions } from './settings.ts';
 import { UserNetworks } from './user-networks.ts';
@@ -28,6 +28,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const records = await loadRecords(store, clock, ids, log);
   const { linkPrefix } = deriveNames(options.dataRoot, options.execRoot);
   const users = new UserNetworks({ records, store, clock, ids, log, pools: options.defaultAddressPools ?? [], linkPrefix });
+  const book = new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock });
   return new LocalNetwork({
     records,
     users,
@@ -35,7 +36,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     ids: options.ids,
     log: options.log,
     nameSources: options.nameSources ?? HOST_NAMES,
-    ports: new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock }),
+    publisher: new Publisher({ book, records, users, log }),
     prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
   });
 }

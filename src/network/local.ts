@@ -1,5 +1,5 @@
 import { type Clock, denied, describe, GantryError, type Ids, invalid, type Log, notFound } from '../base/index.ts';
-import { netlink } from '../host/index.ts';
+import type { netlink } from '../host/index.ts';
 import {
   blankEndpoint,
   type ContainerSpec,
@@ -7,20 +7,19 @@ import {
   type EndpointState,
   type NetworkRecord,
   type NetworkRequest,
-  type PortRequest,
   type PublishedPort,
 } from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
 import { Directory } from './directory.ts';
-import type { Firewall, Forwarding } from './firewall/index.ts';
+import type { Firewall } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
-import { dnsNamesOf, freeDevice, isPrivate, ownerOf, wantedNetworks, wishFor } from './joining.ts';
+import { dnsNamesOf, freeDevice, isPrivate, wantedNetworks, wishFor } from './joining.ts';
 import { hostsText, type NameSources, resolverText } from './names/index.ts';
 import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
-import { forwardingsOf, type PortBook, type Publication, requestedPorts, showPort } from './ports/index.ts';
+import type { Publisher } from './ports/index.ts';
 import { type Records, resolveNetwork } from './records.ts';
 import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
 import { removeInside } from './segments/macvlan.ts';
@@ -43,7 +42,7 @@ export interface LocalNetworkParts {
   clock: Clock;
   ids: Ids;
   log: Log;
-  ports: PortBook;
+  publisher: Publisher;
   nameSources: NameSources;
   /** What it makes for the daemon's own use goes onto `undo`. */
   prepare(attachments: readonly Attachment[], undo: AsyncDisposableStack): Promise<Prepared>;
@@ -52,13 +51,7 @@ export interface LocalNetworkParts {
 /** One attached container: what others may know, and what is needed to let go of it. */
 interface Held {
   attachment: Attachment;
-  /** What it wants published, as far as known: a daemon that adopts a container is told what it has only. */
-  requests?: PortRequest[];
-  /** The endpoint that published ports lead to. */
-  publishedTo?: string;
   member?: Member;
-  publication?: Publication;
-  forwardings: Forwarding[];
   /** Interfaces on networks that people made, by network id, and the ways to let go of these networks. */
   plugs: Map<string, { plug: Plug; letGo: () => void }>;
 }
@@ -81,12 +74,13 @@ export class LocalNetwork implements Network {
   }
 
   async start(attachments: readonly Attachment[]): Promise<void> {
-    const { clock, log } = this.#parts;
+    const { clock, log, publisher } = this.#parts;
     const prepared = await this.#parts.prepare(attachments, this.#undo);
+    publisher.start(prepared.firewall);
     for (const attachment of attachments) await this.#adopt(prepared, attachment);
     const held = [...this.#held.values()];
     await Promise.all([
-      prepared.firewall.install(held.flatMap(({ forwardings }) => forwardings)),
+      prepared.firewall.install(publisher.forwardings()),
       prepared.namespaces.removeStrangers(
         held.flatMap(({ member }) => (member ? [member] : [])),
         held.flatMap(({ plugs }) => [...plugs.values()].map(({ plug }) => plug.link)),
@@ -166,7 +160,7 @@ export class LocalNetwork implements Network {
     if (record.name === 'bridge') await this.#plugDefault(held, wish, undo);
     else await this.#plug(held, record, request, wish, undo);
     await this.#route(held);
-    await this.#republish(held, request);
+    this.#setPorts(held, await this.#parts.publisher.follow(held.attachment, request));
     undo.move();
     this.#tellNames(held);
     return held.attachment;
@@ -182,7 +176,10 @@ export class LocalNetwork implements Network {
     this.#tellNames(held);
     const joined = held.plugs.get(record.id);
     held.plugs.delete(record.id);
-    await this.#republish(held, { containerId, name: endpoint.dnsNames?.[0] ?? containerId.slice(0, 12) });
+    this.#setPorts(
+      held,
+      await this.#parts.publisher.follow(held.attachment, { containerId, name: endpoint.dnsNames?.[0] ?? containerId.slice(0, 12) }),
+    );
     if (joined) {
       await this.#unplug(held, joined.plug);
       joined.letGo();
@@ -195,7 +192,8 @@ export class LocalNetwork implements Network {
     const held = this.#held.get(request.containerId);
     if (!held) throw notFound(`container ${request.name ?? request.containerId} has no network: it is not running`);
     const old = from === undefined ? undefined : this.#held.get(from);
-    await this.#passPorts(held, request, old);
+    this.#setPorts(held, await this.#parts.publisher.pass(held.attachment, request, from));
+    if (old) this.#setPorts(old, []);
     // The new one is known before the old one is forgotten: there is an answer at every moment.
     this.#rename(held, ({ networkName }) => dnsNamesOf(request, wishFor(request.spec, networkName)));
     if (old) this.#rename(old, () => []);
@@ -207,13 +205,9 @@ export class LocalNetwork implements Network {
     if (!held) return;
     this.#held.delete(containerId);
     this.names.set(containerId, '', []);
-    const { firewall, namespaces } = this.#ready();
+    const { namespaces } = this.#ready();
     try {
-      await Promise.all([
-        firewall.unpublish(held.forwardings),
-        held.publication?.[Symbol.asyncDispose](),
-        this.#parts.users.setOpen(containerId, []),
-      ]);
+      await this.#parts.publisher.unpublish(containerId);
     } finally {
       const plugs = [...held.plugs.values()];
       const gone = () => {
@@ -244,7 +238,7 @@ export class LocalNetwork implements Network {
   /** Watchers and sockets of the daemon go; what containers have stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.all([...this.#held.values()].map(({ publication }) => publication?.[Symbol.asyncDispose]()));
+    await this.#parts.publisher.close();
     await this.#undo.disposeAsync();
   }
 
@@ -270,7 +264,6 @@ export class LocalNetwork implements Network {
   #onHost({ containerId }: AttachRequest): Held {
     return {
       attachment: { containerId, namespace: '', endpoints: [this.#emptyEndpoint(this.#parts.records.host)], publishedPorts: [] },
-      forwardings: [],
       plugs: new Map(),
     };
   }
@@ -280,7 +273,6 @@ export class LocalNetwork implements Network {
     return {
       attachment: { containerId, namespace: member.file, endpoints: [this.#emptyEndpoint(this.#parts.records.none)], publishedPorts: [] },
       member,
-      forwardings: [],
       plugs: new Map(),
     };
   }
@@ -303,14 +295,13 @@ export class LocalNetwork implements Network {
         publishedPorts: [],
       },
       member,
-      forwardings: [],
       plugs: new Map(),
     };
     const others = wanted.filter((one) => one !== onBridge);
     for (const { record, wish } of others) await this.#plug(held, record, request, wish, undo);
     if (others.length > 0) await this.#route(held);
-    undo.defer(() => this.#unpublish(held));
-    if (!request.standby) await this.#publish(held, request);
+    undo.defer(() => this.#parts.publisher.unpublish(request.containerId));
+    if (!request.standby) this.#setPorts(held, await this.#parts.publisher.publish(held.attachment, request));
     signal?.throwIfAborted();
     undo.move();
     return held;
@@ -370,55 +361,8 @@ export class LocalNetwork implements Network {
     );
   }
 
-  /** Published ports lead to the endpoint that leads the container out. */
-  async #publish(held: Held, request: Pick<AttachRequest, 'containerId' | 'name'> & { spec?: ContainerSpec }): Promise<void> {
-    const { firewall } = this.#ready();
-    if (request.spec) held.requests = requestedPorts(request.spec);
-    const requests = held.requests ?? [];
-    const endpoint = this.#portEndpoint(held);
-    if (requests.length === 0 || !endpoint) return;
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
-    const settings = this.#parts.users.bridges.find(({ record }) => record.id === endpoint.networkId)?.settings;
-    if (settings && (endpoint.ipv4Address ? settings.gatewayMode4 : settings.gatewayMode6) === 'routed') {
-      await this.#parts.users.setOpen(
-        request.containerId,
-        requests.map(({ protocol, containerPort }) => ({ address: target, protocol, port: containerPort })),
-      );
-      return;
-    }
-    const bound = settings?.hostBinding
-      ? requests.map((one) => (one.hostAddress === '' ? { ...one, hostAddress: settings.hostBinding } : one))
-      : requests;
-    held.publication = await this.#parts.ports.publish(ownerOf(request, endpoint), target, bound);
-    const { ports } = held.publication;
-    held.forwardings = forwardingsOf(target, ports);
-    await firewall.publish(held.forwardings);
-    await this.#forgetOldFlows(ports);
-    held.attachment = { ...held.attachment, publishedPorts: ports };
-    held.publishedTo = endpoint.endpointId;
-  }
-
-  /** Published ports of a container that was held back: those that `old` has pass over, the others are taken. */
-  async #passPorts(held: Held, request: AttachRequest, old: Held | undefined): Promise<void> {
-    if (!old?.publication || held.publication) {
-      if (!held.publication) await this.#publish(held, request);
-      if (old) await this.#unpublish(old);
-      return;
-    }
-    const { firewall } = this.#ready();
-    held.requests = requestedPorts(request.spec);
-    const endpoint = this.#portEndpoint(held);
-    if (!endpoint) throw invalid(`container ${request.name ?? request.containerId} has no network that ports could lead to`);
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
-    const before = old.forwardings;
-    const publication = await this.#parts.ports.takeOver(ownerOf(request, endpoint), target, held.requests, old.publication);
-    const { ports } = publication;
-    Object.assign(held, { publication, forwardings: forwardingsOf(target, ports), publishedTo: endpoint.endpointId });
-    held.attachment = { ...held.attachment, publishedPorts: ports };
-    old.forwardings = [];
-    await firewall.replace(before, held.forwardings);
-    await this.#forgetOldFlows(ports);
-    await this.#unpublish(old);
+  #setPorts(held: Held, publishedPorts: PublishedPort[]): void {
+    held.attachment = { ...held.attachment, publishedPorts };
   }
 
   /** Gives a container other names on all its networks. */
@@ -428,40 +372,6 @@ export class LocalNetwork implements Network {
     );
     held.attachment = { ...held.attachment, endpoints };
     this.#tellNames(held);
-  }
-
-  async #unpublish(held: Held): Promise<void> {
-    const { forwardings, publication } = held;
-    held.forwardings = [];
-    delete held.publication;
-    delete held.publishedTo;
-    held.attachment = { ...held.attachment, publishedPorts: [] };
-    await Promise.all([
-      this.#ready().firewall.unpublish(forwardings),
-      publication?.[Symbol.asyncDispose](),
-      this.#parts.users.setOpen(held.attachment.containerId, []),
-    ]);
-  }
-
-  /** Moves published ports when another endpoint leads out by now. Ports keep their numbers. */
-  async #republish(held: Held, request: Pick<AttachRequest, 'containerId' | 'name'> & { spec?: ContainerSpec }): Promise<void> {
-    if (request.spec) held.requests = requestedPorts(request.spec);
-    if ((held.requests ?? []).length === 0 || this.#portEndpoint(held)?.endpointId === held.publishedTo) return;
-    const before = held.attachment.publishedPorts;
-    await this.#unpublish(held);
-    // An ephemeral port that was chosen stays the same.
-    held.requests = (held.requests ?? []).map((one) => {
-      const had = before.find((port) => port.containerPort === one.containerPort && port.protocol === one.protocol);
-      return had && one.hostPorts?.from !== one.hostPorts?.to ? { ...one, hostPorts: { from: had.hostPort, to: had.hostPort } } : one;
-    });
-    await this.#publish(held, { containerId: request.containerId, ...(request.name === undefined ? {} : { name: request.name }) });
-  }
-
-  #portEndpoint({ attachment }: Held): EndpointState | undefined {
-    const bridge = this.#parts.records.bridge.id;
-    const open = attachment.endpoints.filter(({ networkId }) => networkId === bridge || this.#parts.users.segment(networkId)?.leadsOut);
-    const { four, six } = chooseGateways(open, ({ gatewayPriority }) => gatewayPriority ?? 0);
-    return four ?? six;
   }
 
   /** What a resolver may know of a container: its endpoints on networks with discovery, the way out first. */
@@ -498,21 +408,6 @@ export class LocalNetwork implements Network {
   async #repaired(containerId: string): Promise<void> {
     const held = this.#held.get(containerId);
     if (held) await this.#route(held);
-  }
-
-  /** UDP has no connections that end: clients of the port's last owner would stay with it. */
-  async #forgetOldFlows(ports: readonly PublishedPort[]): Promise<void> {
-    const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort));
-    if (udp.size === 0) return;
-    try {
-      using socket = new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER);
-      for (const port of udp) await netlink.forgetUdpFlows(socket, port);
-    } catch (error) {
-      this.#parts.log.warn('Clients that used these UDP ports a moment ago may not reach the new container yet', {
-        ports: [...udp].join(','),
-        error: describe(error),
-      });
-    }
   }
 
   #wishesOf(spec: ContainerSpec): { address?: string; macAddress?: string } {
@@ -557,10 +452,10 @@ export class LocalNetwork implements Network {
 
   /** Goes on with what an earlier daemon set up. A container whose namespace is gone is left out: its engine finds it ended. */
   async #adopt({ namespaces }: Prepared, attachment: Attachment): Promise<void> {
-    const { log, ports } = this.#parts;
+    const { log } = this.#parts;
     const { containerId } = attachment;
     if (attachment.namespace === '') {
-      this.#held.set(containerId, { attachment, forwardings: [], plugs: new Map() });
+      this.#held.set(containerId, { attachment, plugs: new Map() });
       return;
     }
     const bridge = this.#parts.records.bridge.id;
@@ -570,23 +465,9 @@ export class LocalNetwork implements Network {
       log.warn('The network namespace of a container is gone', { container: containerId, namespace: attachment.namespace });
       return;
     }
-    const held: Held = { attachment, member, forwardings: [], plugs: new Map() };
+    const held: Held = { attachment, member, plugs: new Map() };
     this.#held.set(containerId, held);
     for (const endpoint of attachment.endpoints) this.#adoptPlug(held, endpoint);
-    const endpoint = this.#portEndpoint(held);
-    if (endpoint) held.publishedTo = endpoint.endpointId;
-    held.requests = attachment.publishedPorts.map(({ containerPort, protocol, hostAddress, hostPort }) => ({
-      containerPort,
-      protocol,
-      hostAddress,
-      hostPorts: { from: hostPort, to: hostPort },
-    }));
-    if (attachment.publishedPorts.length === 0 || !endpoint) return;
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
-    held.forwardings = forwardingsOf(target, attachment.publishedPorts);
-    const publication = await ports.adopt(containerId, target, attachment.publishedPorts);
-    held.publication = publication;
-    for (const port of publication.missing)
-      log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
+    await this.#parts.publisher.adopt(attachment);
   }
 }

@@ -1,2 +1,3 @@
 export * from './book.ts';
 export * from './plan.ts';
+export * from './publisher.ts';
