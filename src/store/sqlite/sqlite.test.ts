@@ -27,6 +27,19 @@ test('rows and the order of revisions outlive the store, also when it was never 
   await first[Symbol.asyncDispose]();
 });
 
+test('two processes on one file never hand out the same revision, also past the end of a block', async () => {
+  const path = freshPath();
+  await using first = await openStore(path);
+  await using second = await openStore(path);
+  const seen = new Set<number>();
+  for (let i = 0; i < 10_100; i++) seen.add(await first.update('container', 'a', i));
+  for (let i = 0; i < 10_100; i++) seen.add(await second.update('container', 'b', i));
+  for (let i = 0; i < 10_100; i++) seen.add(await first.update('container', 'a', i));
+  assert.equal(seen.size, 30_300);
+  await using third = await openStore(path);
+  assert.ok((await third.create('container', 'c', 1)) > Math.max(...seen));
+});
+
 test('a row that is not JSON is reported as damaged and the others are read', async () => {
   const path = freshPath();
   await using store = await openStore(path);

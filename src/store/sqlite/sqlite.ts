@@ -52,7 +52,8 @@ class SqliteStore implements Store {
       swap: prepare('UPDATE rows SET revision = ?3, value = ?4 WHERE kind = ?1 AND id = ?2 AND revision = ?5'),
       delete: prepare('DELETE FROM rows WHERE kind = ? AND id = ?'),
       deleteSwap: prepare('DELETE FROM rows WHERE kind = ? AND id = ? AND revision = ?'),
-      reserve: prepare("UPDATE counters SET value = ? WHERE name = 'revision'"),
+      // Relative: another process that has the file open takes blocks of its own.
+      reserve: prepare("UPDATE counters SET value = value + ? WHERE name = 'revision' RETURNING value"),
     };
     const counter = prepare("SELECT value FROM counters WHERE name = 'revision'").get();
     this.#revision = Number(counter?.['value'] ?? 0);
@@ -119,11 +120,12 @@ class SqliteStore implements Store {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** One more than any revision that was ever handed out, also by an earlier process. */
+  /** One more than any revision that this process or an earlier one handed out, and never one of a process beside it. */
   #nextRevision(): number {
     if (this.#revision >= this.#blockEnd) {
-      this.#do(() => this.#withReserve(() => this.#statements.reserve.run(this.#revision + REVISION_BLOCK)));
-      this.#blockEnd = this.#revision + REVISION_BLOCK;
+      const counter = this.#do(() => this.#withReserve(() => this.#statements.reserve.get(REVISION_BLOCK)));
+      this.#blockEnd = Number(counter?.['value']);
+      this.#revision = this.#blockEnd - REVISION_BLOCK;
     }
     return this.#revision + 1;
   }
