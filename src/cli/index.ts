@@ -2,3 +2,5 @@
 export { VERSION } from './about.ts';
 export { runGantry } from './run.ts';
 export type { RunProgram, Surroundings } from './session.ts';
+export { layOut } from './table/index.ts';
+export { readLine } from './terminal/index.ts';

@@ -34,6 +34,9 @@ Images
       --registry-tls-cert FILE, --registry-tls-key FILE
                                 serve them with TLS
       --registry-insecure       allow plain HTTP on other addresses than loopback
+      --registry-auth, --registry-token-life, --registry-public-url
+                                as --auth, --token-life and --public-url of 'gantry registry serve'; users and rules by
+                                'gantry registry user|team|robot|policy --root <data-root>/registry'
 
 Containers
       --default-runtime NAME    crun or runc, or one added (default crun)

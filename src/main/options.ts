@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describe, invalid, LOG_LEVELS, type LogLevel } from '../base/index.ts';
+import { type AccessFlags, parseAccess } from './registry/access-options.ts';
 
 /** What the operator asked of the daemon: dockerd's flags and daemon.json keys, under their names. */
 export interface DaemonOptions {
@@ -33,6 +34,7 @@ export interface DaemonOptions {
   registryTls: { certificate: string; key: string } | undefined;
   /** Plain HTTP on other addresses than loopback is wanted. */
   registryInsecure: boolean;
+  registryAccess: AccessFlags;
   /** Options new containers get for their log unless they name some. */
   logOptions: Record<string, string>;
 }
@@ -55,6 +57,9 @@ const FLAGS = {
   'registry-tls-cert': { type: 'string' },
   'registry-tls-key': { type: 'string' },
   'registry-insecure': { type: 'boolean' },
+  'registry-auth': { type: 'string' },
+  'registry-token-life': { type: 'string' },
+  'registry-public-url': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   'log-opt': { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
@@ -90,6 +95,9 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   'registry-tls-cert': 'registry-tls-cert',
   'registry-tls-key': 'registry-tls-key',
   'registry-insecure': 'registry-insecure',
+  'registry-auth': 'registry-auth',
+  'registry-token-life': 'registry-token-life',
+  'registry-public-url': 'registry-public-url',
   'log-level': 'log-level',
   'log-opts': 'log-opt',
   labels: 'label',
@@ -214,6 +222,12 @@ function resolve(raw: Raw): DaemonOptions {
     registry: text('registry'),
     registryTls: registryTls(text('registry-tls-cert'), text('registry-tls-key')),
     registryInsecure: raw['registry-insecure'] === true,
+    registryAccess: parseAccess(
+      text('registry-auth') ?? 'token',
+      text('registry-token-life') ?? '5m',
+      text('registry-public-url') ?? '',
+      'registry-',
+    ),
     logOptions: Object.fromEntries(many('log-opt').map((o) => splitOnce(o, '--log-opt'))),
   };
   for (const label of options.labels) splitOnce(label, '--label');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Clock, randomIds, silentLog, systemClock } from '../base/index.ts';
 import { memoryStore, type Store } from '../store/index.ts';
-import { LocalRegistry } from './local-registry.ts';
+import { LocalRegistry } from './local/local-registry.ts';
 import type { Quotas } from './registry.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -14,6 +14,8 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 const HOUR = 3_600_000;
 const signal = AbortSignal.timeout(60_000);
 const digestOf = (data: Uint8Array | string) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+const freely = async () => {};
 
 interface House extends AsyncDisposable {
   registry: LocalRegistry;
@@ -80,7 +82,7 @@ test('pushes that go on while collections free what they replace never miss a bl
   const { registry } = house;
   const base = randomBytes(5000);
   await pushBlob(registry, 'base', base);
-  await registry.putManifest('base', 'latest', MANIFEST, manifestOf(base));
+  await registry.putManifest('base', 'latest', MANIFEST, manifestOf(base), freely);
   let pushing = true;
   let freed = 0;
   const collecting = (async () => {
@@ -99,7 +101,7 @@ test('pushes that go on while collections free what they replace never miss a bl
       assert.ok(await registry.mount(repository, 'base', digestOf(base)));
       // What a real client does: it asks for what it has pushed before, and relies on the answer.
       await registry.blob(repository, digestOf(config));
-      await registry.putManifest(repository, `t${number}`, MANIFEST, manifestOf(config, layer, base));
+      await registry.putManifest(repository, `t${number}`, MANIFEST, manifestOf(config, layer, base), freely);
     }
   };
   await Promise.all([0, 1, 2, 3, 4, 5].map(push));
@@ -117,7 +119,7 @@ test('collect() frees what nothing names when its lease is over, and tells the s
   const { registry } = house;
   const [config, layer, orphan] = [Buffer.from('{}'), randomBytes(2000), randomBytes(1500)];
   for (const data of [config, layer, orphan]) await pushBlob(registry, 'a', data);
-  await registry.putManifest('a', 'latest', MANIFEST, manifestOf(config, layer));
+  await registry.putManifest('a', 'latest', MANIFEST, manifestOf(config, layer), freely);
   assert.equal((await registry.collect({ dryRun: false })).blobs, 0, 'within the lease');
   house.later(HOUR / 2);
   await registry.blob('a', digestOf(orphan));
@@ -138,7 +140,7 @@ test('an untagged manifest goes when its time is over, but not what an index or 
   await using house = await open({ untagged: 24 * HOUR });
   const { registry } = house;
   const config = Buffer.from('{}');
-  const push = async (reference: string, data: Buffer, type = MANIFEST) => registry.putManifest('a', reference, type, data);
+  const push = async (reference: string, data: Buffer, type = MANIFEST) => registry.putManifest('a', reference, type, data, freely);
   await pushBlob(registry, 'a', config);
   const layers = await Promise.all(
     [1, 2, 3].map(async (size) => {
@@ -187,7 +189,7 @@ test('what was pushed is there after a restart, and an upload goes on', async ()
   assert.equal(again.offset, 4000);
   await again.append(chunks(layer.subarray(4000)), { start: 4000, signal });
   await again.commit(digestOf(layer));
-  await registry.putManifest('a/b', 'v1', MANIFEST, manifestOf(config, layer));
+  await registry.putManifest('a/b', 'v1', MANIFEST, manifestOf(config, layer), freely);
   const later = await house.reopen();
   assert.deepEqual(await later.tags('a/b', { limit: 10 }), ['v1']);
   assert.equal((await later.manifest('a/b', 'v1')).digest, digestOf(manifestOf(config, layer)));

@@ -19,14 +19,10 @@ export interface Registry {
   tags(repository: string, page: Page): Promise<string[]>;
   /** `reference` is a tag or a digest. Fails with MANIFEST_UNKNOWN. */
   manifest(repository: string, reference: string): Promise<StoredManifest>;
-  /** The digest that a tag points to now. */
-  tagged(repository: string, tag: string): Promise<string | undefined>;
-  /** Fails with MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED (a quota). */
-  putManifest(repository: string, reference: string, mediaType: string, data: Buffer): Promise<PutManifest>;
-  /** A tag goes alone; a digest goes with all tags that point to it. */
-  deleteManifest(repository: string, reference: string): Promise<void>;
-  /** Tags that point to this manifest. */
-  tagsOf(repository: string, digest: string): Promise<string[]>;
+  /** Fails with MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED (a quota). `guard` is asked when the tag would move. */
+  putManifest(repository: string, reference: string, mediaType: string, data: Buffer, guard: TagGuard): Promise<PutManifest>;
+  /** A tag goes alone; a digest goes with all tags that point to it. `guard` is asked for those that would go. */
+  deleteManifest(repository: string, reference: string, guard: TagGuard): Promise<void>;
   /** Manifests whose `subject` is this digest, whether or not that exists. */
   referrers(repository: string, digest: string): Promise<Referrer[]>;
   /** Fails with BLOB_UNKNOWN. Being asked for keeps a blob from collection for a while. */
@@ -38,6 +34,9 @@ export interface Registry {
   /** Fails with BLOB_UPLOAD_UNKNOWN. */
   upload(repository: string, id: string): Promise<Upload>;
 }
+
+/** Asked just before tags move or go, with no other change of the repository between; what it throws stops the change. */
+export type TagGuard = (tags: readonly string[]) => Promise<void>;
 
 export interface Page {
   /** Names up to and including this one are left out. */

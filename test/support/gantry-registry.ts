@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { eventually, must, PROJECT } from './command.ts';
+import { eventually, must, type Outcome, PROJECT, type RunOptions, run } from './command.ts';
 import type { TestHost } from './test-host.ts';
 
 const GANTRY = path.join(PROJECT, 'bin/gantry');
@@ -19,6 +19,8 @@ export interface TestGantryRegistry extends AsyncDisposable {
   start(): Promise<void>;
   /** `gantry registry COMMAND … --root` of this registry; its output. */
   command(...args: string[]): Promise<string>;
+  commandWith(options: RunOptions, ...args: string[]): Promise<Outcome>;
+  signal(name: NodeJS.Signals): void;
   log(): string;
 }
 
@@ -61,7 +63,9 @@ export async function startGantryRegistry(
       });
     },
     kill9: () => end('SIGKILL'),
-    command: (command, ...args) => must(GANTRY, ['registry', command, '--root', path.join(root, 'data'), ...args]),
+    command: (...args) => must(GANTRY, ['registry', ...args, '--root', path.join(root, 'data')]),
+    commandWith: (given, ...args) => run(GANTRY, ['registry', ...args, '--root', path.join(root, 'data')], given),
+    signal: (name) => void child?.kill(name),
     async [Symbol.asyncDispose]() {
       await end('SIGTERM');
       await rm(root, { recursive: true, force: true });

@@ -70,6 +70,11 @@ export class HttpServer implements AsyncDisposable {
     return { ...address, port: (server.address() as AddressInfo).port };
   }
 
+  /** Another certificate for connections that come from now on; those that are open keep theirs. Throws when it is none. */
+  renewTls(tls: TlsMaterial): void {
+    for (const server of this.#servers) if ('setSecureContext' in server) server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' });
+  }
+
   /** Stops listening, lets answers in progress end for `graceMs`, then closes every connection. */
   async close(graceMs = 0): Promise<void> {
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));

@@ -8,6 +8,8 @@ export interface Call {
   identity: Identity;
   /** Resolves when the client may; throws a `Refusal` otherwise. */
   permit(wish: Wish): Promise<void>;
-  /** Whether the client may, for lists that leave out what it may not see. */
+  /** Whether the client may. */
   may(wish: Wish): Promise<boolean>;
+  /** Whether a token for it would be given: lists leave out what a client may not even ask for. */
+  mayEver(wish: Wish): Promise<boolean>;
 }

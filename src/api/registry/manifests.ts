@@ -1,4 +1,4 @@
-import { isIndex, MANIFEST_LIMIT, parseReference, RegistryError, type StoredManifest } from '../../registry/index.ts';
+import { isIndex, MANIFEST_LIMIT, parseReference, RegistryError, type StoredManifest, type TagGuard } from '../../registry/index.ts';
 import type { Call } from './call.ts';
 
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -48,8 +48,12 @@ export async function putManifest(call: Call, repository: string, reference: str
   const parsed = parseReference(reference);
   await call.permit({ action: 'push', repository, ...('tag' in parsed ? { tag: parsed.tag } : {}) });
   const data = await readManifest(call);
-  if ('tag' in parsed) await permitMove(call, repository, parsed.tag, data);
-  const { digest, subject } = await registry.putManifest(repository, reference, exchange.request.headers['content-type'] ?? '', data);
+  // A tag that moves to another manifest is more than a push: immutable tags refuse it.
+  const guard: TagGuard = async (tags) => {
+    for (const tag of tags) await call.permit({ action: 'push', repository, tag, overwrite: true });
+  };
+  const type = exchange.request.headers['content-type'] ?? '';
+  const { digest, subject } = await registry.putManifest(repository, reference, type, data, guard);
   exchange.sendEmpty(201, [
     ...['Location', `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest', digest],
     ...(subject === undefined ? [] : ['OCI-Subject', subject]),
@@ -71,20 +75,12 @@ async function readManifest({ exchange }: Call): Promise<Buffer> {
   return Buffer.concat(chunks, length);
 }
 
-/** A tag that moves to another manifest is more than a push: immutable tags refuse it. */
-async function permitMove(call: Call, repository: string, tag: string, data: Buffer): Promise<void> {
-  const before = await call.registry.tagged(repository, tag);
-  if (before === undefined) return;
-  const { data: present } = await call.registry.manifest(repository, before);
-  if (!present.equals(data)) await call.permit({ action: 'push', repository, tag, overwrite: true });
-}
-
 export async function deleteManifest(call: Call, repository: string, reference: string): Promise<void> {
-  const parsed = parseReference(reference);
-  const tags = 'tag' in parsed ? [parsed.tag] : await call.registry.tagsOf(repository, parsed.digest);
+  parseReference(reference);
   await call.permit({ action: 'delete', repository });
-  for (const tag of tags) await call.permit({ action: 'delete', repository, tag });
-  await call.registry.deleteManifest(repository, reference);
+  await call.registry.deleteManifest(repository, reference, async (tags) => {
+    for (const tag of tags) await call.permit({ action: 'delete', repository, tag });
+  });
   call.exchange.sendEmpty(202);
 }
 

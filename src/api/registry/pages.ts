@@ -35,7 +35,7 @@ export async function catalogFor(call: Call, page: Page): Promise<string[]> {
   while (names.length < page.limit) {
     const some = await call.registry.repositories({ limit: MOST, last });
     for (const repository of some) {
-      if (names.length < page.limit && (await call.may({ action: 'pull', repository }))) names.push(repository);
+      if (names.length < page.limit && (await call.mayEver({ action: 'pull', repository }))) names.push(repository);
     }
     last = some.at(-1);
     if (some.length < MOST) break;

@@ -9,13 +9,13 @@ const FORM_LIMIT = 64 * 1024;
 export class Refusal extends Error {
   readonly status: 401 | 403 | 429;
   readonly scopes: readonly Scope[] | undefined;
-  readonly error: 'invalid_token' | undefined;
+  readonly error: 'invalid_token' | 'insufficient_scope' | undefined;
   readonly retryAfter: number | undefined;
 
   constructor(
     reason: string,
     status: 401 | 403 | 429,
-    more: { scopes?: readonly Scope[]; error?: 'invalid_token' | undefined; retryAfter?: number } = {},
+    more: { scopes?: readonly Scope[]; error?: 'invalid_token' | 'insufficient_scope' | undefined; retryAfter?: number } = {},
   ) {
     super(reason);
     this.status = status;

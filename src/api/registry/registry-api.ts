@@ -114,17 +114,19 @@ async function identify({ access }: RegistryApiOptions, exchange: Exchange): Pro
 
 function makeCall(options: RegistryApiOptions, exchange: Exchange, identity: Identity): Call {
   const { access, registry } = options;
-  const decide = async (wish: Wish) => (access ? await access.authorize(identity, wish) : { allowed: true as const });
+  const decide = async (wish: Wish, who = identity) => (access ? await access.authorize(who, wish) : { allowed: true as const });
+  const { grants: _, ...itself } = identity;
   return {
     exchange,
     registry,
     identity,
     async permit(wish) {
       const verdict = await decide(wish);
-      if (!verdict.allowed) throw new Refusal(verdict.reason, verdict.status, { scopes: verdict.scopes });
+      if (!verdict.allowed) throw new Refusal(verdict.reason, verdict.status, verdict);
       checkPossible(options, wish);
     },
     may: async (wish) => (await decide(wish)).allowed,
+    mayEver: async (wish) => (await decide(wish, itself)).allowed,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Session } from '../session.ts';
 
 /** Reads one line of standard input; undefined at its end. `hidden` does not echo what is typed on a terminal. */
-export function readLine(session: Session, question: string, hidden = false): Promise<string | undefined> {
+export function readLine(session: Pick<Session, 'stdin' | 'err'>, question: string, hidden = false): Promise<string | undefined> {
   const stdin = session.stdin();
   session.err(question);
   const raw = hidden && stdin.isTTY === true;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isLoopback, type ListenAddress, parseAddress } from '../../api/http/index.ts';
-import { describe, invalid } from '../../base/index.ts';
+import { type HttpServer, isLoopback, type ListenAddress, parseAddress } from '../../api/http/index.ts';
+import { describe, invalid, type Log } from '../../base/index.ts';
 
 /** A client that sends or takes nothing for so long is given up. Milliseconds. */
 export const IDLE = 60_000;
@@ -25,4 +25,19 @@ export function readTls({ certificate, key }: { certificate: string; key: string
     }
   };
   return { cert: read('tls-cert', certificate), key: read('tls-key', key) };
+}
+
+/** SIGHUP reads certificate and key anew, as tools that renew them send it. What cannot be used is told, and the old ones stay. */
+export function renewOnHangup(server: HttpServer, tls: { certificate: string; key: string } | undefined, log: Log): Disposable {
+  const renew = () => {
+    if (!tls) return log.info('SIGHUP: there is no certificate to read anew');
+    try {
+      server.renewTls(readTls(tls));
+      log.info('certificate and key were read anew', { certificate: tls.certificate });
+    } catch (error) {
+      log.error('the new certificate cannot be used; the old one stays', { certificate: tls.certificate, error: describe(error) });
+    }
+  };
+  process.on('SIGHUP', renew);
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', renew) };
 }

@@ -17,6 +17,9 @@ async function dispatch([command, ...rest]: readonly string[]): Promise<number> 
   if (command === 'serve') return await serve(rest);
   if (command === 'gc') return await collect(rest);
   if (command === 'user') return await (await import('./users.ts')).runUserCommand(rest);
+  if (command === 'team') return await (await import('./teams.ts')).runTeamCommand(rest);
+  if (command === 'robot') return await (await import('./robots.ts')).runRobotCommand(rest);
+  if (command === 'policy') return await (await import('./policies.ts')).runPolicyCommand(rest);
   if (command === undefined || command === '--help' || command === '-h') {
     process.stdout.write(REGISTRY_HELP);
     return 0;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describe, invalid, LOG_LEVELS, type LogLevel } from '../../base/index.ts';
 import type { Quotas, Retention, WebhookTarget } from '../../registry/index.ts';
+import { type AccessFlags, parseAccess, parseDuration } from './access-options.ts';
 
 /** What the operator asked of the registry, from flags and from one file of JSON with the same names. */
 export interface RegistryOptions {
@@ -10,6 +11,7 @@ export interface RegistryOptions {
   listen: string;
   tls: { certificate: string; key: string } | undefined;
   insecure: boolean;
+  access: AccessFlags;
   allowDelete: boolean;
   quotas: Quotas;
   retention: Retention;
@@ -25,6 +27,9 @@ const FLAGS = {
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   insecure: { type: 'boolean' },
+  'public-url': { type: 'string' },
+  auth: { type: 'string' },
+  'token-life': { type: 'string' },
   'allow-delete': { type: 'boolean' },
   quota: { type: 'string', multiple: true },
   'gc-interval': { type: 'string' },
@@ -104,6 +109,7 @@ function resolve(raw: Raw): RegistryOptions {
     listen: text('listen', '127.0.0.1:5000'),
     tls: certificate === '' ? undefined : { certificate, key },
     insecure: flag('insecure'),
+    access: parseAccess(text('auth', 'token'), text('token-life', '5m'), text('public-url', '')),
     allowDelete: flag('allow-delete'),
     quotas: parseQuotas(raw.quota ?? []),
     retention: {
@@ -115,14 +121,6 @@ function resolve(raw: Raw): RegistryOptions {
     webhooks: parseWebhooks(raw.webhook ?? []),
     logLevel,
   };
-}
-
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function parseDuration(key: string, text: string): number {
-  const match = /^(\d+)(ms|s|m|h|d)$/.exec(text);
-  if (!match) throw invalid(`--${key} ${text} is not a time`, 'Write 90s, 30m, 12h or 7d.');
-  return Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0);
 }
 
 const SIZES: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };

@@ -3,10 +3,10 @@ import { formatAddress, HttpServer } from '../../api/http/index.ts';
 import { createRegistryApi } from '../../api/registry/index.ts';
 import { type Clock, createLog, describe, type Log, randomIds, systemClock } from '../../base/index.ts';
 import { lockFile } from '../../host/index.ts';
-import { LocalRegistry, type RegistryEvent, RegistryMetrics, UserAccess, Webhooks } from '../../registry/index.ts';
+import { LocalRegistry, RegistryAccess, type RegistryEvent, RegistryMetrics, Webhooks } from '../../registry/index.ts';
 import { openStore } from '../../store/index.ts';
 import { VERSION } from '../version.ts';
-import { checkAddress, IDLE, MOST_CONNECTIONS, readTls } from './address.ts';
+import { checkAddress, IDLE, MOST_CONNECTIONS, readTls, renewOnHangup } from './address.ts';
 import { serveControl } from './control.ts';
 import type { RegistryOptions } from './options.ts';
 
@@ -49,7 +49,7 @@ export async function serveRegistry(options: RegistryOptions): Promise<void> {
     () => registry.usage,
     () => figures,
   );
-  const access = new UserAccess(store, clock);
+  const access = await RegistryAccess.open({ store, clock, ...options.access });
   const { allowDelete } = options;
   const handler = createRegistryApi({ registry, access, allowDelete, metrics, clock, log: log.child('http'), version: VERSION });
   const server = new HttpServer({ handler, log, idleTimeout: IDLE, maxConnections: MOST_CONNECTIONS });
@@ -61,6 +61,7 @@ export async function serveRegistry(options: RegistryOptions): Promise<void> {
   };
   await serveControl(house, options.root, log, collect);
   const bound = await server.listen(address, options.tls && readTls(options.tls));
+  house.use(renewOnHangup(server, options.tls, log));
   house.use(collectEvery(options.collectEvery, clock, log, () => collect(false)));
   process.stdout.write(`gantry registry ready: listening on ${formatAddress(bound).replace('tcp:', options.tls ? 'https:' : 'http:')}\n`);
   const signal = await terminated();
@@ -88,6 +89,5 @@ function collectEvery(milliseconds: number | undefined, clock: Clock, log: Log, 
 function terminated(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    process.on('SIGHUP', () => undefined);
   });
 }

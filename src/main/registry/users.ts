@@ -1,65 +1,78 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { describe, invalid } from '../../base/index.ts';
-import { addUser, changePassword, removeUser, USER, type User } from '../../registry/index.ts';
-import { openStore } from '../../store/index.ts';
+import {
+  addUser,
+  changePassword,
+  changeTeam,
+  changeUser,
+  leaveTeams,
+  NO_RIGHTS,
+  removeUser,
+  TEAM,
+  type Team,
+  USER,
+  type User,
+} from '../../registry/index.ts';
+import type { Store } from '../../store/index.ts';
 import { USER_HELP } from './help.ts';
-import { DEFAULT_ROOT } from './options.ts';
+import { joined, printDone, printRows } from './output.ts';
+import { readPassword } from './password.ts';
+import { COMMON, openAccounts, RIGHTS, readWords, rightsOf, theName } from './words.ts';
 
-const OPTIONS = {
-  root: { type: 'string', default: DEFAULT_ROOT },
-  repository: { type: 'string', multiple: true },
-  actions: { type: 'string', default: 'pull,push' },
-  'password-stdin': { type: 'boolean' },
-  format: { type: 'string', default: '' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
+const OPTIONS = { ...COMMON, ...RIGHTS, team: { type: 'string', multiple: true }, 'password-stdin': { type: 'boolean' } } as const;
+const VERBS = ['add', 'set', 'enable', 'disable', 'passwd', 'rm', 'ls'];
+const EVERYWHERE = { repositories: ['**'], actions: ['pull', 'push'] };
 
 /** `gantry registry user …`: works on the root's store, also while the registry runs. */
 export async function runUserCommand(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parse(args);
-  const [verb, name = ''] = positionals;
-  if (values.help || verb === undefined) {
+  const { values, verb, names, json } = readWords('user', VERBS, args, OPTIONS);
+  if (values.help || verb === '') {
     process.stdout.write(USER_HELP);
     return 0;
   }
-  if (!['add', 'rm', 'ls', 'passwd'].includes(verb)) throw invalid(`unknown command: user ${verb}`, "See 'gantry registry user --help'.");
-  if (verb !== 'ls' && name === '') throw invalid(`'gantry registry user ${verb}' needs the name of a user`);
-  if (!existsSync(values.root)) throw invalid(`there is no registry at ${values.root}`, 'Name its folder with --root.');
-  await using store = await openStore(join(values.root, 'registry.db'));
-  if (verb === 'ls') return list((await store.list<User>(USER)).rows, values.format);
-  if (verb === 'rm') await removeUser(store, name);
+  await using store = await openAccounts(values.root);
+  if (verb === 'ls') {
+    await list(store, json);
+    return 0;
+  }
+  const name = theName('user', verb, names);
+  if (verb === 'add') await add(store, name, values);
+  else if (verb === 'set') await changeUser(store, name, rightsOf(values));
   else if (verb === 'passwd') await changePassword(store, name, await readPassword(values['password-stdin']));
-  else {
-    const rights = { repositories: values.repository ?? ['**'], actions: values.actions.split(',').filter(Boolean) };
-    await addUser(store, name, await readPassword(values['password-stdin']), rights);
-  }
-  process.stdout.write(`${name}\n`);
+  else if (verb === 'rm') {
+    await removeUser(store, name);
+    await leaveTeams(store, name);
+  } else await changeUser(store, name, { disabled: verb === 'disable' });
+  printDone(name, json);
   return 0;
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw invalid(describe(error), "See 'gantry registry user --help'.");
-  }
+interface Values {
+  repository?: string[] | undefined;
+  actions?: string | undefined;
+  team?: string[] | undefined;
+  'password-stdin'?: boolean | undefined;
 }
 
-function list(rows: readonly { id: string; value: User }[], format: string): number {
-  for (const { id, value } of rows) {
-    const { repositories, actions } = value;
-    const line = format === 'json' ? JSON.stringify({ name: id, repositories, actions }) : [id, repositories, actions].join('\t');
-    process.stdout.write(`${line}\n`);
-  }
-  return 0;
+/** Whoever is put into teams has their rights, and own ones only where they are given. */
+async function add(store: Store, name: string, values: Values): Promise<void> {
+  const given = rightsOf(values);
+  const teams = values.team ?? [];
+  const rights = teams.length > 0 && Object.keys(given).length === 0 ? NO_RIGHTS : { ...EVERYWHERE, ...given };
+  for (const team of teams) await changeTeam(store, team, {});
+  await addUser(store, name, await readPassword(values['password-stdin']), rights);
+  for (const team of teams) await changeTeam(store, team, { join: [name] });
 }
 
-/** Arguments are seen by every process of the host, so a password is never one. */
-async function readPassword(wanted: boolean | undefined): Promise<string> {
-  if (!wanted) throw invalid('the password is read from standard input', 'Add --password-stdin.');
-  let text = '';
-  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
-  return text.replace(/\r?\n$/, '');
+async function list(store: Store, json: boolean): Promise<void> {
+  const teams = (await store.list<Team>(TEAM)).rows;
+  const rows = (await store.list<User>(USER)).rows.map(({ id, value: { repositories, actions, disabled = false } }) => {
+    const mine = teams.filter(({ value }) => value.members.includes(id)).map((team) => team.id);
+    return { name: id, repositories, actions, teams: mine, disabled };
+  });
+  await printRows(rows, json, {
+    NAME: ({ name }) => name,
+    REPOSITORIES: ({ repositories }) => joined(repositories),
+    ACTIONS: ({ actions }) => joined(actions),
+    TEAMS: (row) => joined(row.teams),
+    STATE: ({ disabled }) => (disabled ? 'disabled' : 'enabled'),
+  });
 }

@@ -1,10 +1,10 @@
 /**
- * Who asks the registry, and may they? Users and their rights are rows of the registry's store (`UserAccess`: basic authentication).
- * Without any user the registry is open: everybody may do everything. The words for robots, teams, tokens and immutable tags are
- * agreed with the HTTP side; nothing issues or looks at them yet.
+ * Who asks the registry, and may they? Users, teams, robots and rules are rows of the registry's store (`RegistryAccess`). Without
+ * users, robots and rules the registry is open: everybody may do everything, except move an immutable tag.
  *
- * Promises: a password or a token is never kept, only what proves it; a change made by another process (the command line)
- * counts within a second; every refusal has a sentence that says which rule, or which missing rule, it rests on.
+ * Promises: a password or a robot's token is never kept, only what proves it; a change made by another process (the command line)
+ * counts at the next request, for tokens that are out too; every refusal has a sentence that says which rule, or which missing
+ * rule, it rests on.
  */
 export interface Access {
   /** Who the `Authorization` header speaks for. Basic (user or robot) and Bearer (a token of ours). `from` is the client's address. */
@@ -38,15 +38,14 @@ export interface Scope {
   actions: string[];
 }
 
-/** Somebody as far as credentials prove it. `grants`, where present, bounds what the rules allow (a robot's scope, a token's access). */
+/** Somebody as far as credentials prove it. `grants`, where present, bounds what the rules allow. */
 export interface Identity {
   kind: 'anonymous' | 'user' | 'robot';
   /** The user's or robot's name; empty for anonymous. */
   name: string;
   teams: readonly string[];
+  /** What a token of the token endpoint was issued for: what it lacks is answered with 401 and a challenge, as a new token may have it. */
   grants?: readonly Scope[];
-  /** Came with a token of the token endpoint: what it lacks is answered with 401 and a challenge, as a new token may have it. */
-  bearer?: boolean;
 }
 
 export type Authentication =
@@ -56,7 +55,9 @@ export type Authentication =
   | { refused: string; status: 429; retryAfterSeconds: number };
 
 /** `status` 401 goes out with a challenge for `scopes`; 403 as DENIED. `reason` is one sentence for people. */
-export type Verdict = { allowed: true; reason: string } | { allowed: false; reason: string; status: 401 | 403; scopes: Scope[] };
+export type Verdict =
+  | { allowed: true; reason: string }
+  | { allowed: false; reason: string; status: 401 | 403; scopes: Scope[]; error?: 'insufficient_scope' };
 
 export interface TokenRequest {
   method: 'GET' | 'POST';

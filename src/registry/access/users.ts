@@ -1,37 +1,52 @@
 import { conflict, invalid, notFound } from '../../base/index.ts';
-import type { Store } from '../../store/index.ts';
+import type { Row, Store } from '../../store/index.ts';
 import { hashPassword } from './passwords.ts';
+import { checkAccountName, checkRights, type Rights } from './rights.ts';
+import { ROBOT } from './robots.ts';
 
 export const USER = 'registry.user';
-const ACTIONS = ['pull', 'push', 'delete', 'catalog'];
 
-/** A row of the registry's store. */
-export interface User {
+/** A row of the registry's store. Its own rights; its teams and the rules may give more. */
+export interface User extends Rights {
   password: string;
-  /** Globs: `*` is one part of a name, `**` any number. */
-  repositories: string[];
-  actions: string[];
+  disabled?: boolean;
 }
 
 /** Fails with `invalid` for a name or right that is none, with `conflict` for a name that is taken. */
-export async function addUser(store: Store, name: string, password: string, rights: Omit<User, 'password'>): Promise<void> {
-  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name)) throw invalid(`the user name ${JSON.stringify(name)} is not understood`);
-  const wrong = rights.actions.find((action) => !ACTIONS.includes(action));
-  if (wrong !== undefined) throw invalid(`the action ${JSON.stringify(wrong)} is not known`, `Use some of ${ACTIONS.join(', ')}.`);
+export async function addUser(store: Store, name: string, password: string, rights: Rights): Promise<void> {
+  checkAccountName('user', name);
+  checkRights(rights);
   checkPassword(password);
-  if (await store.get(USER, name)) throw conflict(`the user ${name} exists already`);
+  if (await store.get(ROBOT, name)) throw conflict(`${name} is the name of a robot already`);
+  if (await store.get(USER, name))
+    throw conflict(`the user ${name} exists already`, "Change it by 'gantry registry user set' or 'user passwd'.");
   await store.create<User>(USER, name, { password: await hashPassword(password), ...rights });
 }
 
+/** Changes what is given, and leaves the rest. */
+export async function changeUser(store: Store, name: string, changes: Partial<Rights & { disabled: boolean }>): Promise<void> {
+  const row = await userRow(store, name);
+  const changed = { ...row.value, ...changes };
+  checkRights(changed);
+  if (!changed.disabled) delete changed.disabled;
+  await store.update<User>(USER, name, changed, row.revision);
+}
+
+/** Tokens that were handed out for the old password end with it. */
 export async function changePassword(store: Store, name: string, password: string): Promise<void> {
   checkPassword(password);
-  const row = await store.get<User>(USER, name);
-  if (!row) throw notFound(`no such user: ${name}`);
+  const row = await userRow(store, name);
   await store.update<User>(USER, name, { ...row.value, password: await hashPassword(password) }, row.revision);
 }
 
 export async function removeUser(store: Store, name: string): Promise<void> {
   if (!(await store.delete(USER, name))) throw notFound(`no such user: ${name}`);
+}
+
+async function userRow(store: Store, name: string): Promise<Row<User>> {
+  const row = await store.get<User>(USER, name);
+  if (!row) throw notFound(`no such user: ${name}`);
+  return row;
 }
 
 function checkPassword(password: string): void {

@@ -51,15 +51,6 @@ export class EngineRegistry implements Registry {
     });
   }
 
-  async tagged(repository: string, tag: string): Promise<string | undefined> {
-    const image = this.#all().get(repository)?.get(tag);
-    return image && this.#manifestOf(image).digest;
-  }
-
-  async tagsOf(repository: string, digest: string): Promise<string[]> {
-    return [...this.#tags(repository)].filter(([, image]) => this.#manifestOf(image).digest === digest).map(([tag]) => tag);
-  }
-
   async referrers(_repository: string, digest: string): Promise<Referrer[]> {
     parseDigest(digest);
     return [];
