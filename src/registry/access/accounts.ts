@@ -2,11 +2,12 @@ import { describe, GantryError } from '../../base/index.ts';
 import type { Row, Store } from '../../store/index.ts';
 import type { Identity } from './access.ts';
 import type { Standing } from './decide.ts';
-import { isExpired, ROBOT, type Robot } from './robots.ts';
+import { ROBOT, TEAM, USER } from './kinds.ts';
+import { isExpired, type Robot } from './robots.ts';
 import { type Rule, readRules } from './rules.ts';
-import { TEAM, type Team } from './teams.ts';
+import type { Team } from './teams.ts';
 import { stampOf } from './tokens.ts';
-import { USER, type User } from './users.ts';
+import type { User } from './users.ts';
 
 /** A user or a robot as the store has it now. */
 export interface Account {

@@ -1,10 +1,11 @@
 export type * from './access.ts';
 export { Accounts } from './accounts.ts';
 export { decide } from './decide.ts';
+export { ROBOT, TEAM, USER } from './kinds.ts';
 export { type AccessOptions, RegistryAccess } from './registry-access.ts';
 export type { Rights } from './rights.ts';
 export { NO_RIGHTS } from './rights.ts';
-export { addRobot, type NewRobot, ROBOT, type Robot, removeRobot } from './robots.ts';
+export { addRobot, type NewRobot, type Robot, removeRobot } from './robots.ts';
 export { addRule, parseRules, type Rule, readRules, removeRule, replaceRules } from './rules.ts';
-export { addTeam, changeTeam, leaveTeams, removeTeam, TEAM, type Team } from './teams.ts';
-export { addUser, changePassword, changeUser, removeUser, USER, type User } from './users.ts';
+export { addTeam, changeTeam, leaveTeams, removeTeam, type Team } from './teams.ts';
+export { addUser, changePassword, changeUser, removeUser, type User } from './users.ts';

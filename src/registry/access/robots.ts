@@ -1,10 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { conflict, invalid, notFound } from '../../base/index.ts';
 import type { Store } from '../../store/index.ts';
+import { ROBOT, USER } from './kinds.ts';
 import { checkAccountName, checkRights, type Rights } from './rights.ts';
-import { USER } from './users.ts';
 
-export const ROBOT = 'registry.robot';
 const PREFIX = 'gtr_';
 
 /** A row of the registry's store: a token for a machine. Its name is what it logs in with, the token the password. */

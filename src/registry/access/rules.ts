@@ -1,9 +1,8 @@
 import { conflict, invalid, notFound } from '../../base/index.ts';
 import type { Store } from '../../store/index.ts';
+import { POLICY } from './kinds.ts';
 import { checkAccountName, checkGlob, checkRights } from './rights.ts';
 
-/** One row holds all rules: they change together, and no moment between is ever seen. */
-export const POLICY = 'registry.policy';
 const ROW = 'rules';
 
 /**

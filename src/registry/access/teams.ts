@@ -1,9 +1,7 @@
 import { conflict, notFound } from '../../base/index.ts';
 import type { Store } from '../../store/index.ts';
+import { TEAM, USER } from './kinds.ts';
 import { checkAccountName, checkRights, type Rights } from './rights.ts';
-import { USER } from './users.ts';
-
-export const TEAM = 'registry.team';
 
 /** A row of the registry's store: its rights are those of each member. */
 export interface Team extends Rights {

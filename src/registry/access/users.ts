@@ -1,10 +1,8 @@
 import { conflict, invalid, notFound } from '../../base/index.ts';
 import type { Row, Store } from '../../store/index.ts';
+import { ROBOT, USER } from './kinds.ts';
 import { hashPassword } from './passwords.ts';
 import { checkAccountName, checkRights, type Rights } from './rights.ts';
-import { ROBOT } from './robots.ts';
-
-export const USER = 'registry.user';
 
 /** A row of the registry's store. Its own rights; its teams and the rules may give more. */
 export interface User extends Rights {
