@@ -88,6 +88,8 @@ export class Reconciler {
     const kept = await this.#parts.table.change(record.id, (r) =>
       withoutIntent({ ...r, state: { ...r.state, status, pid: seen.pid, pidStartTime: seen.startTime } }, 'take-over'),
     );
+    // A rename may have been cut short between its two writes.
+    this.#parts.network.rename({ containerId: record.id, name: record.name, spec: record.spec });
     if (record.intent?.operation === 'networks') await this.#networks.finish(record);
     this.#health.watch(kept, false);
   }
@@ -181,6 +183,7 @@ function attachmentOf(record: ContainerRecord): Attachment[] {
       namespace: record.state.networkNamespace,
       endpoints: record.state.endpoints,
       publishedPorts: record.state.publishedPorts,
+      nameServers: record.spec.dnsServers,
     },
   ];
 }

@@ -6,6 +6,7 @@ import { Allocator, formatSubnet, parseCidr, type Subnet } from './addresses/ind
 import { ensureBridge } from './bridge/bridge.ts';
 import { describeBridge, planAddress } from './bridge/plan.ts';
 import { readHostNetwork } from './bridge/uplink.ts';
+import { Directory } from './directory.ts';
 import { Firewall, type GuardedNetwork, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
@@ -13,6 +14,8 @@ import type { Attachment, Network } from './network.ts';
 import { Namespaces } from './pool/namespaces.ts';
 import { PortBook, Publisher } from './ports/index.ts';
 import { loadRecords, saveRecord } from './records.ts';
+import { Resolver } from './resolver/resolver.ts';
+import { Upstream } from './resolver/upstream.ts';
 import { deriveNames, type NetworkOptions } from './settings.ts';
 import { UserNetworks } from './user-networks.ts';
 import { Sweep } from './watch.ts';
@@ -29,13 +32,17 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const { linkPrefix } = deriveNames(options.dataRoot, options.execRoot);
   const users = new UserNetworks({ records, store, clock, ids, log, pools: options.defaultAddressPools ?? [], linkPrefix });
   const book = new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock });
+  const nameSources = options.nameSources ?? HOST_NAMES;
+  const directory = new Directory();
+  const upstream = new Upstream(nameSources.resolver, clock, () => Number.parseInt(ids.next().slice(0, 4), 16));
+  const resolver = new Resolver({ directory, upstream, log, random: Math.random });
   return new LocalNetwork({
+    ...{ directory, resolver, nameSources },
     records,
     users,
     clock: options.clock,
     ids: options.ids,
     log: options.log,
-    nameSources: options.nameSources ?? HOST_NAMES,
     publisher: new Publisher({ book, records, users, log }),
     prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
   });

@@ -1,4 +1,5 @@
 export type { AddressPool } from './addresses/index.ts';
 export { createNetwork } from './create.ts';
+export { changeHosts, isUnedited, ownEntries } from './names/index.ts';
 export type * from './network.ts';
 export type { NetworkOptions } from './settings.ts';

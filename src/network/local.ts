@@ -11,7 +11,7 @@ import {
 } from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
-import { Directory } from './directory.ts';
+import type { Directory } from './directory.ts';
 import type { Firewall } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
 import { dnsNamesOf, freeDevice, isPrivate, wantedNetworks, wishFor } from './joining.ts';
@@ -21,6 +21,7 @@ import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
 import type { Publisher } from './ports/index.ts';
 import { type Records, resolveNetwork } from './records.ts';
+import type { Resolver } from './resolver/resolver.ts';
 import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
 import { removeInside } from './segments/macvlan.ts';
 import type { Plug } from './segments/segment.ts';
@@ -44,6 +45,8 @@ export interface LocalNetworkParts {
   log: Log;
   publisher: Publisher;
   nameSources: NameSources;
+  directory: Directory;
+  resolver: Resolver;
   /** What it makes for the daemon's own use goes onto `undo`. */
   prepare(attachments: readonly Attachment[], undo: AsyncDisposableStack): Promise<Prepared>;
 }
@@ -66,7 +69,6 @@ export class LocalNetwork implements Network {
   readonly #undo = new AsyncDisposableStack();
   #prepared: Prepared | undefined;
   #held = new Map<string, Held>();
-  readonly names = new Directory();
   readonly #troubleListeners = new Set<(network: NetworkRecord, sentence: string) => void>();
 
   constructor(parts: LocalNetworkParts) {
@@ -91,6 +93,7 @@ export class LocalNetwork implements Network {
     watchKernel(prepared.sweep, () => this.#living(), this.#stop.signal, clock, log);
     prepared.namespaces.fill();
     for (const one of held) this.#tellNames(one);
+    await Promise.all(held.map((one) => this.#answerAgain(one)));
     // Other engines' chains are seldom there and slow to list: containers that live are connected already.
     void prepared.firewall
       .acceptElsewhere()
@@ -161,6 +164,7 @@ export class LocalNetwork implements Network {
     else await this.#plug(held, record, request, wish, undo);
     await this.#route(held);
     this.#setPorts(held, await this.#parts.publisher.follow(held.attachment, request));
+    await this.#answer(held);
     undo.move();
     this.#tellNames(held);
     return held.attachment;
@@ -204,7 +208,8 @@ export class LocalNetwork implements Network {
     const held = this.#held.get(containerId);
     if (!held) return;
     this.#held.delete(containerId);
-    this.names.set(containerId, '', []);
+    this.#parts.directory.set(containerId, []);
+    this.#parts.resolver.close(containerId);
     const { namespaces } = this.#ready();
     try {
       await this.#parts.publisher.unpublish(containerId);
@@ -222,8 +227,19 @@ export class LocalNetwork implements Network {
     }
   }
 
-  resolverFile(spec: ContainerSpec, _attachment: Attachment | undefined): Promise<string> {
-    return resolverText(spec, this.#placeOf(spec) === 'host', this.#parts.nameSources);
+  rename(request: AttachRequest): Attachment | undefined {
+    const held = this.#held.get(request.containerId);
+    // One that stands by, or was relieved, is found by no name.
+    const namesOn = ({ networkName, dnsNames = [] }: EndpointState) =>
+      dnsNames.length === 0 ? [] : dnsNamesOf(request, wishFor(request.spec, networkName));
+    if (held) this.#rename(held, namesOn);
+    return held?.attachment;
+  }
+
+  resolverFile(spec: ContainerSpec, attachment: Attachment | undefined): Promise<string> {
+    const found = attachment?.endpoints.some(({ networkId }) => this.#parts.users.segment(networkId)) ?? false;
+    const service = found ? 'resolver' : this.#placeOf(spec) === 'host' ? 'host' : 'servers';
+    return resolverText(spec, service, this.#parts.nameSources);
   }
 
   hostsFile(spec: ContainerSpec, attachment: Attachment | undefined, hostname: string, others: readonly HostEntry[]): Promise<string> {
@@ -238,6 +254,7 @@ export class LocalNetwork implements Network {
   /** Watchers and sockets of the daemon go; what containers have stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#parts.resolver[Symbol.dispose]();
     await this.#parts.publisher.close();
     await this.#undo.disposeAsync();
   }
@@ -293,6 +310,7 @@ export class LocalNetwork implements Network {
         namespace: member.file,
         endpoints: onBridge ? [{ ...this.#endpointOf(member), gatewayPriority: onBridge.wish.gatewayPriority ?? 0 }] : [],
         publishedPorts: [],
+        nameServers: request.spec.dnsServers,
       },
       member,
       plugs: new Map(),
@@ -302,6 +320,8 @@ export class LocalNetwork implements Network {
     if (others.length > 0) await this.#route(held);
     undo.defer(() => this.#parts.publisher.unpublish(request.containerId));
     if (!request.standby) this.#setPorts(held, await this.#parts.publisher.publish(held.attachment, request));
+    undo.defer(() => this.#parts.resolver.close(request.containerId));
+    await this.#answer(held);
     signal?.throwIfAborted();
     undo.move();
     return held;
@@ -374,24 +394,39 @@ export class LocalNetwork implements Network {
     this.#tellNames(held);
   }
 
-  /** What a resolver may know of a container: its endpoints on networks with discovery, the way out first. */
+  /** Has the resolver answer a container that is on a network with discovery. */
+  async #answer(held: Held): Promise<void> {
+    const { containerId, namespace, nameServers = [] } = held.attachment;
+    if (held.plugs.size === 0) return;
+    const leadsOut = () => Object.values(chooseGateways(held.attachment.endpoints, () => 0)).some((endpoint) => endpoint !== undefined);
+    await this.#parts.resolver.open({ containerId, namespace, servers: nameServers, leadsOut });
+  }
+
+  async #answerAgain(held: Held): Promise<void> {
+    try {
+      await this.#answer(held);
+    } catch (error) {
+      const { containerId } = held.attachment;
+      this.#parts.log.error('A running container cannot ask for names: restart it', { container: containerId, error: describe(error) });
+    }
+  }
+
+  /** What others may know of a container: its endpoints on networks with discovery, the way out first. */
   #tellNames({ attachment, plugs }: Held): void {
-    const { containerId, namespace, endpoints } = attachment;
+    const { containerId, endpoints } = attachment;
     const first = chooseGateways(endpoints, ({ gatewayPriority }) => gatewayPriority ?? 0).four;
     const found = endpoints.filter(({ networkId }) => plugs.has(networkId));
     const named = [...found].sort((a, b) => Number(b === first) - Number(a === first));
-    this.names.set(
+    this.#parts.directory.set(
       containerId,
-      namespace,
       named.map((endpoint) => ({
         containerId,
         networkId: endpoint.networkId,
         networkName: endpoint.networkName,
-        internal: this.#parts.users.segment(endpoint.networkId)?.record.internal ?? false,
         ipv4Address: endpoint.ipv4Address,
         ipv6Address: endpoint.ipv6Address,
         names: endpoint.dnsNames ?? [],
-        links: new Map((endpoint.links ?? []).map((link) => [link.split(':')[1] ?? link, link.split(':')[0] ?? link])),
+        links: new Map((endpoint.links ?? []).map((link) => [(link.split(':')[1] ?? link).toLowerCase(), link.split(':')[0] ?? link])),
       })),
     );
   }

@@ -1,7 +1,7 @@
 import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, NetworkRequest, PublishedPort } from '../model/index.ts';
 
 /**
- * The network room: namespaces prepared ahead, the default bridge, addresses, published ports, and name files.
+ * The network room: namespaces prepared ahead, bridges, addresses, published ports, name files, and the resolver of networks that people make.
  * Everything in the kernel is computed from attachments and put into nftables tables, links and namespaces of our
  * own; `reconcile` makes the kernel equal to what it is given, and a flush of the rules is noticed and mended.
  */
@@ -25,8 +25,8 @@ export interface Network extends AsyncDisposable {
   connect(request: AttachRequest, network: string, wish: EndpointRequest): Promise<Attachment>;
   /** The other way round. Idempotent: resolves to the endpoint that is gone, or undefined when there was none. */
   disconnect(containerId: string, network: string): Promise<EndpointState | undefined>;
-  /** Who can be found by which name, for a resolver. */
-  readonly names: NetworkNames;
+  /** Another name for a container that is known: others find it by that from then on. Its attachment says so. */
+  rename(request: AttachRequest): Attachment | undefined;
   /** How often the kernel was found different from what it should be, since the daemon started. */
   readonly drift: DriftCounts;
   /** Called with a sentence for each thing that somebody else changed and that matters to `network`. Returns the way to stop. */
@@ -46,7 +46,7 @@ export interface Network extends AsyncDisposable {
   detach(containerId: string): Promise<void>;
   /** Attachments that are known, by container id. */
   attachments(): ReadonlyMap<string, Attachment>;
-  /** Contents of /etc/resolv.conf for a container. `host` mode gets the host's own. */
+  /** Contents of /etc/resolv.conf for a container. `host` mode gets the host's own; who is on a network that someone made gets our resolver. */
   resolverFile(spec: ContainerSpec, attachment: Attachment | undefined): Promise<string>;
   /** Contents of /etc/hosts. `others` are linked or named containers with their addresses. */
   hostsFile(spec: ContainerSpec, attachment: Attachment | undefined, hostname: string, others: readonly HostEntry[]): Promise<string>;
@@ -67,6 +67,8 @@ export interface Attachment {
   namespace: string;
   endpoints: EndpointState[];
   publishedPorts: PublishedPort[];
+  /** Servers that it wants asked for names of the world; the host's when absent or empty. */
+  nameServers?: readonly string[];
 }
 
 /** Things found changed and put right. */
@@ -77,36 +79,6 @@ export interface DriftCounts {
   links: number;
   /** Settings of the kernel. */
   sysctls: number;
-}
-
-/**
- * What a resolver needs: which names lead where on each network, as it is now. An endpoint is here from the moment its
- * container can be reached until just before its address is taken away, so an answer is never an address that is gone.
- */
-export interface NetworkNames {
-  /** The endpoints of running containers on a network, by its id. */
-  on(networkId: string): readonly NamedEndpoint[];
-  /** The networks with discovery (user-defined ones) that a container is joined to, best way out first. [] for all others. */
-  of(containerId: string): readonly NamedEndpoint[];
-  /** The namespace file of a container that has discovery; undefined for others. */
-  namespaceOf(containerId: string): string | undefined;
-  /** Called after each change with the container it is about. Returns the way to stop. */
-  onChange(listener: (containerId: string) => void): () => void;
-}
-
-export interface NamedEndpoint {
-  containerId: string;
-  networkId: string;
-  networkName: string;
-  /** A network without way out: names of the world are not for its containers. */
-  internal: boolean;
-  /** Empty when it has none. */
-  ipv4Address: string;
-  ipv6Address: string;
-  /** Names of the container and its aliases on this network, lower case or not as they were given; the first is the container's name. */
-  names: readonly string[];
-  /** Names that only this container knows: alias → name of another container on the network (`--link` on user networks). */
-  links: ReadonlyMap<string, string>;
 }
 
 export interface HostEntry {

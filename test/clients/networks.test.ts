@@ -98,6 +98,47 @@ suite('networks with the docker client', () => {
     await eventually('the rules', async () => (await daemon.host.run('nft', ['list', 'ruleset'])).stdout.includes(bridge));
   });
 
+  test('containers find each other by name, alias and link, and lose sight of those that left', async () => {
+    await ok('network', 'create', 'front');
+    await ok('network', 'create', 'back');
+    await sleeper('db', '--network', 'back', '--network-alias', 'store', '--hostname', 'dbhost');
+    await sleeper('web', '--network', 'front', '--link', 'nobody:other');
+    const found = async (from: string, name: string) => {
+      const { status, stdout } = await daemon.docker('exec', from, 'ping', '-c1', '-W1', name);
+      return status === 0 ? /\(([\d.]+)\)/.exec(stdout)?.[1] : undefined;
+    };
+    assert.match(await ok('exec', 'web', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11$[\s\S]*ndots:0/m);
+    assert.equal(await found('web', 'db'), undefined);
+    await ok('network', 'connect', '--link', 'db:database', 'back', 'web');
+    const address = await addressOn('back', 'db');
+    for (const name of ['db', 'store', 'dbhost', 'database', 'db.back']) assert.equal(await found('web', name), address, name);
+    assert.match(await ok('exec', 'web', 'cat', '/etc/hosts'), new RegExp(`^${await addressOn('back', 'web')}\\s`, 'm'));
+    assert.match(await ok('exec', 'db', 'nslookup', await addressOn('back', 'web')), /name = web\.back/);
+    await ok('rename', 'db', 'base');
+    assert.equal(await found('web', 'base'), address);
+    assert.equal(await found('web', 'db'), undefined);
+    await daemon.kill9();
+    await daemon.start();
+    assert.equal(await found('web', 'store'), address);
+    await ok('rm', '-f', 'base');
+    assert.equal(await found('web', 'store'), undefined);
+    await ok('network', 'disconnect', 'back', 'web');
+    assert.doesNotMatch(await ok('exec', 'web', 'cat', '/etc/hosts'), new RegExp(`${address.replace(/\d+$/, '')}`));
+  });
+
+  test('a container of the default bridge asks the resolver from when it joins a network of its own', async () => {
+    await ok('network', 'create', 'front');
+    await sleeper('web', '--network', 'front');
+    await sleeper('late', '--dns', '192.0.2.53');
+    assert.match(await ok('exec', 'late', 'cat', '/etc/resolv.conf'), /^nameserver 192\.0\.2\.53$/m);
+    await ok('network', 'connect', 'front', 'late');
+    assert.match(await ok('exec', 'late', 'cat', '/etc/resolv.conf'), /^nameserver 127\.0\.0\.11$/m);
+    assert.ok(await pings('late', 'web'));
+    await ok('exec', 'late', 'sh', '-c', 'echo nameserver 192.0.2.1 > /etc/resolv.conf');
+    await ok('network', 'disconnect', 'front', 'late');
+    assert.match(await ok('exec', 'late', 'cat', '/etc/resolv.conf'), /^nameserver 192\.0\.2\.1$/, 'what someone wrote stays');
+  });
+
   test('a network that is gone leaves no device behind', async () => {
     await ok('network', 'create', 'brief');
     const bridge = `br-${(await ok('network', 'inspect', '-f', '{{.Id}}', 'brief')).slice(0, 12)}`;

@@ -89,8 +89,16 @@ export class ContainerUseCases implements Containers {
     const record = this.get(reference);
     const checked = checkName(name);
     if (checked === record.name) throw invalid('Renaming a container with the same name as its current name');
-    const renamed = await this.#parts.table.rename(record.id, checked);
+    const renamed = await this.#parts.queue.run(record.id, () => this.#rename(record.id, checked));
     publishContainerEvent(this.#parts, renamed, 'rename', { oldName: `/${record.name}` });
+  }
+
+  /** Row first: the next start of the daemon tells the network by it. */
+  async #rename(id: string, name: string): Promise<ContainerRecord> {
+    const renamed = await this.#parts.table.rename(id, name);
+    if (!isAlive(renamed.state)) return renamed;
+    const attachment = this.#parts.network.rename({ containerId: id, name, spec: renamed.spec });
+    return attachment ? await this.#parts.table.changeState(id, { endpoints: attachment.endpoints }) : renamed;
   }
 
   async update(reference: string, change: { resources: ResourceLimits; restart?: RestartPolicy }): Promise<{ warnings: string[] }> {

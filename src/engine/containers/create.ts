@@ -75,7 +75,7 @@ function checkJoins(parts: EngineParts, request: CreateContainer): void {
   const { networkMode, ipcMode, pidMode, utsMode } = request.spec;
   for (const mode of [networkMode, ipcMode, pidMode, utsMode]) if (mode.kind === 'container') parts.table.get(mode.id);
   if (networkMode.kind === 'network') parts.network.get(networkMode.name);
-  for (const link of request.spec.links) parts.table.get(link.split(':')[0] ?? '');
+  if (networkMode.kind !== 'network') for (const link of request.spec.links) parts.table.get(link.split(':')[0] ?? '');
 }
 
 /** Endpoints by the names of their networks, however they were called, and that of the network mode among them when others are asked for. */

@@ -9,8 +9,12 @@ interface Link {
   address: string;
 }
 
-/** Legacy links, `container:alias` each. Throws `conflict` when the other container has no address. */
+/**
+ * Legacy links of the default bridge, `container:alias` each. Throws `conflict` when the other container has no address. On networks that people
+ * make, a link is a name that the resolver knows: the other container may come later.
+ */
 function linksOf(table: Pick<ContainerTable, 'get'>, record: ContainerRecord): Link[] {
+  if (record.spec.networkMode.kind === 'network') return [];
   return record.spec.links.map((link) => {
     const [reference = '', given] = link.split(':');
     const other = table.get(reference);

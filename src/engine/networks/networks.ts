@@ -11,6 +11,7 @@ import { withoutIntent } from '../containers/lifecycle.ts';
 import type { NetworkUseCases } from '../engine.ts';
 import { tellNetwork } from '../events/attachments.ts';
 import type { EngineParts } from '../parts.ts';
+import { refreshNameFiles } from './name-files.ts';
 
 /** Network verbs, and how they change the containers that are joined. */
 export class NetworkUses implements NetworkUseCases {
@@ -76,6 +77,7 @@ export class NetworkUses implements NetworkUseCases {
       if (!isAlive(intended.state)) return;
       try {
         const attachment = await this.#parts.network.connect({ containerId: id, name: record.name, spec: intended.spec }, network.id, wish);
+        await refreshNameFiles(this.#parts, record, record.state.endpoints, attachment.endpoints);
         await this.#settle(id, attachment);
       } catch (error) {
         await this.#parts.table.change(id, (r) => withoutIntent({ ...r, spec: { ...r.spec, endpoints } }));
@@ -102,7 +104,9 @@ export class NetworkUses implements NetworkUseCases {
       }));
       if (!alive) return;
       await this.#parts.network.disconnect(id, network.id);
-      await this.#settle(id, this.#parts.network.attachments().get(id));
+      const attachment = this.#parts.network.attachments().get(id);
+      await refreshNameFiles(this.#parts, record, record.state.endpoints, attachment?.endpoints ?? []);
+      await this.#settle(id, attachment);
       tellNetwork(this.#parts, network, 'disconnect', id);
     });
   }
@@ -137,7 +141,9 @@ export class NetworkUses implements NetworkUseCases {
         log.warn('a join that was cut short could not be finished', { container: record.name, network: name, error: describe(error) });
       }
     }
-    await this.#settle(record.id, network.attachments().get(record.id));
+    const attachment = network.attachments().get(record.id);
+    await refreshNameFiles(this.#parts, record, record.state.endpoints, attachment?.endpoints ?? []);
+    await this.#settle(record.id, attachment);
   }
 }
 

@@ -49,6 +49,7 @@ export class FakeHouse {
       },
       detach: async (id: string) => void attached.delete(id),
       attachments: () => attached,
+      rename: ({ containerId }: { containerId: string }) => attached.get(containerId),
       resolverFile: async () => '',
       hostsFile: async () => '',
     };

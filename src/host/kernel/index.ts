@@ -2,6 +2,7 @@
 
 export * from './attributes.ts';
 export * from './files.ts';
+export * from './inet.ts';
 export * from './memory.ts';
 export * from './mounts.ts';
 export * from './poll.ts';

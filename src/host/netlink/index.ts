@@ -1,4 +1,5 @@
 export * from './conntrack.ts';
+export * from './loopback.ts';
 export * from './namespace.ts';
 export * from './netfilter.ts';
 export * from './route.ts';

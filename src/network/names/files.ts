@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../../base/index.ts';
 import type { ContainerSpec } from '../../model/index.ts';
 import type { Attachment, HostEntry } from '../network.ts';
-import { ownNames, parseExtraHost, renderHosts } from './hosts.ts';
-import { isReachable, mergeResolver, parseResolver, renderResolver } from './resolver.ts';
+import { ownEntries, parseExtraHost, renderHosts } from './hosts.ts';
+import { isReachable, mergeResolver, parseResolver, renderResolver, throughResolver } from './resolver.ts';
 
 /** Where the host keeps its names. systemd-resolved puts the real servers beside the stub that /etc/resolv.conf names. */
 export interface NameSources {
@@ -18,9 +18,14 @@ export const HOST_NAMES: NameSources = {
   hosts: '/etc/hosts',
 };
 
+/** How a container finds names: by the host's servers as the host does, by those of them that it can reach, or by our resolver. */
+export type NameService = 'host' | 'servers' | 'resolver';
+
 /** /etc/resolv.conf of a container. Host mode without wishes gets the host's own text, for it can reach every server there. */
-export async function resolverText(spec: ContainerSpec, hostMode: boolean, sources: NameSources): Promise<string> {
+export async function resolverText(spec: ContainerSpec, service: NameService, sources: NameSources): Promise<string> {
   const own = await readIfThere(sources.resolver);
+  if (service === 'resolver') return renderResolver(throughResolver(parseResolver(own), spec));
+  const hostMode = service === 'host';
   const hasWishes = spec.dnsServers.length + spec.dnsSearch.length + spec.dnsOptions.length > 0;
   if (hostMode && !hasWishes) return own;
   let config = parseResolver(own);
@@ -43,9 +48,7 @@ export async function hostsText(
 ): Promise<string> {
   const extra = spec.extraHosts.map((text) => parseExtraHost(text, options.hostGateway));
   if (options.hostMode) return renderHosts([...extra, ...others], await readIfThere(options.sources.hosts));
-  const own = (attachment?.endpoints ?? [])
-    .filter((endpoint) => endpoint.ipv4Address !== '')
-    .map((endpoint) => ({ address: endpoint.ipv4Address, names: ownNames(hostname, spec.domainname) }));
+  const own = ownEntries(attachment?.endpoints ?? [], hostname, spec.domainname);
   return renderHosts([...extra, ...others, ...own]);
 }
 

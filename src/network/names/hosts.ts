@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { invalid } from '../../base/index.ts';
+import type { EndpointState } from '../../model/index.ts';
 import type { HostEntry } from '../network.ts';
 
 const LOCAL_NAMES: readonly HostEntry[] = [
@@ -29,6 +30,23 @@ export function ownNames(hostname: string, domainname: string): string[] {
   const full = domainname === '' ? hostname : `${hostname}.${domainname}`;
   const short = full.split('.')[0] ?? full;
   return short === full || short === '' ? [full] : [full, short];
+}
+
+/** A container's own lines: each of its addresses with its names. */
+export function ownEntries(
+  endpoints: readonly Pick<EndpointState, 'ipv4Address' | 'ipv6Address'>[],
+  hostname: string,
+  domainname: string,
+): HostEntry[] {
+  const addresses = endpoints.flatMap(({ ipv4Address, ipv6Address }) => [ipv4Address, ipv6Address]).filter((address) => address !== '');
+  return addresses.map((address) => ({ address, names: ownNames(hostname, domainname) }));
+}
+
+/** /etc/hosts of a running container after some of its own lines are gone and others have come. What anybody else wrote stays. */
+export function changeHosts(text: string, gone: readonly HostEntry[], come: readonly HostEntry[]): string {
+  const dropped = new Set(lines(gone).split('\n').filter(Boolean));
+  const rest = text.split('\n').filter((line) => !dropped.has(line));
+  return renderHosts(come, rest.join('\n'));
 }
 
 /** `base` is what the file starts with: the host's own text in host mode, else the names of loopback. */

@@ -1,1 +1,3 @@
 export * from './files.ts';
+export { changeHosts, ownEntries } from './hosts.ts';
+export { isUnedited } from './resolver.ts';

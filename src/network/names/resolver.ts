@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { invalid } from '../../base/index.ts';
 
@@ -8,8 +9,11 @@ export interface ResolverConfig {
   options: string[];
 }
 
+/** Where containers on networks with discovery ask, as Docker's do. */
+export const RESOLVER_ADDRESS = '127.0.0.11';
+
 /** Asked only when the host names no server that a container could reach. The same as Docker's, so that tests on it hold. */
-const PUBLIC_SERVERS: readonly string[] = ['8.8.8.8', '8.8.4.4'];
+export const PUBLIC_SERVERS: readonly string[] = ['8.8.8.8', '8.8.4.4'];
 
 export function parseResolver(text: string): ResolverConfig {
   const config: ResolverConfig = { servers: [], search: [], options: [] };
@@ -43,10 +47,34 @@ export function mergeResolver(
   return { servers: [...servers], search: [...search], options: [...(asked.dnsOptions.length > 0 ? asked.dnsOptions : host.options)] };
 }
 
-export function renderResolver(config: ResolverConfig): string {
-  const lines = ['# Made by gantryd for this container'];
-  if (config.search.length > 0) lines.push(`search ${config.search.join(' ')}`);
-  lines.push(...config.servers.map((server) => `nameserver ${server}`));
-  if (config.options.length > 0) lines.push(`options ${config.options.join(' ')}`);
-  return `${lines.join('\n')}\n`;
+/**
+ * What a container on a network with discovery gets: its servers are asked by our resolver. There a name of one word is complete, which it
+ * would not be before a search list of the host's: hence no dots are needed, as with Docker, unless the container says otherwise.
+ */
+export function throughResolver(host: ResolverConfig, asked: Parameters<typeof mergeResolver>[1]): ResolverConfig {
+  const { search, options } = mergeResolver(host, asked);
+  const ownDots = asked.dnsOptions.some((option) => option.startsWith('ndots:'));
+  const others = options.filter((option) => ownDots || !option.startsWith('ndots:'));
+  return { servers: [RESOLVER_ADDRESS], search, options: ownDots ? others : [...others, 'ndots:0'] };
 }
+
+const MADE = /^# Made by gantryd for this container \(([0-9a-f]{12})\)/;
+
+/** The file, with a mark of its contents: it tells later whether someone has edited it. */
+export function renderResolver(config: ResolverConfig): string {
+  const lines = [
+    ...(config.search.length > 0 ? [`search ${config.search.join(' ')}`] : []),
+    ...config.servers.map((server) => `nameserver ${server}`),
+    ...(config.options.length > 0 ? [`options ${config.options.join(' ')}`] : []),
+  ];
+  const text = lines.map((line) => `${line}\n`).join('');
+  return `# Made by gantryd for this container (${markOf(text)}). It follows changes of the container's networks until someone edits it.\n${text}`;
+}
+
+/** Whether a resolv.conf is as `renderResolver` made it. */
+export function isUnedited(text: string): boolean {
+  const mark = MADE.exec(text)?.[1];
+  return mark !== undefined && mark === markOf(text.slice(text.indexOf('\n') + 1));
+}
+
+const markOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12);

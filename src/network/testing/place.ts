@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { randomIds, silentLog, systemClock } from '../../base/index.ts';
 import { netlink, removeTree, run, spawn } from '../../host/index.ts';
-import type { ContainerSpec, PortRequest } from '../../model/index.ts';
+import type { ContainerSpec, NetworkRequest, PortRequest } from '../../model/index.ts';
 import { memoryStore, type Store } from '../../store/index.ts';
 import { type Attachment, createNetwork, type Network, type NetworkOptions } from '../index.ts';
 
@@ -71,7 +71,8 @@ export async function place(more: Partial<NetworkOptions> = {}): Promise<Place> 
       for (const one of made) await one[Symbol.asyncDispose]();
       const bridge = network.get('bridge').options['com.docker.network.bridge.name'] ?? '';
       for (const file of namespaces(options)) netlink.dropNamespace(file);
-      if (bridge) await run('ip', ['link', 'del', bridge], { allowFailure: true });
+      const bridges = network.list().flatMap(({ driver, id }) => (driver === 'bridge' ? [`br-${id.slice(0, 12)}`] : []));
+      for (const name of [bridge, ...bridges]) if (name) await run('ip', ['link', 'del', name], { allowFailure: true });
       await run('nft', ['flush', 'ruleset']);
       await removeTree(tmpdir(), root);
     },
@@ -88,6 +89,20 @@ export function spec(more: Partial<ContainerSpec> = {}): ContainerSpec {
   const lists = { ports: [], exposedPorts: [], dnsServers: [], dnsSearch: [], dnsOptions: [], extraHosts: [], links: [], endpoints: {} };
   return { ...plain, ...lists, ...more } as unknown as ContainerSpec;
 }
+
+/** A network that people make, with `more` in place of the defaults. */
+export const networkRequest = (name: string, more: Partial<NetworkRequest> = {}): NetworkRequest => ({
+  name,
+  driver: 'bridge',
+  internal: false,
+  attachable: false,
+  labels: {},
+  options: {},
+  ipamDriver: 'default',
+  ipamOptions: null,
+  subnets: [],
+  ...more,
+});
 
 export const tcp = (containerPort: number, hostPort?: number, hostAddress = ''): PortRequest => ({
   containerPort,

@@ -1,0 +1,93 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { closeSync } from 'node:fs';
+import net from 'node:net';
+import { describe, errnoOf, GantryError, type Log } from '../../base/index.ts';
+import { bindInet, listenInet, netlink, openInet, portOfInet } from '../../host/index.ts';
+import { RESOLVER_ADDRESS } from '../names/resolver.ts';
+
+const ADDRESS = Uint8Array.from(RESOLVER_ADDRESS.split('.').map(Number));
+const PORT = 53;
+/** Where we listen in place of it: above those that the kernel gives to programs by itself. */
+const USUAL_PORT = 61053;
+const ANY_PORT = 0;
+
+/** What listens in a container's namespace. */
+export interface Door extends Disposable {
+  datagrams: dgram.Socket;
+  connections: net.Server;
+}
+
+interface Pair {
+  udp: number;
+  tcp: number;
+  port: number;
+}
+
+/**
+ * Opens the resolver's sockets in a namespace from where we are: a socket stays in the namespace where it was made. They are at another
+ * port than 53, and rules on loopback lead there, so that a container may be a name server itself.
+ */
+export async function openDoor(namespace: string, log: Log): Promise<Door> {
+  const { udp, tcp } = await openPair(namespace, log);
+  // Whom we answer is known by address: nothing to look up.
+  const datagrams = dgram.createSocket({ type: 'udp4', lookup: (name, _options, done) => done(null, name, 4) });
+  const connections = net.createServer();
+  const listening = Promise.all([once(datagrams, 'listening'), once(connections, 'listening')]);
+  datagrams.bind({ fd: udp });
+  connections.listen({ fd: tcp });
+  await listening;
+  return {
+    datagrams,
+    connections,
+    [Symbol.dispose]() {
+      datagrams.close();
+      connections.close();
+    },
+  };
+}
+
+async function openPair(namespace: string, log: Log): Promise<Pair> {
+  const { pair, rules } = netlink.insideNamespace(namespace, () => ({
+    // A program of the container may have the port when the daemon was away.
+    pair: openAt(USUAL_PORT) ?? openAt(ANY_PORT),
+    rules: new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER),
+  }));
+  using _rules = rules;
+  if (!pair) throw new GantryError('internal', `No port is free for the resolver in ${namespace}`);
+  try {
+    await netlink.redirectOnLoopback(rules, ADDRESS, PORT, pair.port);
+    return pair;
+  } catch (error) {
+    close(pair);
+    const direct = netlink.insideNamespace(namespace, () => openAt(PORT));
+    if (!direct) throw error;
+    log.warn('This kernel cannot redirect on loopback (nf_tables, family netdev): the resolver takes port 53 of the container itself', {
+      error: describe(error),
+    });
+    return direct;
+  }
+}
+
+/** Undefined when another program has the port. */
+function openAt(port: number): Pair | undefined {
+  using undo = new DisposableStack();
+  const udp = undo.adopt(openInet('udp', 4), closeSync);
+  const tcp = undo.adopt(openInet('tcp', 4), closeSync);
+  try {
+    bindInet(udp, ADDRESS, port);
+    const given = portOfInet(udp);
+    bindInet(tcp, ADDRESS, given);
+    listenInet(tcp);
+    undo.move();
+    return { udp, tcp, port: given };
+  } catch (error) {
+    if (errnoOf(error) === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+}
+
+function close({ udp, tcp }: Pair): void {
+  closeSync(udp);
+  closeSync(tcp);
+}
