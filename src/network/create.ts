@@ -97,7 +97,11 @@ async function prepare(
     hostIPv4: '',
     open: [],
   };
-  const firewall = new Firewall({ table: names.table, ipv6: existsSync('/proc/net/if_inet6'), networks: [ground] }, nftables(), log);
+  const firewall = new Firewall(
+    { table: names.table, ipv6: existsSync('/proc/net/if_inet6'), networks: [ground] },
+    undo.use(nftables()),
+    log,
+  );
   await users.start({ socket, firewall, uplinkMtu: mtu, ground });
   firewall.setNetworks(users.guarded());
   const sweep = new Sweep(socket, users, log);

@@ -1,4 +1,5 @@
-import { attribute, type Message, NLM_F_CREATE, nested } from './message.ts';
+import { errnoOf } from '../../base/index.ts';
+import { attribute, type Message, NLM_F_CREATE, NLM_F_EXCL, nested } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /** Messages and attributes of nf_tables (linux/netfilter/nf_tables.h). Its numbers are in network order. */
@@ -41,17 +42,25 @@ export async function redirectOnLoopback(socket: NetlinkSocket, address: Uint8Ar
     rewrite({ transport, address, addressOffset: 16, portOffset: 2, from: port, to: arrivesAt }),
     rewrite({ transport, address, addressOffset: 12, portOffset: 0, from: arrivesAt, to: port }),
   ]);
-  const messages = [
-    message(MESSAGE.newTable, NLM_F_CREATE, table),
-    message(MESSAGE.deleteTable, 0, table),
-    message(MESSAGE.newTable, NLM_F_CREATE, table),
+  const fresh = [
+    message(MESSAGE.newTable, NLM_F_CREATE | NLM_F_EXCL, table),
     message(MESSAGE.newChain, NLM_F_CREATE, table, attribute(CHAIN.name, 'lo'), hook, attribute(CHAIN.type, 'filter')),
     ...rules.map((expressions) =>
       message(MESSAGE.newRule, NLM_F_CREATE | NLM_F_APPEND, table, attribute(RULE.chain, 'lo'), nested(RULE.expressions, ...expressions)),
     ),
   ];
-  await socket.transactAtomically(NFNL_SUBSYS_NFTABLES, messages, (index) => `Leading names to the resolver (step ${index + 1})`);
+  const apply = (messages: readonly Message[]) =>
+    socket.transactAtomically(NFNL_SUBSYS_NFTABLES, messages, (index) => `Leading names to the resolver (step ${index + 1})`);
+  try {
+    await apply(fresh);
+  } catch (error) {
+    if (!isThere(error)) throw error;
+    // Not at first: the kernel waits for a grace period (10 ms) when a socket that has deleted a table is closed.
+    await apply([message(MESSAGE.deleteTable, 0, table), ...fresh]);
+  }
 }
+
+const isThere = (error: unknown) => error instanceof Error && error.cause instanceof Error && errnoOf(error.cause) === 'EEXIST';
 
 function message(type: number, flags: number, ...attributes: readonly Uint8Array[]): Message {
   const body = Buffer.concat([Buffer.from([NFPROTO_NETDEV, 0, 0, 0]), ...attributes]);
