@@ -218,6 +218,18 @@ export interface CacheEntry {
   lastUsedAt: string;
   usageCount: number;
   parents: string[];
+  /** Diff id of the layer that a step came to. */
+  layer?: string;
+}
+
+/** When to stop pruning, in bytes; what is absent bounds nothing. */
+export interface CacheBounds {
+  /** The cache may take so much. */
+  maxUsed?: number;
+  /** So much shall be free on the disk. */
+  minFree?: number;
+  /** So much the cache keeps, whatever the others say; alone: so much it may take. */
+  reserved?: number;
 }
 
 export interface PruneOptions {
@@ -225,7 +237,6 @@ export interface PruneOptions {
   all: boolean;
   /** Only entries not used for so many milliseconds. */
   unusedFor?: number;
-  /** Stop as soon as so many bytes or fewer are left. */
-  keepBytes?: number;
+  keep?: CacheBounds;
   filter?: (entry: CacheEntry) => boolean;
 }

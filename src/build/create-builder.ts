@@ -1,5 +1,6 @@
 import { type Clock, type Ids, Limiter, type Log } from '../base/index.ts';
-import type { Images } from '../images/index.ts';
+import { diskFree } from '../host/index.ts';
+import type { Images, MakeRoom } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
@@ -29,6 +30,8 @@ export interface BuilderOptions {
   /** Name of the OCI runtime for RUN. */
   defaultRuntime: string;
   cgroupParent: string;
+  /** Asked before a build; undefined: there is no bound. */
+  makeRoom?: MakeRoom | undefined;
   /** What clients may be granted; `network.host` when absent, as with Docker. */
   entitlements?: readonly string[];
 }
@@ -66,7 +69,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     check: (request, signal) => checkBuild(parts, request, signal),
     usage: () => cacheEntries(parts),
     scratchSize: () => scratchSize(dataRoot, parts),
-    prune: (wanted) => pruneCache(parts, wanted, clock.now()),
+    prune: async (wanted) => pruneCache(parts, wanted, { now: clock.now(), free: (await diskFree(dataRoot)).available }),
     [Symbol.asyncDispose]: () => parts.steps.flush(),
   };
 }

@@ -17,7 +17,10 @@ export function createBuilder(options: BuilderOptions): Builder {
       const { scratch, running } = buildFolders(options.dataRoot, options.execRoot);
       for (const folder of [scratch, running]) await clearFolder(folder);
     },
-    prepare: async (request, signal) => (await builder()).prepare(request, signal),
+    async prepare(request, signal) {
+      await options.makeRoom?.('building', 0);
+      return await (await builder()).prepare(request, signal);
+    },
     check: async (request, signal) => (await builder()).check(request, signal),
     usage: async () => (await builder()).usage(),
     scratchSize: async () => (await builder()).scratchSize(),

@@ -1,62 +1,52 @@
-import { join } from 'node:path/posix';
+import type { Clock, Log } from '../base/index.ts';
 import type { Builder } from '../build/index.ts';
-import type { Engine } from '../engine/index.ts';
-import { diskUsage, restOfFolder } from '../host/index.ts';
-import type { Disk, LedgerLine } from './disk.ts';
-import { imagesOnDisk, sum } from './images-on-disk.ts';
+import { DecisionLog, type Engine } from '../engine/index.ts';
+import { diskFree, type Trash } from '../host/index.ts';
+import type { Store } from '../store/index.ts';
+import type { BudgetKeeper } from './budget-keeper.ts';
+import type { Disk } from './disk.ts';
+import { type DiskLimit, limitBytes } from './limit.ts';
+import { Owners } from './owners.ts';
 
 export interface DiskOptions {
   dataRoot: string;
+  store: Store;
+  clock: Clock;
+  log: Log;
+  trash: Trash;
   engine: Engine;
   builder: Builder;
+  limit: DiskLimit | undefined;
 }
 
-/** Folders of the data root whose owners know what is in them. */
-const OWNED = new Set(['layers', 'images', 'containers', 'volumes', 'build']);
-const UNFINISHED = 'tmp';
+/** Wires the disk. What keeps the budget, and what explains it, is loaded when it is wanted. */
+export function createDisk(options: DiskOptions): Disk {
+  const { dataRoot, engine, builder, clock, store, limit } = options;
+  const owners = new Owners(dataRoot, engine, builder);
+  const decisions = new DecisionLog(store, clock, 'disk-decision');
+  let keeper: BudgetKeeper | undefined;
 
-export function createDisk({ dataRoot, engine, builder }: DiskOptions): Disk {
-  const disk: Disk = {
-    async images() {
-      return imagesOnDisk(engine.images.list(), await engine.images.storage(), (id) => engine.imageUse.usedBy(id).length);
+  const budget = async () => (limit === undefined ? undefined : limitBytes(limit, (await diskFree(dataRoot)).total));
+  return {
+    images: () => owners.images(),
+    containers: () => owners.containers(),
+    volumes: () => owners.volumes(),
+    buildCache: () => owners.buildCache(),
+    ledger: () => owners.ledger(),
+    budget,
+    makeRoom: async (purpose, bytes) => keeper?.makeRoom(purpose, bytes),
+    async why() {
+      const { tellDisk } = await import('./why.ts');
+      return await tellDisk({ dataRoot, owners, engine, decisions, budget: await budget(), now: clock.now() });
     },
-    containers: async () => (await engine.system.containerStorage()).list,
-    volumes: () =>
-      Promise.all(
-        engine.volumes.list().map(async ({ name }) => ({
-          name,
-          size: await engine.volumes.size(name),
-          references: engine.volumeUse.usedBy(name).length,
-        })),
-      ),
-    buildCache: () => builder.usage(),
-    ledger,
+    async start() {
+      await decisions.load();
+      const bytes = await budget();
+      if (bytes === undefined) return;
+      const { BudgetKeeper } = await import('./budget-keeper.ts');
+      keeper = new BudgetKeeper({ ...options, owners, decisions, budget: bytes });
+      keeper.start();
+    },
+    [Symbol.dispose]: () => keeper?.[Symbol.dispose](),
   };
-
-  async function ledger(): Promise<LedgerLine[]> {
-    const [images, containers, volumes, cache] = await Promise.all([
-      disk.images(),
-      engine.system.containerStorage(),
-      disk.volumes(),
-      disk.buildCache(),
-    ]);
-    const ours = sum(containers.list.map(({ layer, files }) => layer + files));
-    return [
-      { owner: 'images', bytes: images.total },
-      { owner: 'build cache', bytes: sum(cache.map(({ size, shared }) => (shared ? 0 : size))) },
-      { owner: 'containers', bytes: ours },
-      { owner: 'logs', bytes: sum(containers.list.map(({ logs }) => logs)) },
-      { owner: 'volumes', bytes: sum(volumes.map(({ size }) => size)) },
-      { owner: 'unfinished', bytes: (await diskUsage(join(dataRoot, UNFINISHED))).bytes + (await builder.scratchSize()) },
-      {
-        owner: 'other',
-        bytes:
-          (await restOfFolder(dataRoot, (name) => OWNED.has(name) || name === UNFINISHED)) +
-          containers.rest +
-          (await engine.volumes.rest()),
-      },
-    ];
-  }
-
-  return disk;
 }

@@ -1,6 +1,6 @@
 import { type Clock, type Ids, KeyedQueue, type Log } from '../base/index.ts';
 import type { Trash } from '../host/index.ts';
-import type { Images } from '../images/index.ts';
+import type { Images, MakeRoom } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
@@ -39,6 +39,7 @@ export interface EngineOptions extends SystemOptions {
   runtime: Runtime;
   trash: Trash;
   admit?: (imageId: string) => Promise<void>;
+  makeRoom?: MakeRoom | undefined;
 }
 
 /** Wires the engine's parts. Nothing happens before `start()`. */

@@ -1,2 +1,3 @@
+export { DecisionLog } from './containers/decisions.ts';
 export { createEngine, type EngineOptions } from './create-engine.ts';
 export type * from './engine.ts';

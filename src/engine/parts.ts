@@ -1,6 +1,6 @@
 import type { Clock, Ids, KeyedQueue, Log } from '../base/index.ts';
 import type { Trash } from '../host/index.ts';
-import type { Images } from '../images/index.ts';
+import type { Images, MakeRoom } from '../images/index.ts';
 import type { ContainerRecord } from '../model/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -32,6 +32,8 @@ export interface EngineParts {
   trash: Trash;
   /** Fails with `denied` when no container may be made of the image. */
   admit?: (imageId: string) => Promise<void>;
+  /** Asked before a commit. */
+  makeRoom?: MakeRoom | undefined;
 }
 
 /** Tells about a container as Docker does: image and name, then labels, then what the action adds. */
@@ -47,4 +49,9 @@ export function publishContainerEvent(
     actor: { id: record.id, attributes: { ...record.spec.labels, image: record.spec.image, name: record.name, ...extra } },
     scope: 'local',
   });
+}
+
+/** As Docker tells that something was pruned. */
+export function publishPrune(parts: EngineParts, type: 'container' | 'image' | 'volume' | 'network', reclaimed: number): void {
+  parts.events.publish({ type, action: 'prune', actor: { id: '', attributes: { reclaimed: String(reclaimed) } }, scope: 'local' });
 }

@@ -3,11 +3,12 @@ import type { Clock, Ids, Log } from '../base/index.ts';
 import type { Trash } from '../host/index.ts';
 import type { Store } from '../store/index.ts';
 import { Pins } from './assembly/pins.ts';
+import { LastUses } from './catalog/last-uses.ts';
 import { StoredCatalog } from './catalog/stored-catalog.ts';
 import { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
 import { FileContentStore } from './content/file-content-store.ts';
 import { Distribution } from './distribution/index.ts';
-import type { Images } from './images.ts';
+import type { Images, MakeRoom } from './images.ts';
 import { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { LocalImages } from './local-images.ts';
 
@@ -25,6 +26,8 @@ export interface ImagesOptions {
   certificateFolders?: readonly string[];
   /** File that says which repositories are pulled, and with whose signature; undefined: all are, with none. */
   trustPolicy?: string | undefined;
+  /** Asked before images are pulled, loaded or imported; undefined: there is no bound. */
+  makeRoom?: MakeRoom | undefined;
 }
 
 /** Opens the images of a data root, and frees what nothing names. */
@@ -32,8 +35,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   const { dataRoot, store, clock, ids, log, trash } = options;
   const content = new FileContentStore(dataRoot);
   const layers = new TreeLayerStore({ dataRoot, ids, log, trash });
-  const catalog = new StoredCatalog({ store, content, layers, clock, log });
+  const uses = new LastUses({ store, clock, log });
+  const catalog = new StoredCatalog({ store, content, layers, uses, clock, log });
   await catalog.open();
+  await uses.open((id) => catalog.has(id));
   const containers = new OverlayContainerLayers({ dataRoot, ids, log, trash, layers, catalog });
   await containers.clearHalfMade();
   const pins = new Pins({ store, layers, log });
@@ -47,6 +52,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   const needed = catalog.blobs();
   for (const { digest } of content.list()) if (!needed.has(digest)) await content.delete(digest);
   const { certificateFolders, trustPolicy } = options;
+  const makeRoom = options.makeRoom === undefined ? {} : { makeRoom: options.makeRoom };
   // Loaded on demand: few hosts have a policy.
   const trust = trustPolicy === undefined ? undefined : (await import('./trust/index.ts')).openTrust(trustPolicy);
   const distribution = new Distribution({
@@ -56,6 +62,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     registryMirrors: options.registryMirrors,
     ...(certificateFolders === undefined ? {} : { certificateFolders }),
     ...(trust === undefined ? {} : { trust }),
+    ...makeRoom,
   });
-  return new LocalImages({ catalog, content, layers, containers, distribution, clock, pins });
+  return new LocalImages({ catalog, content, layers, containers, distribution, clock, pins, uses, ...makeRoom });
 }

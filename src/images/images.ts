@@ -49,6 +49,12 @@ export interface Images {
   /** Bytes of file content that an image shares with others, in the way of `ImageRecord.size`. */
   sharedSizes(): (imageId: string) => number;
   storage(): Promise<ImageStorage>;
+  /** Notes that an image is used now: a container comes or goes, a build stands on it. Pulls, loads, tags, pushes and saves are noted by themselves. */
+  touch(imageId: string): void;
+  /** RFC 3339. */
+  lastUsed(imageId: string): string;
+  /** Called when there is a layer more. */
+  onGrowth(listener: () => void): void;
   /** Bytes of file content that a layer adds; 0 when the layer is not here. */
   layerSize(diffId: string): number;
   /** Listener for pull, tag, untag, delete, load, import, save, push. */
@@ -129,6 +135,12 @@ export interface ImageStorage {
   /** Of what belongs to none of them: folders, what containers share, what cannot be read. */
   rest: number;
 }
+
+/**
+ * To be asked before something that takes room on the disk: `purpose` is such as `pulling busybox:latest`, `bytes` what it takes at least. Fails with
+ * `unavailable` when there is no such room and none can be made.
+ */
+export type MakeRoom = (purpose: string, bytes: number) => Promise<void>;
 
 export interface RemoteImage {
   mediaType: string;

@@ -3,6 +3,7 @@ import { type Clock, GantryError, invalid } from '../base/index.ts';
 import type { ImageRecord } from '../model/index.ts';
 import { LocalAssembly } from './assembly/local-assembly.ts';
 import type { Pins } from './assembly/pins.ts';
+import type { LastUses } from './catalog/last-uses.ts';
 import { planRemoval } from './catalog/removal.ts';
 import type { StoredCatalog } from './catalog/stored-catalog.ts';
 import type { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
@@ -16,6 +17,7 @@ import type {
   Images,
   ImageUse,
   ImportOptions,
+  MakeRoom,
   ProgressEvent,
   PullOptions,
   RemoteImage,
@@ -38,6 +40,8 @@ export interface LocalImagesParts {
   layers: TreeLayerStore;
   containers: OverlayContainerLayers;
   pins: Pins;
+  uses: LastUses;
+  makeRoom?: MakeRoom;
   distribution: Distribution;
 }
 
@@ -66,6 +70,7 @@ export class LocalImages implements Images {
   }
 
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }> {
+    this.#noteUse(reference);
     return this.#parts.distribution.push(parseReference(reference), options);
   }
 
@@ -81,16 +86,19 @@ export class LocalImages implements Images {
     return this.#parts.distribution.checkCredentials(serverAddress, credentials, signal);
   }
 
-  load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
-    return loadImages(this.#parts, archive, options);
+  async load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
+    await this.#parts.makeRoom?.('loading images', 0);
+    return await loadImages(this.#parts, archive, options);
   }
 
   save(references: readonly string[], output: Writable, signal: AbortSignal): Promise<void> {
+    for (const reference of references) this.#noteUse(reference);
     return saveImages(this.#parts, references, output, signal);
   }
 
-  import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {
-    return importImage(this.#parts, archive, options);
+  async import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {
+    await this.#parts.makeRoom?.('importing an image', 0);
+    return await importImage(this.#parts, archive, options);
   }
 
   async tag(source: string, target: string): Promise<void> {
@@ -142,12 +150,30 @@ export class LocalImages implements Images {
     return imageStorage(this.#parts);
   }
 
+  touch(imageId: string): void {
+    if (this.#parts.catalog.has(imageId)) this.#parts.uses.touch(imageId);
+  }
+
+  lastUsed(imageId: string): string {
+    const { created, taggedAt } = this.get(imageId);
+    return this.#parts.uses.of(imageId) ?? (taggedAt || created);
+  }
+
+  onGrowth(listener: () => void): void {
+    this.#parts.layers.onGrowth(listener);
+  }
+
   layerSize(diffId: string): number {
     return this.#parts.layers.get(diffId)?.size ?? 0;
   }
 
   onEvent(listener: (action: string, imageId: string, attributes: Record<string, string>) => void): void {
     this.#parts.catalog.onEvent(listener);
+  }
+
+  #noteUse(reference: string): void {
+    const image = this.#parts.catalog.find(reference);
+    if (image) this.touch(image.id);
   }
 
   #hasChildren(id: string): boolean {

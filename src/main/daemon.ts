@@ -8,7 +8,7 @@ import { createBuilder } from '../build/index.ts';
 import { createDisk } from '../disk/index.ts';
 import { createEngine } from '../engine/index.ts';
 import { lockFile, Trash } from '../host/index.ts';
-import { createImages } from '../images/index.ts';
+import { createImages, type MakeRoom } from '../images/index.ts';
 import { createNetwork } from '../network/index.ts';
 import { createRuntime } from '../runtime/index.ts';
 import { openStore } from '../store/index.ts';
@@ -40,7 +40,9 @@ async function run(options: DaemonOptions): Promise<void> {
 
   const store = house.use(await openStore(join(dataRoot, 'gantry.db')));
   const trash = await Trash.open(dataRoot, { ids, clock, log });
-  const common = { dataRoot, execRoot, clock, ids, store, trash };
+  // Asked when something is pulled or built: the disk stands on all of them, and is there by then.
+  const makeRoom: MakeRoom = (purpose, bytes) => disk.makeRoom(purpose, bytes);
+  const common = { dataRoot, execRoot, clock, ids, store, trash, makeRoom };
   const images = await createImages({
     ...common,
     log: log.child('images'),
@@ -80,7 +82,8 @@ async function run(options: DaemonOptions): Promise<void> {
     }),
   );
   await builder.start();
-  const disk = createDisk({ dataRoot, engine, builder });
+  const disk = house.use(createDisk({ ...common, log: log.child('disk'), engine, builder, limit: options.diskLimit }));
+  await disk.start();
 
   const upgrades = createBuildkitApi({
     ...{ builder, clock, ids, version: VERSION },

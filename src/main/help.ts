@@ -14,6 +14,8 @@ Where it listens
 Where it keeps things
       --data-root DIRECTORY     images, containers, volumes (default /var/lib/gantry)
       --exec-root DIRECTORY     sockets, namespaces, run-time state (default /run/gantry)
+      --disk-budget SIZE        what the data root may take: 40GiB, or 30% of its disk; above it the build cache and
+                                unused images are collected by last use (default off)
   -p, --pidfile FILE            write the process id here
       --config-file FILE        JSON with the same names as dockerd's (default /etc/gantry/daemon.json)
 

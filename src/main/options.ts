@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describe, invalid, LOG_LEVELS, type LogLevel } from '../base/index.ts';
+import { type DiskLimit, parseDiskLimit } from '../disk/index.ts';
 import { type AccessFlags, parseAccess } from './registry/access-options.ts';
 
 /** What the operator asked of the daemon: dockerd's flags and daemon.json keys, under their names. */
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   plainTcp: boolean;
   /** host:port where the engine's own images are served to other hosts, read-only; undefined: nowhere. */
   registry: string | undefined;
+  /** What the data root may take; undefined: all that there is. */
+  diskLimit: DiskLimit | undefined;
   /** Folder with advisory data; `advisories` in the data root when undefined. */
   advisories: string | undefined;
   /** File with a scan policy. */
@@ -43,6 +46,7 @@ const FLAGS = {
   host: { type: 'string', short: 'H', multiple: true },
   'data-root': { type: 'string' },
   'exec-root': { type: 'string' },
+  'disk-budget': { type: 'string' },
   pidfile: { type: 'string', short: 'p' },
   'config-file': { type: 'string' },
   bip: { type: 'string' },
@@ -82,6 +86,7 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   hosts: 'host',
   'data-root': 'data-root',
   'exec-root': 'exec-root',
+  'disk-budget': 'disk-budget',
   pidfile: 'pidfile',
   bip: 'bip',
   'default-address-pools': 'default-address-pool',
@@ -195,6 +200,7 @@ function resolve(raw: Raw): DaemonOptions {
     hosts: hosts.length > 0 ? hosts : ['unix:///run/gantry/gantry.sock'],
     dataRoot: text('data-root') ?? '/var/lib/gantry',
     execRoot: text('exec-root') ?? '/run/gantry',
+    diskLimit: parseDiskLimit(text('disk-budget') ?? 'off'),
     pidfile: text('pidfile'),
     bip: text('bip'),
     defaultAddressPools: many('default-address-pool').map(parsePool),

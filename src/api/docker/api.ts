@@ -24,6 +24,7 @@ import { systemRoutes } from './routes/system.ts';
 import { trustRoutes } from './routes/trust.ts';
 import { type Upgrades, upgradeRoutes } from './routes/upgrades.ts';
 import { volumeRoutes } from './routes/volumes.ts';
+import { whyRoutes } from './routes/why.ts';
 import { MAXIMUM_VERSION, splitVersion } from './version.ts';
 
 export interface DockerApiOptions {
@@ -98,6 +99,7 @@ function collectRoutes(
   archiveRoutes(add, parts);
   systemRoutes(add, parts, { buildkit: upgrades !== undefined });
   diskRoutes(add, parts, cache, disk);
+  whyRoutes(add, parts, disk);
   buildRoutes(add, parts, builder);
   scanRoutes(add, parts, scanner);
   trustRoutes(add, parts);

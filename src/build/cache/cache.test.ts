@@ -10,7 +10,7 @@ import { TestLayers } from '../testing/layers.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import type { StepRecord } from './record.ts';
 import { StepCache } from './step-cache.ts';
-import { entriesToPrune } from './usage.ts';
+import { bytesToKeep, entriesToPrune } from './usage.ts';
 
 const DAY = 86_400_000;
 
@@ -74,12 +74,23 @@ test('pruning takes the least recently used first, and leaves what is in use, sh
     entry('shared', 7, { shared: true }),
     entry('mid', 5),
   ];
-  const chosen = (options: Parameters<typeof entriesToPrune>[1]) => entriesToPrune(entries, options, 100 * DAY).map(({ id }) => id);
+  const chosen = (options: Parameters<typeof entriesToPrune>[1]) => entriesToPrune(entries, options, 100 * DAY, 100).map(({ id }) => id);
   assert.deepEqual(chosen({ all: false }), ['old', 'mid', 'new']);
   assert.deepEqual(chosen({ all: true }), ['old', 'shared', 'mid', 'new']);
   assert.deepEqual(chosen({ all: false, unusedFor: 4 * DAY }), ['old', 'mid']);
-  assert.deepEqual(chosen({ all: false, keepBytes: 25 }), ['old', 'mid']);
+  assert.deepEqual(chosen({ all: false, keep: { reserved: 25 } }), ['old', 'mid']);
   assert.deepEqual(chosen({ all: false, filter: ({ id }) => id !== 'old' }), ['mid', 'new']);
+});
+
+test('pruning stops at what the cache may take, at what is free on the disk, and never goes below what is reserved', () => {
+  const kept = (bounds: Parameters<typeof bytesToKeep>[0]) => bytesToKeep(bounds, 50, 100);
+  assert.equal(kept({}), undefined);
+  assert.equal(kept({ reserved: 30 }), 30);
+  assert.equal(kept({ maxUsed: 40 }), 40);
+  assert.equal(kept({ minFree: 90 }), 50);
+  assert.equal(kept({ minFree: 120 }), 30);
+  assert.equal(kept({ minFree: 120, maxUsed: 20 }), 20);
+  assert.equal(kept({ minFree: 500, reserved: 10 }), 10);
 });
 
 test('cache mounts are shared, doubled or waited for, as they ask', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isKind } from '../../base/index.ts';
 import { restOfFolder } from '../../host/index.ts';
 import type { ImageAssembly } from '../../images/index.ts';
-import type { CacheEntry, PruneOptions } from '../builder.ts';
+import type { CacheBounds, CacheEntry, PruneOptions } from '../builder.ts';
 import type { Sources } from '../sources/sources.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { StepCache } from './step-cache.ts';
@@ -30,6 +30,7 @@ function stepEntries({ steps, assembly }: CacheParts, layers: ReadonlyMap<string
     return {
       id: record.key,
       kind: 'step',
+      layer: record.diffId,
       description: record.description,
       size,
       inUse: steps.isHeld(record.key),
@@ -71,13 +72,21 @@ export async function scratchSize(dataRoot: string, { mounts, sources }: CachePa
   );
 }
 
-/** Which entries go, least recently used first. `now` is in milliseconds. Pure. */
-export function entriesToPrune(entries: readonly CacheEntry[], options: PruneOptions, now: number): CacheEntry[] {
+/** Bytes that the cache may keep; undefined when nothing was said. `used` and `free` are those of the cache and of the disk. Pure. */
+export function bytesToKeep({ maxUsed, minFree, reserved }: CacheBounds, used: number, free: number): number | undefined {
+  const bounds = [...(maxUsed === undefined ? [] : [maxUsed]), ...(minFree === undefined ? [] : [used - Math.max(0, minFree - free)])];
+  if (bounds.length === 0) return reserved;
+  return Math.max(Math.min(...bounds), reserved ?? 0);
+}
+
+/** Which entries go, least recently used first. `now` is in milliseconds, `free` what is free on the disk. Pure. */
+export function entriesToPrune(entries: readonly CacheEntry[], options: PruneOptions, now: number, free: number): CacheEntry[] {
   const oldestFirst = [...entries].sort((a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt));
   let left = entries.reduce((sum, entry) => sum + freed(entry), 0);
+  const kept = bytesToKeep(options.keep ?? {}, left, free);
   const chosen: CacheEntry[] = [];
   for (const entry of oldestFirst) {
-    if (options.keepBytes !== undefined && left <= options.keepBytes) break;
+    if (kept !== undefined && left <= kept) break;
     if (entry.inUse || (entry.shared && !options.all)) continue;
     if (options.unusedFor !== undefined && now - Date.parse(entry.lastUsedAt) < options.unusedFor) continue;
     if (options.filter && !options.filter(entry)) continue;
@@ -94,10 +103,10 @@ export const freed = (entry: CacheEntry): number => (entry.shared ? 0 : entry.si
 export async function pruneCache(
   parts: CacheParts,
   options: PruneOptions,
-  now: number,
+  { now, free }: { now: number; free: number },
 ): Promise<{ removed: CacheEntry[]; spaceReclaimed: number }> {
   const removed: CacheEntry[] = [];
-  for (const entry of entriesToPrune(await cacheEntries(parts), options, now)) {
+  for (const entry of entriesToPrune(await cacheEntries(parts), options, now, free)) {
     if (entry.kind === 'context') {
       if (!(await removeContext(parts.sources, entry.id))) continue;
     } else if (entry.kind === 'cache-mount') {

@@ -38,6 +38,7 @@ export class BuildImages {
 
   async #look(reference: string, platform: string, step: StepProgress, signal: AbortSignal): Promise<FoundImage> {
     const local = this.#request.pull ? undefined : this.local(reference);
+    if (local) this.#parts.images.touch(local.id);
     if (local && isOf(local, platform)) return { image: local, pulled: false };
     try {
       return { image: await this.pull(reference, platform, step, signal), pulled: true };

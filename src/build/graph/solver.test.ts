@@ -275,7 +275,7 @@ describe('a build', { skip: !canRun }, () => {
     await using _prepared = prepared;
     const building = prepared.layers(AbortSignal.timeout(20_000));
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const { removed } = await pruneCache(parts, { all: true }, Date.now());
+    const { removed } = await pruneCache(parts, { all: true }, { now: Date.now(), free: 0 });
     assert.deepEqual(
       removed.map(({ description }) => description),
       ['RUN echo old > /old'],

@@ -13,6 +13,7 @@ import { containerConfig, imageDocument, mergeConfig, readConfig } from './docum
 export async function commitContainer(parts: EngineParts, reference: string, options: CommitOptions): Promise<{ id: string }> {
   const { id } = parts.table.get(reference);
   const name = options.name === undefined ? undefined : checkedName(options.name);
+  await parts.makeRoom?.(`committing ${reference}`, 0);
   return await parts.queue.run(id, async () => {
     options.signal.throwIfAborted();
     const record = parts.table.get(id);

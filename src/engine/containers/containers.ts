@@ -4,7 +4,7 @@ import { interfaceCounters, readSystemCpu } from '../../host/index.ts';
 import { type ContainerRecord, isAlive, NEVER, type ResourceLimits, type RestartPolicy } from '../../model/index.ts';
 import { commitContainer } from '../commit/commit.ts';
 import type { AttachedStreams, AttachOptions, CommitOptions, Containers, ContainerUsage, CreateContainer, LogOptions } from '../engine.ts';
-import { type EngineParts, publishContainerEvent } from '../parts.ts';
+import { type EngineParts, publishContainerEvent, publishPrune } from '../parts.ts';
 import type { AttachDesk } from '../streams/attach.ts';
 import { storageOf } from '../system/storage.ts';
 import { createContainer } from './create.ts';
@@ -233,6 +233,7 @@ export class ContainerUseCases implements Containers {
       removed.push(record.id);
       spaceReclaimed += layer + files + logs;
     }
+    publishPrune(this.#parts, 'container', spaceReclaimed);
     return { removed, spaceReclaimed };
   }
 

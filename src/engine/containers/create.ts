@@ -22,6 +22,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   // A bad log option is refused here, not at the first start.
   logPolicy(merged.log);
   await parts.admit?.(image.id);
+  parts.images.touch(image.id);
   const record: ContainerRecord = {
     id,
     name: request.name === undefined ? freeName(parts, id) : checkName(request.name),

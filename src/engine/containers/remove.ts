@@ -92,6 +92,7 @@ export class Remover {
       throw error;
     }
     await table.delete(id);
+    images.touch(record.spec.imageId);
     await decisions.forget(id);
     waiters.removed(id, { exitCode: record.state.exitCode });
     this.#removed(id);

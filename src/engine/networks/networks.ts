@@ -10,7 +10,7 @@ import {
 import { withoutIntent } from '../containers/lifecycle.ts';
 import type { NetworkUseCases } from '../engine.ts';
 import { tellNetwork } from '../events/attachments.ts';
-import type { EngineParts } from '../parts.ts';
+import { type EngineParts, publishPrune } from '../parts.ts';
 import { refreshNameFiles } from './name-files.ts';
 
 /** Network verbs, and how they change the containers that are joined. */
@@ -44,6 +44,7 @@ export class NetworkUses implements NetworkUseCases {
       }
       removed.push(network.name);
     }
+    publishPrune(this.#parts, 'network', 0);
     return removed;
   }
 

@@ -3,7 +3,7 @@ import type { ImageUse, RemovedImage } from '../../images/index.ts';
 import { type ContainerRecord, type ImageRecord, isAlive } from '../../model/index.ts';
 import { usesVolume } from '../containers/launch.ts';
 import type { ImageUseCases, VolumeUseCases } from '../engine.ts';
-import type { EngineParts } from '../parts.ts';
+import { type EngineParts, publishPrune } from '../parts.ts';
 
 /** Image verbs that heed what containers use. */
 export class ImageUses implements ImageUseCases {
@@ -21,8 +21,10 @@ export class ImageUses implements ImageUseCases {
     return this.#parts.images.remove(reference, { ...options, usedBy: (id) => this.#uses(id) });
   }
 
-  prune(filter: (image: ImageRecord) => boolean) {
-    return this.#parts.images.prune({ filter, usedBy: (id) => this.#uses(id) });
+  async prune(filter: (image: ImageRecord) => boolean) {
+    const pruned = await this.#parts.images.prune({ filter, usedBy: (id) => this.#uses(id) });
+    publishPrune(this.#parts, 'image', pruned.spaceReclaimed);
+    return pruned;
   }
 
   #uses(imageId: string): ImageUse[] {
@@ -66,6 +68,7 @@ export class VolumeUses implements VolumeUseCases {
       removed.push(volume.name);
       spaceReclaimed += size;
     }
+    publishPrune(this.#parts, 'volume', spaceReclaimed);
     return { removed, spaceReclaimed };
   }
 

@@ -21,6 +21,7 @@ export class FakeHouse {
         return image;
       },
       onEvent: () => undefined,
+      touch: () => undefined,
       layers: {
         create: async (id: string) => void layers.set(id, { mounted: false }),
         mount: async (id: string) => (layers.set(id, { mounted: true }), `/fake/${id}`),

@@ -6,6 +6,7 @@ import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, parseReference, type Reference, tryParseReference, withDefaultTag } from '../reference.ts';
 import type { ImageCatalog, NewImage } from './catalog.ts';
 import { decodeImageConfig } from './image-config.ts';
+import type { LastUses } from './last-uses.ts';
 
 const KIND = 'image';
 
@@ -29,6 +30,7 @@ export interface CatalogOptions {
   store: Store;
   content: ContentStore;
   layers: LayerStore;
+  uses: LastUses;
   clock: Clock;
   log: Log;
 }
@@ -60,6 +62,11 @@ export class StoredCatalog implements ImageCatalog {
 
   list(): ImageRecord[] {
     return [...this.#images.values()].map(({ record }) => record);
+  }
+
+  /** Whether there is an image with this id, damaged or not. */
+  has(id: string): boolean {
+    return this.#images.has(id) || this.#damagedRows.has(id);
   }
 
   get(reference: string): ImageRecord {
@@ -106,6 +113,7 @@ export class StoredCatalog implements ImageCatalog {
       await this.#save(id, row);
       this.#read(id, row);
       const record = (this.#images.get(id) as Known).record;
+      this.#options.uses.touch(id);
       if (image.event) this.emit(image.event.action, record, image.event.reference ?? id);
       return record;
     });
@@ -120,6 +128,7 @@ export class StoredCatalog implements ImageCatalog {
       addNames(row, [name], this.#options.clock);
       await this.#save(id, row);
       this.#read(id, row);
+      this.#options.uses.touch(id);
       this.emit('tag', known.record, formatReference(name));
     });
   }
@@ -150,6 +159,7 @@ export class StoredCatalog implements ImageCatalog {
       this.#forgetDamage(id);
       if (known) this.emit('delete', known.record, id);
       await this.#deleteBlobs(id, known?.row.manifest?.digest);
+      await this.#options.uses.forget(id);
     });
   }
 

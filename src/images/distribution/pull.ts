@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Clock, GantryError, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
-import type { ProgressEvent, PullOptions } from '../images.ts';
+import type { MakeRoom, ProgressEvent, PullOptions } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, type Reference, repositoryOf } from '../reference.ts';
 import type { Trust, TrustReport } from '../trust/index.ts';
@@ -27,6 +27,7 @@ export interface PullParts {
   clock: Clock;
   /** Judges what is to be pulled; undefined: nothing does. */
   trust?: Trust;
+  makeRoom?: MakeRoom;
 }
 
 type Document = { mediaType: string; data: Buffer };
@@ -65,6 +66,12 @@ export class ImagePull {
     const repository = repositoryOf(reference);
     if (!catalog.find(chosen.image.config.digest)) {
       const list = chosen.image.layers.map((blob, i) => ({ blob, diffId: diffIds[i] ?? '' }));
+      const missing = list.filter(({ diffId }) => !layers.get(diffId));
+      // Unpacked it will be more; how much nobody knows yet.
+      await this.#parts.makeRoom?.(
+        `pulling ${shown}`,
+        missing.reduce((sum, { blob }) => sum + blob.size, 0),
+      );
       await this.#layers.pullAll(source, list, { repository, progress, signal });
     }
     const before = catalog.find(shown)?.id;

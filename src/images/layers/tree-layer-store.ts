@@ -34,6 +34,7 @@ export class TreeLayerStore implements LayerStore {
   readonly #layers = new Map<string, StoredLayer>();
   readonly #leases = new Set<Lease>();
   readonly #queue = new KeyedQueue();
+  readonly #listeners: (() => void)[] = [];
   /** Diff ids that images and containers name; set once those are known. */
   referenced: () => Iterable<string> = () => [];
 
@@ -50,6 +51,11 @@ export class TreeLayerStore implements LayerStore {
 
   get(diffId: string): LayerRecord | undefined {
     return this.#layers.get(diffId);
+  }
+
+  /** Called when there is a layer more. */
+  onGrowth(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** The directories of layers that are known. */
@@ -205,6 +211,7 @@ export class TreeLayerStore implements LayerStore {
       this.#trash.take(this.#path(layer.diffId));
       renameSync(work, this.#path(layer.diffId));
       this.#layers.set(layer.diffId, layer);
+      for (const listener of this.#listeners) listener();
       return layer;
     };
     return queued ? keep() : this.#queue.run(layer.diffId, keep);

@@ -71,13 +71,15 @@ function pattern(text: string): RegExp {
 }
 
 export function decodePrune(request: Decoded<typeof PruneRequest>): PruneOptions {
-  if (request.minFreeSpace > 0n)
-    throw unsupported('pruning by free space on the disk (--min-free-space) is not supported', 'use --max-used-space');
-  const keep = request.maxUsedSpace > 0n ? request.maxUsedSpace : request.reservedSpace;
+  const { maxUsedSpace, minFreeSpace, reservedSpace } = request;
   return {
     all: request.all,
     ...(request.keepDuration > 0n ? { unusedFor: Number(request.keepDuration / 1_000_000n) } : {}),
-    ...(keep > 0n ? { keepBytes: Number(keep) } : {}),
+    keep: {
+      ...(maxUsedSpace > 0n ? { maxUsed: Number(maxUsedSpace) } : {}),
+      ...(minFreeSpace > 0n ? { minFree: Number(minFreeSpace) } : {}),
+      ...(reservedSpace > 0n ? { reserved: Number(reservedSpace) } : {}),
+    },
     filter: usageFilter(request.filter),
   };
 }

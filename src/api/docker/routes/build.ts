@@ -1,4 +1,4 @@
-import { type Builder, BuildStepError, type CacheEntry } from '../../../build/index.ts';
+import { type Builder, BuildStepError, type CacheBounds, type CacheEntry } from '../../../build/index.ts';
 import { type AddRoute, type Call, flag, integer, type Parts, text } from '../call.ts';
 import { decodeBuild } from '../decode/build.ts';
 import { parseFilters } from '../filters/filters.ts';
@@ -39,15 +39,24 @@ async function prune(call: Call, parts: Parts, builder: Builder): Promise<void> 
   const limits = [...filters.get('until'), ...filters.get('unused-for')].map(
     (value) => now - Number(parseTimestamp('until', value, now) / 1_000_000n),
   );
-  const keep = integer(call, 'reserved-space') ?? integer(call, 'keep-storage');
   const { removed, spaceReclaimed } = await builder.prune({
     all: flag(call, 'all'),
     ...(limits.length === 0 ? {} : { unusedFor: Math.max(...limits) }),
-    ...(keep === undefined ? {} : { keepBytes: keep }),
+    keep: bounds(call),
     filter: (entry) =>
       fits(filters.get('id'), entry.id) && fits(filters.get('type'), typeOf(entry)) && fits(filters.get('description'), entry.description),
   });
+  const attributes = { reclaimed: String(spaceReclaimed) };
+  parts.engine.events.publish({ type: 'builder', action: 'prune', actor: { id: '', attributes }, scope: 'local' });
   call.exchange.sendJson(200, { CachesDeleted: removed.map(({ id }) => id), SpaceReclaimed: spaceReclaimed });
+}
+
+/** Before 1.48 there was `keep-storage`, with the meaning of `reserved-space`. 0 is not said, as in Docker. */
+function bounds(call: Call): CacheBounds {
+  const reserved = integer(call, 'reserved-space') || integer(call, 'keep-storage');
+  const maxUsed = integer(call, 'max-used-space');
+  const minFree = integer(call, 'min-free-space');
+  return { ...(reserved ? { reserved } : {}), ...(maxUsed ? { maxUsed } : {}), ...(minFree ? { minFree } : {}) };
 }
 
 const fits = (wanted: readonly string[], value: string): boolean => wanted.length === 0 || wanted.includes(value);

@@ -89,11 +89,6 @@ export function containerRoutes(add: AddRoute, parts: Parts, cache: ContainerCac
     const changes = await containers.changes(parameter(call, 'id'));
     call.exchange.sendJson(200, changes.length > 0 ? changes.map(({ path, kind }) => ({ Path: path, Kind: kind })) : null);
   });
-  add('GET', '/gantry/why', async (call) => {
-    const name = text(call, 'name');
-    if (name === undefined) throw invalid('the query parameter name must be given');
-    call.exchange.sendJson(200, await containers.why(name));
-  });
 }
 
 /** What the daemon was configured to put where a request leaves a field open. */

@@ -10,7 +10,11 @@ import { encodeCacheEntry } from './build.ts';
 export function diskRoutes(add: AddRoute, parts: Parts, cache: ContainerCache, disk: Disk): void {
   add('GET', '/system/df', async (call) => call.exchange.send(200, await diskUsage(call, parts, cache, disk), 'application/json'));
   // Ours: all owners, where Docker's document has only four.
-  add('GET', '/gantry/disk', async ({ exchange }) => exchange.sendJson(200, { owners: await disk.ledger() }));
+  add('GET', '/gantry/disk', async ({ exchange }) => {
+    const owners = await disk.ledger();
+    const used = owners.reduce((sum, { bytes }) => sum + bytes, 0);
+    exchange.sendJson(200, { used, budget: (await disk.budget()) ?? null, owners });
+  });
 }
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];

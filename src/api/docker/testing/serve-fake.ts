@@ -39,6 +39,11 @@ const emptyDisk: Disk = {
   volumes: () => Promise.resolve([]),
   buildCache: () => Promise.resolve([]),
   ledger: () => Promise.resolve([]),
+  budget: () => Promise.resolve(undefined),
+  makeRoom: () => Promise.resolve(),
+  why: () => Promise.resolve({ subject: 'disk /fake', state: 'no budget', summary: '', decisions: [] }),
+  start: () => Promise.resolve(),
+  [Symbol.dispose]: () => undefined,
 };
 
 /** For tests: the whole dialect on a real socket, with a fake engine behind it. Each test begins without containers. */

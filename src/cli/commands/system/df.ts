@@ -1,3 +1,4 @@
+import { type EngineClient, EngineRefusal } from '../../client/index.ts';
 import type { Command } from '../../command.ts';
 import { CommandFailure } from '../../failure.ts';
 import { bool, formatFlag } from '../../flags/index.ts';
@@ -26,6 +27,12 @@ interface DiskUsage {
   readonly Containers: readonly ListedContainer[] | null;
   readonly Volumes: readonly ListedVolume[] | null;
   readonly BuildCache: readonly CacheRecord[] | null;
+}
+
+interface WholeDisk {
+  readonly used: number;
+  readonly budget: number | null;
+  readonly owners: readonly { readonly owner: string; readonly bytes: number }[];
 }
 
 const HEADERS = { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' };
@@ -143,6 +150,22 @@ function printVerbose(session: Session, usage: DiskUsage): void {
   );
 }
 
+/** What Docker's four lines leave out; nothing for an engine that is not ours. */
+async function whole(client: EngineClient): Promise<string> {
+  try {
+    const { used, budget, owners } = await client.json<WholeDisk>('GET', '/gantry/disk');
+    const bound = budget === null ? '' : ` of a budget of ${decimalSize(budget, 4)}`;
+    const rest = owners.filter(({ owner }) => ['logs', 'unfinished', 'other'].includes(owner));
+    const parts = rest.map(
+      ({ owner, bytes }) => `${owner}${owner === 'logs' ? ' (counted with containers)' : ''} ${decimalSize(bytes, 4)}`,
+    );
+    return `\nIn all ${decimalSize(used, 4)}${bound}; ${parts.join(', ')}\n`;
+  } catch (error) {
+    if (error instanceof EngineRefusal && error.status === 404) return '';
+    throw error;
+  }
+}
+
 const command: Command = {
   usage: '[OPTIONS]',
   flags: [formatFlag(), bool('verbose', 'Show each object', { short: 'v' })],
@@ -154,6 +177,7 @@ const command: Command = {
     const usage = await client.json<DiskUsage>('GET', '/system/df');
     if (flags.bool('verbose')) printVerbose(session, usage);
     else printListing(session, format, usageRows(usage), HEADERS);
+    if (!flags.given('format')) session.out(await whole(client));
   },
 };
 export default command;

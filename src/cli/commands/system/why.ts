@@ -14,8 +14,10 @@ interface Explanation {
 }
 
 const command: Command = {
-  usage: '[OPTIONS] CONTAINER',
-  about: 'Tells why a container is in the state it is in: what the engine decided, when, and what made it do so.',
+  usage: '[OPTIONS] CONTAINER|disk',
+  about:
+    'Tells why a container is in the state it is in: what the engine decided, when, and what made it do so.\n' +
+    "With 'disk': who uses the disk, what its budget is, and what was collected to keep it. A container of that name is /disk.",
   flags: [text('format', "Print 'json' instead of text", { short: 'f', choices: ['json'] })],
   args: [1, 1],
   completes: 'containers',
