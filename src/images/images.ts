@@ -23,6 +23,8 @@ export interface Images {
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
   /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage>;
+  /** From here on, `admit` is asked about each pulled image before it is to be seen. */
+  guardPulls(admit: AdmitPulled): void;
   /** What the trust policy makes of a name that might be pulled. Nothing is kept. */
   judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport>;
   /**
@@ -196,3 +198,13 @@ export interface ImportOptions {
   changes: string[];
   signal: AbortSignal;
 }
+
+/**
+ * Fails, with `denied`, when an image may not be pulled. Its layers are here and held, but nobody sees it yet; when this fails, they go again.
+ * `name` is what was asked for.
+ */
+export type AdmitPulled = (
+  image: { id: string; layers: readonly string[]; name: string },
+  progress: (event: ProgressEvent) => void,
+  signal: AbortSignal,
+) => Promise<void>;

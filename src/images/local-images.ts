@@ -10,6 +10,7 @@ import type { OverlayContainerLayers } from './containers/overlay-container-laye
 import type { ContentStore } from './content/content.ts';
 import type { Distribution } from './distribution/index.ts';
 import type {
+  AdmitPulled,
   ContainerLayers,
   Credentials,
   ImageAssembly,
@@ -76,6 +77,10 @@ export class LocalImages implements Images {
 
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
     return this.#parts.distribution.lookUp(parseReference(reference), options);
+  }
+
+  guardPulls(admit: AdmitPulled): void {
+    this.#parts.distribution.guardPulls(admit);
   }
 
   judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport> {

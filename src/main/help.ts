@@ -29,8 +29,8 @@ Images
       --insecure-registry HOST[:PORT]
                                 allow plain HTTP or an unknown certificate; repeatable
       --registry-mirror URL     ask this registry first; repeatable
-      --advisories DIRECTORY    OSV records or Debian's tracker document, for scans (default <data-root>/advisories)
-      --scan-policy FILE        JSON: which findings keep an image from being run
+      --advisories DIRECTORY    Data for scans: OSV, Debian's tracker, Alpine's database (default <data-root>/advisories)
+      --scan-policy FILE        JSON: which findings keep an image from being run or pulled
       --trust-policy FILE       JSON: which repositories may be pulled, and with whose signature
       --registry ADDRESS:PORT   serve this engine's images to others, to be pulled only (default: off)
       --registry-tls-cert FILE, --registry-tls-key FILE

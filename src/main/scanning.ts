@@ -5,7 +5,10 @@ import type { Scanner, ScannerOptions, ScanPolicy } from '../scan/index.ts';
 
 const NO_POLICY: ScanPolicy = { ignore: [], onlyFixed: false };
 
-/** The scanner, and what the engine asks before it makes a container: nothing unless the policy says so. */
+/**
+ * The scanner, and what the engine asks before it makes a container: nothing unless the policy says so. Where the policy is about pulls, too,
+ * the images room asks from here on. Fails with `invalid` when the policy is not one.
+ */
 export async function scanning(
   options: Omit<ScannerOptions, 'policy' | 'advisories'> & {
     dataRoot: string;
@@ -21,6 +24,11 @@ export async function scanning(
     return made;
   };
   const admit = async (imageId: string) => (await scanner()).admitRun(imageId);
+  if (policy.pull !== undefined)
+    options.images.guardPulls(async (image, progress, signal) => {
+      progress({ status: 'Scanning before it may be used' });
+      await (await scanner()).admitPull(image, signal);
+    });
   return { scanner, admit: policy.run === undefined ? {} : { admit } };
 }
 

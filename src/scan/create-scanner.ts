@@ -1,17 +1,16 @@
-import { type Clock, GantryError, type Ids, type Log } from '../base/index.ts';
+import { type Clock, GantryError, type Ids, Limiter, type Log } from '../base/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Store } from '../store/index.ts';
-import { folderStamp } from './advisories/load.ts';
-import { countFindings } from './advisories/match.ts';
+import { folderStamp } from './advisories/folder.ts';
 import { cycloneDx } from './bom/cyclonedx.ts';
 import { spdx } from './bom/spdx.ts';
-import { refusedBy } from './policy.ts';
+import { countFindings, markIgnored, refusedBy } from './policy.ts';
 import type { Finding, Inventory, Scanner, ScanPolicy, ScanReport, Severity } from './scan.ts';
 import { type MatchResult, runScanJob } from './thread.ts';
 
 const KIND = 'inventory';
 /** Grows when inventories come to hold more: older ones are then taken anew. */
-const FORM = 1;
+const FORM = 2;
 /** Findings named in a refusal. */
 const NAMED = 5;
 
@@ -37,6 +36,8 @@ class ImageScanner implements Scanner {
   readonly #underWay = new Map<string, Promise<Inventory>>();
   /** Findings of an image, good as long as the folder stays as it was. */
   readonly #matches = new Map<string, { stamp: string; result: MatchResult }>();
+  /** Each takes a processor, and may take much memory. */
+  readonly #jobs = new Limiter(2);
 
   constructor(options: ScannerOptions) {
     this.#options = options;
@@ -48,7 +49,7 @@ class ImageScanner implements Scanner {
 
   async inventory(imageId: string, signal?: AbortSignal): Promise<Inventory> {
     const image = this.#options.images.get(imageId);
-    return await this.#inventoryOf(image.id, image.layers, signal);
+    return await this.#keep(await this.#inventoryOf(image.id, image.layers, signal));
   }
 
   async report(imageId: string, signal?: AbortSignal): Promise<ScanReport> {
@@ -69,69 +70,85 @@ class ImageScanner implements Scanner {
     const { run } = this.policy;
     if (run === undefined) return;
     const image = this.#options.images.get(imageId);
-    const report = await this.#reportOn(await this.#inventoryOf(image.id, image.layers));
-    this.#enforce(image.tags[0] ?? image.id, run, report);
+    const report = await this.report(image.id);
+    this.#enforce({ verb: 'run', threshold: run, name: image.tags[0] ?? image.id }, report);
   }
 
+  async admitPull({ id, layers, name }: { id: string; layers: readonly string[]; name: string }, signal: AbortSignal): Promise<void> {
+    const { pull } = this.policy;
+    if (pull === undefined) return;
+    const inventory = await this.#inventoryOf(id, layers, signal);
+    this.#enforce({ verb: 'pull', threshold: pull, name }, await this.#reportOn(inventory, signal));
+    await this.#keep(inventory);
+  }
+
+  /** The kept one, or a new one that is not kept. */
   async #inventoryOf(imageId: string, layers: readonly string[], signal?: AbortSignal): Promise<Inventory> {
     const kept = await this.#options.store.get<{ form: number; inventory: Inventory }>(KIND, imageId);
     if (kept?.value.form === FORM) return kept.value.inventory;
-    const there = this.#underWay.get(imageId);
-    if (there) return await there;
-    const taken = this.#take(imageId, layers, signal).finally(() => this.#underWay.delete(imageId));
+    // Somebody else's may end because they went away: then it is our turn.
+    const joined = await this.#underWay.get(imageId)?.catch(() => undefined);
+    if (joined) return joined;
+    signal?.throwIfAborted();
+    const taken = this.#jobs.run(() => this.#take(imageId, layers, signal)).finally(() => this.#underWay.delete(imageId));
     this.#underWay.set(imageId, taken);
     return await taken;
   }
 
   async #take(imageId: string, layers: readonly string[], signal?: AbortSignal): Promise<Inventory> {
-    const { images, ids, store } = this.#options;
+    const { images, ids } = this.#options;
+    signal?.throwIfAborted();
     const id = ids.next();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => images.layers.remove(id));
     const root = await images.assembly.mountLayers(id, layers);
-    const inventory = await runScanJob({ kind: 'inventory', root, imageId }, signal);
-    await this.#forgetGone();
-    await store.update(KIND, imageId, { form: FORM, inventory });
+    return await runScanJob({ kind: 'inventory', root, imageId }, signal);
+  }
+
+  /** Keeps an inventory as long as its image is here. */
+  async #keep(inventory: Inventory): Promise<Inventory> {
+    const { images, store } = this.#options;
+    if (await store.get(KIND, inventory.imageId)) return inventory;
+    const there = new Set(images.list().map(({ id }) => id));
+    for (const { id } of (await store.list(KIND)).rows) if (!there.has(id)) await store.delete(KIND, id);
+    for (const id of this.#matches.keys()) if (!there.has(id)) this.#matches.delete(id);
+    await store.update(KIND, inventory.imageId, { form: FORM, inventory });
     return inventory;
   }
 
-  /** Inventories of images that are no more. */
-  async #forgetGone(): Promise<void> {
-    const { images, store } = this.#options;
-    const there = new Set(images.list().map(({ id }) => id));
-    for (const { id } of (await store.list(KIND)).rows) if (!there.has(id)) await store.delete(KIND, id);
-  }
-
   async #reportOn(inventory: Inventory, signal?: AbortSignal): Promise<ScanReport> {
-    const { advisories: folder } = this.#options;
-    const stamp = folderStamp(folder);
+    const { advisories: folder, clock } = this.#options;
+    const stamp = await folderStamp(folder);
     let match = this.#matches.get(inventory.imageId);
     if (match?.stamp !== stamp) {
-      match = {
-        stamp,
-        result: stamp === '' ? { findings: [], advisories: undefined } : await runScanJob({ kind: 'match', inventory, folder }, signal),
-      };
+      const none: MatchResult = { findings: [], advisories: undefined };
+      const result = stamp === '' ? none : await this.#jobs.run(() => runScanJob({ kind: 'match', inventory, folder }, signal));
+      match = { stamp, result };
       this.#matches.set(inventory.imageId, match);
     }
-    const { findings, advisories } = match.result;
+    const { advisories } = match.result;
+    const findings = markIgnored(this.policy, match.result.findings, clock.now());
     return { inventory, findings, counts: countFindings(findings), advisories };
   }
 
-  #enforce(name: string, threshold: Severity, { findings, advisories }: ScanReport): void {
+  #enforce(
+    { verb, threshold, name }: { verb: 'run' | 'pull'; threshold: Severity; name: string },
+    { findings, advisories }: ScanReport,
+  ): void {
     const { policy, advisories: folder } = this.#options;
     // A policy that can't be checked is not met.
     if (advisories === undefined)
-      throw new GantryError('denied', `the scan policy refuses to run ${name}: no advisory data is loaded`, {
-        hint: `Put OSV or Debian tracker files into ${folder}.`,
+      throw new GantryError('denied', `the scan policy refuses to ${verb} ${name}: no advisory data is loaded`, {
+        hint: `Put OSV, Debian tracker or Alpine files into ${folder}.`,
       });
     const refused = refusedBy(policy, threshold, findings);
     if (refused.length === 0) return;
+    const many = refused.length === 1 ? '1 finding' : `${refused.length} findings`;
+    const hint = `${verb === 'run' ? `'gantry scan ${name}' lists them all; ` : ''}"ignore" in the policy excepts one.`;
     throw new GantryError(
       'denied',
-      `the scan policy refuses to run ${name}: ${refused.length} findings of severity ${threshold} or worse: ${named(refused)}`,
-      {
-        hint: `gantry scan ${name} lists them all; "ignore" in the policy excepts one.`,
-      },
+      `the scan policy refuses to ${verb} ${name}: ${many} of severity ${threshold} or worse: ${named(refused)}`,
+      { hint },
     );
   }
 }

@@ -12,6 +12,8 @@ export interface Scanner {
   bill(imageId: string, options: { format: 'cyclonedx' | 'spdx'; name: string; signal?: AbortSignal }): Promise<object>;
   /** Fails with `denied`, naming the worst findings, when the policy refuses to run the image. */
   admitRun(imageId: string): Promise<void>;
+  /** The same for a pull: of an image that is not to be seen yet, whose layers are here and held by somebody. */
+  admitPull(image: { id: string; layers: readonly string[]; name: string }, signal: AbortSignal): Promise<void>;
   readonly policy: ScanPolicy;
 }
 
@@ -58,13 +60,16 @@ export interface Finding {
   package: { ecosystem: Ecosystem; name: string; version: string; path: string };
   /** Undefined when there is no fixed version. */
   fixedIn?: string;
-  source: 'osv' | 'debian';
+  source: 'osv' | 'debian' | 'alpine';
+  /** The policy excepts it: why, and up to which day (YYYY-MM-DD). */
+  ignored?: { reason?: string; until?: string };
 }
 
 export interface ScanReport {
   inventory: Inventory;
   /** Worst first. */
   findings: Finding[];
+  /** Of those that are not ignored. */
   counts: Record<Severity, number>;
   /** Undefined: no advisory data is loaded, and nothing can be said about weaknesses. */
   advisories: AdvisoryState | undefined;
@@ -72,8 +77,12 @@ export interface ScanReport {
 
 export interface AdvisoryState {
   folder: string;
+  /** Records of each kind. */
   osv: number;
   debian: number;
+  alpine: number;
+  /** What is known of each ecosystem: affected packages, counted once for each record and release. None: nothing can be said of its packages. */
+  byEcosystem: Partial<Record<Ecosystem, number>>;
   /** When the newest file of the folder changed, RFC 3339. */
   newest: string;
   unreadable: { path: string; reason: string }[];
@@ -83,8 +92,19 @@ export interface AdvisoryState {
 export interface ScanPolicy {
   /** No container is made of them. */
   run?: Severity;
-  /** Ids that don't count. */
-  ignore: string[];
+  /** They are not pulled. */
+  pull?: Severity;
+  ignore: Exception[];
   /** Only findings that a newer version would mend. */
   onlyFixed: boolean;
+}
+
+/** A finding that doesn't count. */
+export interface Exception {
+  id: string;
+  reason?: string;
+  /** YYYY-MM-DD: the last day that it holds, UTC. */
+  until?: string;
+  /** Only in the package of this name. */
+  package?: string;
 }

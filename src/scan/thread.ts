@@ -12,6 +12,8 @@ export interface MatchResult {
 }
 
 const MEGABYTES = 2048;
+/** Of one job. The largest images take seconds, all of osv.dev's npm data about one minute; what takes longer is made to. */
+const MOST_MILLISECONDS = 10 * 60 * 1000;
 
 /** One thread per job: scans are rare, and a thread that ended holds no memory. */
 export function runScanJob(job: Extract<ScanJob, { kind: 'inventory' }>, signal?: AbortSignal): Promise<Inventory>;
@@ -24,9 +26,19 @@ export function runScanJob(job: ScanJob, signal?: AbortSignal): Promise<unknown>
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MEGABYTES },
     });
-    const stop = () => void worker.terminate().then(() => reject(signal?.reason));
-    signal?.addEventListener('abort', stop, { once: true });
-    const settled = () => signal?.removeEventListener('abort', stop);
+    let ending: unknown;
+    // Rejects only when the thread is gone, as the caller takes away what it reads.
+    const stop = (reason: unknown) => {
+      ending = reason;
+      void worker.terminate();
+    };
+    const aborted = () => stop(signal?.reason);
+    const late = setTimeout(() => stop(invalid(`A scan was ended after ${MOST_MILLISECONDS / 60_000} minutes`)), MOST_MILLISECONDS);
+    signal?.addEventListener('abort', aborted, { once: true });
+    const settled = () => {
+      clearTimeout(late);
+      signal?.removeEventListener('abort', aborted);
+    };
     worker.once('message', (reply: { result: unknown } | { failure: string }) => {
       settled();
       if ('failure' in reply) reject(invalid(reply.failure));
@@ -36,6 +48,10 @@ export function runScanJob(job: ScanJob, signal?: AbortSignal): Promise<unknown>
       settled();
       reject(new GantryError('internal', `A scan failed: ${error.message}`, { cause: error }));
     });
-    worker.once('exit', (code) => reject(new GantryError('internal', `A scan ended with code ${code}`)));
+    worker.once('exit', (code) => {
+      settled();
+      // After a message or a failure this changes nothing.
+      reject(ending ?? new GantryError('internal', `A scan ended with code ${code}`));
+    });
   });
 }

@@ -1,19 +1,24 @@
-// What an image holds, what is known of it, and a policy that keeps it from being run.
+// What an image holds, what is known of it, and a policy that keeps it from being run and pulled.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { PROJECT, run, startDaemon, type TestDaemon } from '../support/index.ts';
+import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
+import { PROJECT, run, startDaemon, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
 
 const GANTRY = join(PROJECT, 'bin/gantry');
 const TRACKER = {
   bash: {
     'CVE-2099-1': { description: 'made up', releases: { bookworm: { status: 'resolved', fixed_version: '99:1', urgency: 'high' } } },
+    'CVE-2099-2': { description: 'made up', releases: { bookworm: { status: 'open', urgency: 'high' } } },
+    'CVE-2099-3': { description: 'made up', releases: { bookworm: { status: 'open', urgency: 'low' } } },
   },
 };
 
 suite('scans', () => {
+  let host: TestHost;
+  let registry: TestGantryRegistry;
   let daemon: TestDaemon;
   let folder: string;
   const advisories = () => join(folder, 'advisories', 'debian.json');
@@ -22,14 +27,20 @@ suite('scans', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'gantry-scan-'));
     mkdirSync(join(folder, 'advisories'));
-    writeFileSync(join(folder, 'policy.json'), '{"run":"high"}');
+    const ignored = { id: 'CVE-2099-2', reason: 'not reached', until: '2099-12-31' };
+    writeFileSync(join(folder, 'policy.json'), JSON.stringify({ run: 'high', pull: 'high', ignore: [ignored] }));
+    host = await startTestHost();
+    registry = await startGantryRegistry({ host });
     daemon = await startDaemon({
+      host,
       images: ['busybox', 'debian'],
       flags: ['--advisories', join(folder, 'advisories'), '--scan-policy', join(folder, 'policy.json')],
     });
   });
   after(async () => {
     await daemon?.[Symbol.asyncDispose]();
+    await registry?.[Symbol.asyncDispose]();
+    await host?.[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true });
   });
 
@@ -45,10 +56,37 @@ suite('scans', () => {
     const judged = await gantry('scan', '--fail-on', 'high', 'gantry/debian:12');
     assert.match(judged.stdout, /high +CVE-2099-1 +bash +\S+ +99:1/);
     assert.equal(judged.status, 2);
+    assert.match(judged.stdout, /Found: 1 high, 1 low; 1 ignored by the policy/);
+    assert.doesNotMatch(judged.stdout, /CVE-2099-2/);
+    const every = await gantry('scan', '--ignored', '--severity', 'high', 'gantry/debian:12');
+    assert.match(every.stdout, /CVE-2099-2 +bash +\S+ +not mended yet +ignored until 2099-12-31: not reached/);
+    assert.doesNotMatch(every.stdout, /CVE-2099-3/);
+    assert.equal((await gantry('scan', '--severity', 'low', '--fixable', '--fail-on', 'critical', 'gantry/debian:12')).status, 0);
     const refused = await daemon.docker('run', '--rm', 'gantry/debian:12', 'true');
-    assert.match(refused.stderr, /refuses to run gantry\/debian:12: 1 findings of severity high or worse: CVE-2099-1 in bash/);
+    assert.match(refused.stderr, /refuses to run gantry\/debian:12: 1 finding of severity high or worse: CVE-2099-1 in bash/);
     assert.equal(await daemon.ok('run', '--rm', 'gantry/busybox', 'echo', 'fine'), 'fine');
     assert.equal(await daemon.ok('ps', '-aq'), '');
+  });
+
+  test('a weak image is not pulled: nothing of it is to be seen or stays, and the one that is here is kept', async () => {
+    const name = `${registry.address}/team/debian:12`;
+    await daemon.ok('tag', 'gantry/debian:12', name);
+    await daemon.ok('push', name);
+    await daemon.ok('rmi', name, 'gantry/debian:12');
+    const layers = join(daemon.root, 'data/layers');
+    const before = readdirSync(layers, { recursive: true }).length;
+    const pulled = await daemon.docker('pull', name);
+    assert.match(pulled.stderr, /the scan policy refuses to pull \S+\/team\/debian:12: 1 finding of severity high or worse: CVE-2099-1/);
+    assert.match((await daemon.docker('image', 'inspect', name)).stderr, /No such image/);
+    assert.equal(readdirSync(layers, { recursive: true }).length, before);
+    const built = await daemon.dockerWith({ input: `FROM ${name}\n`, env: { DOCKER_BUILDKIT: '0' } }, 'build', '-');
+    assert.match(built.stdout + built.stderr, /the scan policy refuses to pull/);
+    const fine = `${registry.address}/team/busybox:1`;
+    await daemon.ok('tag', 'gantry/busybox', fine);
+    await daemon.ok('push', fine);
+    await daemon.ok('rmi', fine, 'gantry/busybox');
+    assert.equal(await daemon.ok('run', '--rm', fine, 'echo', 'fine'), 'fine');
+    await daemon.load('busybox', 'debian');
   });
 
   test('bills of materials name each package by its URL', async () => {

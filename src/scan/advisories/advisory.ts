@@ -1,13 +1,13 @@
 import type { Ecosystem, Severity } from '../scan.ts';
 
-/** One weakness of one package, in the terms that both kinds of data share. */
+/** One weakness of one package, in the terms that all kinds of data share. */
 export interface Advisory {
   id: string;
   aliases: string[];
   severity: Severity;
   summary: string;
-  source: 'osv' | 'debian';
-  /** The release of a distribution that it is about: a codename (`bookworm`) or a number (`12`, `v3.18`); '' for all. */
+  source: 'osv' | 'debian' | 'alpine';
+  /** The release of a distribution that it is about: a codename (`bookworm`) or a number (`12`, `v3.18`, `ubuntu 22.04`); '' for all. */
   release: string;
   /** Affected from `introduced` ('0' is the first) until before `fixed`, or up to `last`. */
   ranges: { introduced: string; fixed?: string; last?: string }[];
@@ -15,15 +15,35 @@ export interface Advisory {
   versions: string[];
 }
 
-/** By ecosystem and package name (`packageKey`). */
-export type AdvisoryIndex = Map<string, Advisory[]>;
+/**
+ * Advisories of those packages that somebody asked about, by ecosystem and name (`packageKey`): all of them would fill the memory.
+ * How many there were in all is counted by ecosystem.
+ */
+export class AdvisoryIndex {
+  readonly #wanted: ReadonlySet<string>;
+  readonly #advisories = new Map<string, Advisory[]>();
+  readonly counts = new Map<Ecosystem, number>();
 
-export function packageKey(ecosystem: Ecosystem, name: string): string {
-  return `${ecosystem} ${ecosystem === 'pypi' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name}`;
+  constructor(wanted: ReadonlySet<string>) {
+    this.#wanted = wanted;
+  }
+
+  /** `make` is called only when the package is wanted. */
+  add(ecosystem: Ecosystem, name: string, make: () => Advisory): void {
+    this.counts.set(ecosystem, (this.counts.get(ecosystem) ?? 0) + 1);
+    const key = packageKey(ecosystem, name);
+    if (!this.#wanted.has(key)) return;
+    const there = this.#advisories.get(key);
+    if (there) there.push(make());
+    else this.#advisories.set(key, [make()]);
+  }
+
+  of(ecosystem: Ecosystem, name: string): readonly Advisory[] {
+    return this.#advisories.get(packageKey(ecosystem, name)) ?? [];
+  }
 }
 
-export function addAdvisory(index: AdvisoryIndex, key: string, advisory: Advisory): void {
-  const there = index.get(key);
-  if (there) there.push(advisory);
-  else index.set(key, [advisory]);
+/** Names that ecosystems take for the same have one key. */
+export function packageKey(ecosystem: Ecosystem, name: string): string {
+  return `${ecosystem} ${ecosystem === 'pypi' ? name.toLowerCase().replace(/[-_.]+/g, '-') : name}`;
 }

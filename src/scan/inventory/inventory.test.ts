@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
-import { crc32 } from 'node:zlib';
+import { zip } from '../testing/zip.ts';
 import { runScanJob } from '../thread.ts';
 import { parseModules } from './go.ts';
 import { takeInventory } from './inventory.ts';
@@ -18,34 +18,6 @@ function withRoot(files: Record<string, string | Buffer>, use: (root: string) =>
 }
 
 const found = (root: string) => takeInventory(root, 'sha256:0').packages.map((p) => `${p.ecosystem} ${p.name} ${p.version}`);
-
-/** A zip of stored entries. */
-function zip(entries: Record<string, string | Buffer>): Buffer {
-  const parts: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for (const [name, content] of Object.entries(entries)) {
-    const data = Buffer.from(content);
-    const fields = Buffer.alloc(26);
-    fields.writeUInt32LE(crc32(data), 10);
-    fields.writeUInt32LE(data.length, 14);
-    fields.writeUInt32LE(data.length, 18);
-    fields.writeUInt16LE(name.length, 22);
-    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, Buffer.from(name), data]);
-    const central = Buffer.alloc(46);
-    central.write('PK\x01\x02');
-    fields.copy(central, 6, 0, 26);
-    central.writeUInt32LE(offset, 42);
-    directory.push(central, Buffer.from(name));
-    parts.push(local);
-    offset += local.length;
-  }
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06');
-  end.writeUInt16LE(Object.keys(entries).length, 10);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...parts, ...directory, end]);
-}
 
 const STATUS = `Package: libssl3
 Status: install ok installed
@@ -122,6 +94,35 @@ suite('an inventory', () => {
         ['a/node_modules/b/package.json'],
       );
     }));
+
+  test('is bounded where an image is made to be endless, and the rest of it is told', () => {
+    return withRoot(
+      {
+        'usr/lib/sysimage/rpm/rpmdb.sqlite': 'x',
+        'lib/apk/db/installed': 'P:a\u001b[2J\nV:1\n\n',
+        'app/node_modules/long/package.json': JSON.stringify({ name: 'x'.repeat(2000), version: '1' }),
+        'app/node_modules/nested/package.json': `${'['.repeat(100_000)}`,
+        'app/node_modules/good/package.json': '{"name":"good","version":"1"}',
+      },
+      (root) => {
+        const { packages, unreadable } = takeInventory(root, 'sha256:0');
+        assert.deepEqual(
+          packages.map(({ name }) => name),
+          ['good'],
+        );
+        const reasons = Object.fromEntries(unreadable.map(({ path, reason }) => [path, reason]));
+        assert.match(reasons['usr/lib/sysimage/rpm/rpmdb.sqlite'] ?? '', /rpm are not read/);
+        assert.match(reasons['lib/apk/db/installed'] ?? '', /control characters/);
+        assert.match(reasons['app/node_modules/long/package.json'] ?? '', /more than 1000 characters/);
+        assert.ok(reasons['app/node_modules/nested/package.json']);
+      },
+    );
+  });
+
+  test('fails for an image of more packages than anybody has', () =>
+    withRoot({ 'var/lib/dpkg/status': Array.from({ length: 100_002 }, (_, i) => `Package: p${i}\nVersion: 1\n`).join('\n') }, (root) =>
+      assert.throws(() => takeInventory(root, 'sha256:0'), /more than 100000 packages/),
+    ));
 
   test('is taken in a thread, and a thread is told to stop', () =>
     withRoot({ 'var/lib/dpkg/status': STATUS }, async (root) => {

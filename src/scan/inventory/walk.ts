@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path/posix';
 
 /** A regular file of an image; it is read only when asked. */
@@ -14,15 +14,29 @@ export interface ImageFile {
 /** What never holds packages but may be large: kernel file systems have no content in an image. */
 const SKIPPED = new Set(['proc', 'sys', 'dev']);
 
-/** Every regular file below a mounted image; links are never followed, so nothing outside can be met. */
-export function* filesBelow(root: string): Generator<ImageFile> {
+/**
+ * Every regular file below a mounted image; links are never followed, so nothing outside can be met. Folders that can't be read, such
+ * as those whose path is too long for the kernel, are told.
+ */
+export function* filesBelow(root: string, tell: (path: string, error: unknown) => void): Generator<ImageFile> {
   const pending = [''];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop())
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    for (const entry of entriesOf(root, folder, tell)) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && !SKIPPED.has(path)) pending.push(path);
       else if (entry.isFile()) yield imageFile(root, path);
     }
+}
+
+function entriesOf(root: string, folder: string, tell: (path: string, error: unknown) => void): Dirent[] {
+  try {
+    return readdirSync(join(root, folder), { withFileTypes: true });
+  } catch (error) {
+    // Without its root there is nothing to tell of an image.
+    if (folder === '') throw error;
+    tell(folder, error);
+    return [];
+  }
 }
 
 function imageFile(root: string, path: string): ImageFile {

@@ -1,14 +1,16 @@
 import type { Ecosystem } from '../scan.ts';
+import { compareAlpine } from './alpine.ts';
 import { compareDebian } from './debian.ts';
-import { compareSemantic } from './semantic.ts';
-import { compareAlpine, compareMaven, comparePython } from './words.ts';
+import { compareMaven } from './maven.ts';
+import { comparePython } from './python.ts';
+import { compareGo, compareSemantic } from './semantic.ts';
 
 /** How versions of each ecosystem compare: negative when the first is older. */
 export const COMPARE: Readonly<Record<Ecosystem, (a: string, b: string) => number>> = {
   deb: compareDebian,
   apk: compareAlpine,
   npm: compareSemantic,
-  golang: compareSemantic,
+  golang: compareGo,
   pypi: comparePython,
   maven: compareMaven,
 };

@@ -1,3 +1,5 @@
+import { compareNumbers } from './numbers.ts';
+
 /** Compares Debian versions: epoch, upstream version, revision (deb-version(7)). Negative when `a` is older. */
 export function compareDebian(a: string, b: string): number {
   const [left, right] = [split(a), split(b)];
@@ -49,11 +51,4 @@ function weight(code: number): number {
   if (code === TILDE) return -1;
   const letter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
   return letter ? code : code + 256;
-}
-
-/** Of any length. */
-export function compareNumbers(a: string, b: string): number {
-  const left = a.replace(/^0+/, '');
-  const right = b.replace(/^0+/, '');
-  return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
 }

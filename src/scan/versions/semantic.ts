@@ -1,4 +1,4 @@
-import { compareNumbers } from './debian.ts';
+import { compareNumbers } from './numbers.ts';
 
 /** Compares semantic versions (semver.org 2.0.0, section 11); a leading `v` and missing parts are forgiven. */
 export function compareSemantic(a: string, b: string): number {
@@ -8,6 +8,16 @@ export function compareSemantic(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return comparePrereleases(left.prerelease, right.prerelease);
+}
+
+/** As `compareSemantic`; Go itself writes its versions as `1.21rc2`. */
+export function compareGo(a: string, b: string): number {
+  const semantic = (version: string) =>
+    version.replace(
+      /^(v?\d+\.\d+)((?:\.\d+)?)(rc|beta)(\d+)$/,
+      (_, head, patch, word, number) => `${head}${patch || '.0'}-${word}.${number}`,
+    );
+  return compareSemantic(semantic(a), semantic(b));
 }
 
 function split(version: string): { numbers: string[]; prerelease: string[] } {
