@@ -249,7 +249,7 @@ export interface ImageUseCases {
 
 export interface VolumeUseCases {
   remove(name: string, options: { force: boolean }): Promise<void>;
-  /** `all` false prunes anonymous ones only. */
+  /** `all` false prunes anonymous ones only. Those whose options mount something stay. */
   prune(
     filter: (name: string, labels: Record<string, string>) => boolean,
     all: boolean,

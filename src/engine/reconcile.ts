@@ -7,6 +7,7 @@ import { type Lifecycle, withoutIntent } from './containers/lifecycle.ts';
 import type { Remover } from './containers/remove.ts';
 import type { HandOver } from './handover/handover.ts';
 import type { HealthMonitor } from './health/monitor.ts';
+import { clearMountSources } from './mounts/sources.ts';
 import type { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
 import { restartsAtBoot } from './restart/policy.ts';
@@ -80,7 +81,7 @@ export class Reconciler {
   async #keep(record: ContainerRecord, seen: RuntimeObservation | undefined): Promise<void> {
     if (!seen || !('pid' in seen)) return;
     await this.#parts.roots.hold(record.id, 'run');
-    for (const name of volumeNames(record)) await this.#parts.volumes.mount(name);
+    for (const name of volumeNames(record)) await this.#parts.volumes.hold(name, record.id);
     // It was to stand still for the length of a commit only.
     const wake = seen.status === 'paused' && record.intent?.operation === 'commit';
     if (wake) await this.#parts.runtime.resume(record.id);
@@ -154,6 +155,8 @@ export class Reconciler {
       else if (layer.mounted && !isAlive(record.state))
         await this.#quietly(layer.containerId, () => images.layers.unmount(layer.containerId));
     }
+    await this.#quietly('mounts', () => clearMountSources(this.#parts.execRoot));
+    await this.#quietly('volumes', () => this.#parts.volumes.unmountUnused());
     log.debug('reconciled', { containers: table.list().length });
   }
 

@@ -105,6 +105,7 @@ test('parseMountLine() reads escapes, optional tags and an empty source', () => 
     target: '/mnt/c\\d',
     options: ['rw', 'noatime'],
     shared: true,
+    slave: true,
     fstype: 'ext3',
     source: '',
     superOptions: ['rw', 'errors=continue'],

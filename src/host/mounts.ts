@@ -122,6 +122,8 @@ export interface MountEntry {
   target: string;
   options: string[];
   shared: boolean;
+  /** It takes mount events of another one. */
+  slave: boolean;
   fstype: string;
   source: string;
   superOptions: string[];
@@ -143,6 +145,7 @@ export function parseMountLine(line: string): MountEntry {
     target: withoutEscapes(target),
     options: options.split(','),
     shared: tags.some((tag) => tag.startsWith('shared:')),
+    slave: tags.some((tag) => tag.startsWith('master:')),
     fstype,
     source: withoutEscapes(source),
     superOptions: superOptions.split(','),
@@ -159,6 +162,18 @@ export function listMounts(prefix?: string): MountEntry[] {
     if (below === '/' || entry.target === prefix || entry.target.startsWith(below)) entries.push(entry);
   }
   return entries;
+}
+
+/** The mount that `path` (absolute, free of links) is on. */
+export function mountOf(path: string): MountEntry {
+  const holds = ({ target }: MountEntry) => target === '/' || path === target || path.startsWith(`${target}/`);
+  // Of two on one target the later one shows.
+  const found = listMounts().reduce<MountEntry | undefined>(
+    (best, entry) => (holds(entry) && entry.target.length >= (best?.target.length ?? 0) ? entry : best),
+    undefined,
+  );
+  if (!found) throw new GantryError('internal', `${path} is on no mount`);
+  return found;
 }
 
 /** `path` must be absolute and free of links. */

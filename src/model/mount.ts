@@ -3,7 +3,7 @@ export type Propagation = 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave
 export const PROPAGATIONS: readonly Propagation[] = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 
 /** What a container asks to see at `target` (absolute, normalized, inside the container). */
-export type MountSpec = BindMount | VolumeMount | TmpfsMount;
+export type MountSpec = BindMount | VolumeMount | ImageMount | TmpfsMount;
 
 export interface BindMount {
   type: 'bind';
@@ -16,9 +16,8 @@ export interface BindMount {
   propagation: Propagation;
   /** `-v` makes a missing source directory; `--mount type=bind` refuses one. */
   createSource: boolean;
-  /** Host policy for the read-only flag on submounts (API 1.44 BindOptions). */
+  /** Read-only leaves what is mounted below the source writable (API 1.44 BindOptions). */
   readOnlyNonRecursive?: boolean;
-  readOnlyForceRecursive?: boolean;
 }
 
 export interface VolumeMount {
@@ -35,6 +34,18 @@ export interface VolumeMount {
   driver?: string;
   driverOptions?: Record<string, string>;
   labels?: Record<string, string>;
+}
+
+export interface ImageMount {
+  type: 'image';
+  /** The reference as the user wrote it. */
+  source: string;
+  /** Of the image that the reference meant when the container was made; empty until then. */
+  imageId: string;
+  target: string;
+  /** Always true. */
+  readOnly: boolean;
+  subpath?: string;
 }
 
 export interface TmpfsMount {

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, closeSync, constants, fstatSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, constants, fstatSync, readdirSync, utimesSync } from 'node:fs';
 import { copyTree, getXattr, listXattrs, openInRoot, setXattr } from '../host/index.ts';
 
 /** Copies directory `source` inside `root` to the directory `target`, which exists: what is in it, and what it is itself. */
@@ -17,6 +17,17 @@ export async function copyDirectory(root: string, source: string, target: string
     chownSync(target, stat.uid, stat.gid);
     chmodSync(target, stat.mode & 0o7777);
     utimesSync(target, stat.atime, stat.mtime);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Copies into the directory `path` below `data`, unless something is in it or it is none. Links below `data` lead nowhere else. */
+export async function fillPart(data: string, path: string, root: string, source: string): Promise<void> {
+  const fd = openInRoot(data, path, constants.O_RDONLY);
+  try {
+    const target = `/proc/self/fd/${fd}/.`;
+    if (fstatSync(fd).isDirectory() && readdirSync(target).length === 0) await copyDirectory(root, source, target);
   } finally {
     closeSync(fd);
   }

@@ -6,7 +6,8 @@ const REMOVING = '.removing-';
 
 /**
  * The directories of volumes: `<data-root>/volumes/<name>/_data`. Names of volumes never begin with a dot, so
- * `.removing-<name>` beside them is on its way out, and `<name>/.filling` is a copy that is not whole yet.
+ * `.removing-<name>` beside them is on its way out, `<name>/.filling` is a copy that is not whole yet,
+ * and `<name>/.mount-table` is what mount(8) reads.
  */
 export class VolumeDirectories {
   readonly root: string;
@@ -19,6 +20,8 @@ export class VolumeDirectories {
   of = (name: string): string => join(this.root, name);
   data = (name: string): string => join(this.root, name, '_data');
   filling = (name: string): string => join(this.root, name, '.filling');
+  /** For the length of one mount(8). */
+  mountTable = (name: string): string => join(this.root, name, '.mount-table');
   removing = (name: string): string => join(this.root, `${REMOVING}${name}`);
 
   /** Idempotent. */

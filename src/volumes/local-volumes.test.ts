@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
-import { isKind, randomIds, silentLog, systemClock } from '../base/index.ts';
+import { describe, isKind, randomIds, silentLog, systemClock } from '../base/index.ts';
 import { isMountPoint, unmount } from '../host/index.ts';
 import { memoryStore, type Store } from '../store/index.ts';
 import { createVolumes } from './local-volumes.ts';
@@ -52,7 +52,7 @@ suite('volumes', { timeout: 20_000 }, () => {
       [{ name: 'vol', driver: 'rex' }, /plugin "rex" not found/],
       [{ name: 'vol', options: { colour: 'red' } }, /invalid option: "colour"/],
       [{ name: 'vol', options: { type: 'tmpfs' } }, /missing required option: "device"/],
-      [{ name: 'vol', options: { type: 'nosuchfs', device: 'x' } }, /type=nosuchfs is not supported/],
+      [{ name: 'vol', options: { o: 'size=1m' } }, /missing required option: "device"/],
       [{ name: 'vol', options: { type: 'none', device: 'relative', o: 'bind' } }, /absolute path/],
       [{ name: 'vol', options: { size: '1g' } }, /no quota support/],
     ];
@@ -99,25 +99,54 @@ suite('volumes', { timeout: 20_000 }, () => {
     assert.deepEqual(readdirSync(volumes.get('empty').mountpoint), []);
   });
 
-  test('mount() mounts what the options say, once, and remove() takes it off', async () => {
+  test('hold() mounts what the options say, until the last one lets go, and remove() takes it off', async () => {
     const { volumes } = await open();
     const source = join(folder, 'source');
     mkdirSync(source, { recursive: true });
     writeFileSync(join(source, 'here'), '');
     await volumes.create({ name: 'bound', options: { type: 'none', o: 'bind', device: source } });
-    const target = await volumes.mount('bound');
+    const target = await volumes.hold('bound', 'c1');
     mounted.push(target);
-    await volumes.mount('bound');
+    await volumes.hold('bound', 'c2');
     assert.ok(isMountPoint(target));
     assert.deepEqual(readdirSync(target), ['here']);
-    await volumes.unmount('bound');
+    await volumes.release('bound', 'c1');
+    assert.ok(isMountPoint(target), 'another one holds it still');
+    await volumes.release('bound', 'c2');
+    await volumes.release('bound', 'c2');
     assert.ok(!isMountPoint(target));
     await volumes.create({ name: 'memory', options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } });
-    mounted.push(await volumes.mount('memory'));
+    mounted.push(await volumes.hold('memory', 'c1'));
     await volumes.remove('memory', { force: false, usedBy: [] });
     assert.ok(!existsSync(join(target, '../../memory')));
     await volumes.create({ name: 'gone', options: { type: 'none', o: 'bind', device: join(folder, 'nowhere') } });
-    await assert.rejects(volumes.mount('gone'), /failed to mount local volume gone/);
+    await assert.rejects(
+      volumes.hold('gone', 'c1').catch((error) => Promise.reject(new Error(describe(error)))),
+      /error while mounting volume 'gone': failed to mount local volume: mount \S*nowhere \(type none, bind\): special device \S* does not exist$/,
+    );
+  });
+
+  test('a start leaves mounted what someone still holds, and unmounts the rest', async () => {
+    const { volumes, restart } = await open();
+    for (const name of ['kept', 'left']) {
+      await volumes.create({ name, options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } });
+      mounted.push(await volumes.hold(name, 'c1'));
+    }
+    writeFileSync(join(volumes.get('kept').mountpoint, 'file'), 'precious');
+    const again = await restart();
+    await again.hold('kept', 'c1');
+    await again.unmountUnused();
+    assert.equal(readFileSync(join(again.get('kept').mountpoint, 'file'), 'utf8'), 'precious');
+    assert.ok(!isMountPoint(again.get('left').mountpoint));
+  });
+
+  test('no password shows in what is said when a mount fails', async () => {
+    const { volumes } = await open();
+    await volumes.create({ name: 'share', options: { type: 'cifs', device: '//127.0.0.1/x', o: 'username=me,password=secret' } });
+    const said = await volumes.hold('share', 'c1').then(() => '', describe);
+    assert.match(said, /failed to mount local volume: mount \/\/127.0.0.1\/x \(type cifs, username=me,password=\*{8}\): /);
+    assert.ok(!said.includes('secret'));
+    assert.deepEqual(readdirSync(join(volumes.get('share').mountpoint, '..')), ['_data']);
   });
 
   test('at start rows and directories come together: nothing half-made stays, no data is lost', async () => {

@@ -1,17 +1,16 @@
 import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { type Clock, conflict, formatNanoseconds, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
-import { diskUsage, isMountPoint, removeTree, restOfFolder, run, statInRoot, unmount } from '../host/index.ts';
+import { diskUsage, isMountPoint, removeTree, restOfFolder, statInRoot, unmount } from '../host/index.ts';
 import type { VolumeRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { copyDirectory } from './copy-directory.ts';
+import { copyDirectory, fillPart } from './copy-directory.ts';
 import { VolumeDirectories } from './directories.ts';
 import { parseDriverOptions } from './driver-options.ts';
+import { mountVolume, removeTable } from './mounting.ts';
 import { checkName } from './names.ts';
 import type { Volumes } from './volumes.ts';
 
 const KIND = 'volume';
-/** Milliseconds: a network file system that does not answer must not hold a container's start for ever. */
-const MOUNT_TIMEOUT = 60_000;
 
 export interface VolumesParts {
   dataRoot: string;
@@ -36,6 +35,8 @@ class LocalVolumes implements Volumes {
   readonly #directories: VolumeDirectories;
   readonly #records = new Map<string, VolumeRecord>();
   readonly #queue = new KeyedQueue();
+  /** Who holds which volume. */
+  readonly #users = new Map<string, Set<string>>();
 
   constructor(parts: VolumesParts) {
     this.#parts = parts;
@@ -47,7 +48,8 @@ class LocalVolumes implements Volumes {
     return this.#queue.run(name, async () => {
       checkName(name);
       const driver = request.driver || 'local';
-      if (driver !== 'local') throw notFound(`error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`);
+      if (driver !== 'local')
+        throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`);
       const existing = this.#records.get(name);
       if (existing) return existing;
       const options = request.options ?? {};
@@ -89,7 +91,8 @@ class LocalVolumes implements Volumes {
         this.get(name);
       }
       if (options.usedBy.length > 0) throw conflict(`remove ${name}: volume is in use - [${options.usedBy.join(', ')}]`);
-      await unmount(this.#directories.data(name));
+      this.#users.delete(name);
+      await this.#unmount(name);
       await this.#discard(name);
       this.#directories.setAside(name);
       this.#records.delete(name);
@@ -101,51 +104,58 @@ class LocalVolumes implements Volumes {
     });
   }
 
-  mount(name: string): Promise<string> {
+  hold(name: string, user: string): Promise<string> {
     return this.#queue.run(name, async () => {
       const { options } = this.get(name);
       const target = this.#directories.data(name);
       const wanted = parseDriverOptions(options);
-      if (!wanted || isMountPoint(target)) return target;
-      try {
-        await run('mount', ['-t', wanted.type, ...(wanted.options ? ['-o', wanted.options] : []), '--', wanted.device, target], {
-          timeout: MOUNT_TIMEOUT,
-        });
-      } catch (error) {
-        throw new GantryError(
-          'invalid',
-          `failed to mount local volume ${name}: mount ${wanted.device} (type ${wanted.type}${wanted.options ? `, ${wanted.options}` : ''})`,
-          { cause: error },
-        );
-      }
+      if (wanted && !isMountPoint(target)) await mountVolume(name, wanted, target, this.#directories.mountTable(name));
+      this.#users.set(name, (this.#users.get(name) ?? new Set()).add(user));
       return target;
     });
   }
 
-  unmount(name: string): Promise<void> {
-    return this.#queue.run(name, () => unmount(this.#directories.data(name)));
+  release(name: string, user: string): Promise<void> {
+    return this.#queue.run(name, async () => {
+      const users = this.#users.get(name);
+      users?.delete(user);
+      if (users && users.size > 0) return;
+      this.#users.delete(name);
+      await this.#unmount(name);
+    });
   }
 
-  fill(name: string, root: string, source: string): Promise<void> {
+  async unmountUnused(): Promise<void> {
+    for (const { name, options } of this.list())
+      if (Object.keys(options).length > 0 && !this.#users.has(name)) await this.#queue.run(name, () => this.#unmount(name));
+  }
+
+  fill(name: string, root: string, source: string, subpath?: string): Promise<void> {
     return this.#queue.run(name, async () => {
       this.get(name);
       // An image may name a volume where it has nothing.
-      if (!this.#directories.isEmpty(name) || !statInRoot(root, source)?.isDirectory()) return;
-      const [data, filling] = [this.#directories.data(name), this.#directories.filling(name)];
+      if (!statInRoot(root, source)?.isDirectory()) return;
+      const data = this.#directories.data(name);
+      if (subpath) await fillPart(data, subpath, root, source);
       // On a mounted device the copy cannot be renamed into place; then it goes in directly.
-      if (isMountPoint(data)) return copyDirectory(root, source, data);
-      await removeTree(this.#directories.root, filling);
-      try {
-        mkdirSync(filling, { mode: 0o700 });
-        await copyDirectory(root, source, filling);
-        rmdirSync(data);
-        renameSync(filling, data);
-      } catch (error) {
-        await removeTree(this.#directories.root, filling);
-        this.#directories.make(name);
-        throw error;
-      }
+      else if (isMountPoint(data)) await fillPart(data, '', root, source);
+      else if (this.#directories.isEmpty(name)) await this.#fillWhole(name, root, source);
     });
+  }
+
+  async #fillWhole(name: string, root: string, source: string): Promise<void> {
+    const [data, filling] = [this.#directories.data(name), this.#directories.filling(name)];
+    await removeTree(this.#directories.root, filling);
+    try {
+      mkdirSync(filling, { mode: 0o700 });
+      await copyDirectory(root, source, filling);
+      rmdirSync(data);
+      renameSync(filling, data);
+    } catch (error) {
+      await removeTree(this.#directories.root, filling);
+      this.#directories.make(name);
+      throw error;
+    }
   }
 
   async size(name: string): Promise<number> {
@@ -180,7 +190,10 @@ class LocalVolumes implements Volumes {
     for (const { id, reason } of damaged)
       log.error('the row of a volume cannot be read; its labels and options are lost, its files are kept', { volume: id, reason });
     for (const name of present.volumes) if (!this.#records.has(name)) await this.#adopt(name, !damaged.some((row) => row.id === name));
-    for (const name of this.#records.keys()) await removeTree(this.#directories.root, this.#directories.filling(name));
+    for (const name of this.#records.keys()) {
+      await removeTree(this.#directories.root, this.#directories.filling(name));
+      removeTable(this.#directories.mountTable(name));
+    }
     for (const name of present.removing)
       void this.#queue
         .run(name, () => this.#discard(name))
@@ -200,6 +213,11 @@ class LocalVolumes implements Volumes {
     const record = { ...kept, mountpoint: this.#directories.data(kept.name) };
     this.#records.set(kept.name, record);
     return record;
+  }
+
+  /** Detached rather than waited for: a server that is gone must not hold up who lets go. Containers have mounts of their own. */
+  #unmount(name: string): Promise<void> {
+    return unmount(this.#directories.data(name), { lazy: true });
   }
 
   async #discard(name: string): Promise<void> {

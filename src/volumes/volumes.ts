@@ -15,11 +15,17 @@ export interface Volumes {
   get(name: string): VolumeRecord;
   /** `usedBy` names the containers that use it; then it fails with `conflict` ("volume is in use - [ids]"). */
   remove(name: string, options: { force: boolean; usedBy: readonly string[] }): Promise<void>;
-  /** Mounts what the driver options ask for (type, o, device) and returns the host path. Idempotent. */
-  mount(name: string): Promise<string>;
-  unmount(name: string): Promise<void>;
-  /** Copies the content of `source` (a path inside `root`) into the volume, with owner, mode and attributes, if the volume is empty. */
-  fill(name: string, root: string, source: string): Promise<void>;
+  /**
+   * Mounts what the driver options ask for (type, o, device), unless it is mounted, and returns the host path. It stays mounted until the
+   * last user has let go; the same user holds once, and needs to hold again when the daemon was started anew.
+   */
+  hold(name: string, user: string): Promise<string>;
+  /** Idempotent: also for who does not hold it, and for volumes that are gone. */
+  release(name: string, user: string): Promise<void>;
+  /** Takes down what a daemon left mounted that was killed. Call it when all who hold something have said so. */
+  unmountUnused(): Promise<void>;
+  /** Copies the content of `source` (a path inside `root`) into the volume, or the directory `subpath` of it, with owner, mode and attributes, if that is empty. */
+  fill(name: string, root: string, source: string, subpath?: string): Promise<void>;
   /** Bytes on disk. What the options had mounted from elsewhere is not counted, nor looked at. */
   size(name: string): Promise<number>;
   /** Bytes on disk of what is no volume: the folder itself, and removed ones that are being deleted. */

@@ -151,4 +151,13 @@ function checkMount(mount: MountBody): void {
   if (mount.BindOptions && mount.Type !== 'bind') throw new Error(`cannot mix 'bind-*' options with mount type '${mount.Type}'`);
   if (mount.TmpfsOptions && mount.Type !== 'tmpfs') throw new Error(`cannot mix 'tmpfs-*' options with mount type '${mount.Type}'`);
   if (!mount.Target) throw new Error('target is required');
+  checkRecursion(mount);
+}
+
+function checkRecursion({ BindOptions: options, ReadOnly }: MountBody): void {
+  const asked = options?.['ReadOnlyNonRecursive'] ? 'writable' : options?.['ReadOnlyForceRecursive'] ? 'readonly' : undefined;
+  if (asked === undefined) return;
+  if (!ReadOnly) throw new Error(`option 'bind-recursive=${asked}' requires 'readonly' to be specified in conjunction`);
+  if (asked === 'readonly' && options?.['Propagation'] !== 'rprivate')
+    throw new Error("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
 }

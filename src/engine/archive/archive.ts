@@ -4,6 +4,7 @@ import { denied, formatNanoseconds, invalid, notFound } from '../../base/index.t
 import { lstatInRoot, packTree, resolveInRoot, statInRoot, unpackTree } from '../../host/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import type { Archive, PathStat } from '../engine.ts';
+import { MountSources } from '../mounts/sources.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { goFileMode } from './file-mode.ts';
 import { cleanPath, locate, type Place } from './where.ts';
@@ -71,11 +72,18 @@ export class ContainerArchive implements Archive {
     const record = this.#parts.table.get(reference);
     const clean = cleanPath(path).path;
     const holder = `archive-${this.#parts.ids.next()}`;
+    await using undo = new AsyncDisposableStack();
     const root = await this.#parts.roots.hold(record.id, holder);
-    const release = () => this.#parts.roots.release(record.id, holder);
+    undo.defer(() => this.#parts.roots.release(record.id, holder));
     // A path may lead through links into a volume: what it leads to decides where the files are.
     const real = isAlive(record.state) ? clean : resolveInRoot(root, clean, { followLast: false });
-    return { record, place: locate(record, real, root, (name) => this.#parts.volumes.get(name).mountpoint), release };
+    const sources = undo.use(new MountSources(this.#parts, holder));
+    const place = await locate(record, real, root, async (mount) => {
+      if (mount.type === 'volume') undo.defer(() => this.#parts.volumes.release(mount.source, holder));
+      return await sources.find(mount);
+    });
+    const kept = undo.move();
+    return { record, place, release: () => kept.disposeAsync() };
   }
 
   #stat(record: ContainerRecord, place: Place, path: string): PathStat {

@@ -1,5 +1,8 @@
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path/posix';
 import { invalid } from '../../base/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
+import type { MountWithSource } from '../mounts/sources.ts';
 
 /** A directory that acts as the root for a path of a container, and the path below it. */
 export interface Place {
@@ -23,16 +26,25 @@ export function cleanPath(path: string): { path: string; wantsDirectory: boolean
 
 /**
  * Where the files of `path` are. A running container is seen through its own process, with all its mounts; a stopped
- * one through its layer, with volumes and binds found by their targets.
+ * one through its layer and what `find` says of its mounts.
  */
-export function locate(container: ContainerRecord, path: string, rootfs: string, volumePath: (name: string) => string): Place {
+export async function locate(
+  container: ContainerRecord,
+  path: string,
+  rootfs: string,
+  find: (mount: MountWithSource) => Promise<string>,
+): Promise<Place> {
   const mount = container.spec.mounts
-    .filter((m) => m.type !== 'tmpfs' && (path === m.target || path.startsWith(`${m.target === '/' ? '' : m.target}/`)))
+    .filter(
+      (m): m is MountWithSource => m.type !== 'tmpfs' && (path === m.target || path.startsWith(`${m.target === '/' ? '' : m.target}/`)),
+    )
     .sort((a, b) => b.target.length - a.target.length)[0];
   const readOnly = mount ? mount.readOnly : container.spec.readOnlyRoot;
   const name = mount ? 'mounted volume' : 'container rootfs';
   if (isAlive(container.state)) return { root: `/proc/${container.state.pid}/root`, path, readOnly, name };
-  if (!mount || mount.type === 'tmpfs') return { root: rootfs, path, readOnly, name };
-  const root = mount.type === 'bind' ? mount.source : volumePath(mount.source);
-  return { root, path: path.slice(mount.target.length) || '/', readOnly, name };
+  if (!mount) return { root: rootfs, path, readOnly, name };
+  const source = await realpath(await find(mount));
+  const inside = path.slice(mount.target.length) || '/';
+  if ((await stat(source)).isDirectory()) return { root: source, path: inside, readOnly, name };
+  return { root: dirname(source), path: `/${basename(source)}${inside.replace(/\/$/, '')}`, readOnly, name };
 }

@@ -1,15 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { invalid } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
-import { type ContainerRecord, freshState, type MountSpec } from '../../model/index.ts';
+import { type ContainerRecord, freshState } from '../../model/index.ts';
 import { logPolicy } from '../../runtime/index.ts';
 import type { CreateContainer } from '../engine.ts';
-import { tellVolume } from '../events/attachments.ts';
+import { chooseMounts, makeVolumes } from '../mounts/make.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles } from './launch.ts';
 import { withoutIntent } from './lifecycle.ts';
-import { mergeImage, mergeMounts } from './merge.ts';
+import { mergeImage } from './merge.ts';
 import { checkName, suggestName } from './names.ts';
 
 /** Makes a container that is ready to start: row, writable layer, volumes. Undone on failure. */
@@ -17,7 +16,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   const image = parts.images.get(request.spec.image);
   const id = parts.ids.next();
   const merged = mergeImage({ ...request.spec, hostname: request.spec.hostname || sharedHostname(parts, request.spec) }, image, id);
-  const mounts = mergeMounts(merged.mounts, mountsFrom(parts, merged.volumesFrom), image.config.volumes, () => parts.ids.next());
+  const mounts = await chooseMounts(parts, merged, image);
   checkJoins(parts, request);
   // A bad log option is refused here, not at the first start.
   logPolicy(merged.log);
@@ -61,16 +60,6 @@ function freeName(parts: EngineParts, id: string): string {
   }
 }
 
-function mountsFrom(parts: EngineParts, sources: readonly { container: string; readOnly: boolean }[]): MountSpec[] {
-  return sources.flatMap(({ container, readOnly }) =>
-    parts.table
-      .get(container)
-      .spec.mounts.flatMap((m) =>
-        m.type === 'tmpfs' ? [] : [{ ...m, readOnly: readOnly || m.readOnly, ...(m.type === 'volume' ? { noCopy: true } : {}) }],
-      ),
-  );
-}
-
 /** Names of containers to be joined are checked at create, as clients expect; that they run is checked at start. */
 function checkJoins(parts: EngineParts, request: CreateContainer): void {
   const { networkMode, ipcMode, pidMode, utsMode } = request.spec;
@@ -87,34 +76,4 @@ function canonicalEndpoints(parts: EngineParts, { endpoints, networkMode }: Cont
   const rest = Object.fromEntries(named);
   if (named.length === 0 && networkMode.kind !== 'network') return rest;
   return { [own]: rest[own] ?? { aliases: [], links: [], driverOptions: {} }, ...rest };
-}
-
-/** Makes the volumes that are missing and fills the new ones with what the image has there. */
-async function makeVolumes(parts: EngineParts, record: ContainerRecord, undo: AsyncDisposableStack): Promise<void> {
-  const known = new Set(parts.volumes.list().map((v) => v.name));
-  const fill: { name: string; target: string }[] = [];
-  for (const mount of record.spec.mounts) {
-    if (mount.type !== 'volume') continue;
-    if (mount.driver && mount.driver !== 'local')
-      throw invalid(`volume driver "${mount.driver}" is not known`, 'Only the driver "local" is there.');
-    await parts.volumes.create({
-      name: mount.source,
-      anonymous: mount.anonymous,
-      ...(mount.labels ? { labels: mount.labels } : {}),
-      ...(mount.driverOptions ? { options: mount.driverOptions } : {}),
-    });
-    if (!known.has(mount.source)) {
-      undo.defer(() => parts.volumes.remove(mount.source, { force: true, usedBy: [] }));
-      tellVolume(parts, mount.source, 'create');
-    }
-    if (!mount.noCopy && !mount.subpath) fill.push({ name: mount.source, target: mount.target });
-  }
-  if (fill.length === 0) return;
-  await parts.roots.using(record.id, 'fill', async (root) => {
-    for (const { name, target } of fill) {
-      await parts.volumes.mount(name);
-      await parts.volumes.fill(name, root, target);
-      await parts.volumes.unmount(name);
-    }
-  });
 }

@@ -3,11 +3,12 @@ import { hostname as hostnameOfHost } from 'node:os';
 import { join } from 'node:path';
 import { conflict, errnoOf, invalid, tearDown } from '../../base/index.ts';
 import { mountTmpfs, unmount } from '../../host/index.ts';
-import { type ContainerRecord, type ContainerState, isAlive, type NamespaceMode } from '../../model/index.ts';
+import type { ContainerRecord, ContainerState, NamespaceMode } from '../../model/index.ts';
 import type { Attachment } from '../../network/index.ts';
+import { fileMounts, resolveMounts } from '../mounts/resolve.ts';
+import { MountSources } from '../mounts/sources.ts';
 import type { EngineParts } from '../parts.ts';
 import { linkEntries, linkEnvironment } from './links.ts';
-import { fileMounts, resolveMounts } from './mounts.ts';
 
 /** The files that the engine writes for a container. */
 export function containerFiles(dataRoot: string, id: string) {
@@ -32,7 +33,8 @@ export async function launch(parts: EngineParts, record: ContainerRecord): Promi
   const network = await joinNetwork(parts, record);
   const rootfs = await parts.roots.hold(id, 'run');
   const files = await writeFiles(parts, record, network.attachment);
-  const mounts = await resolveMounts(parts, record);
+  await using sources = new MountSources(parts, id);
+  const mounts = await resolveMounts(sources, record);
   const sharedMemory = spec.ipcMode.kind === 'shareable' ? await makeSharedMemory(parts, record) : joinedSharedMemory(parts, spec.ipcMode);
   const handle = await parts.runtime.create({
     id,
@@ -65,7 +67,7 @@ export async function dismantle(parts: EngineParts, record: ContainerRecord): Pr
     () => parts.network.detach(id),
     () => parts.runtime.remove(id),
     () => parts.roots.release(id, 'run'),
-    () => tearDown(...unusedVolumes(parts, record).map((name) => () => parts.volumes.unmount(name))),
+    () => tearDown(...volumeNames(record).map((name) => () => parts.volumes.release(name, id))),
     () => (spec.ipcMode.kind === 'shareable' ? dropSharedMemory(parts, id) : undefined),
   );
 }
@@ -76,12 +78,6 @@ export function volumeNames(record: ContainerRecord): string[] {
 
 export function usesVolume(record: ContainerRecord, name: string): boolean {
   return volumeNames(record).includes(name);
-}
-
-/** The container's volumes that no other running container has mounted. */
-function unusedVolumes(parts: EngineParts, record: ContainerRecord): string[] {
-  const inUse = new Set(parts.table.list().flatMap((other) => (other.id !== record.id && isAlive(other.state) ? volumeNames(other) : [])));
-  return volumeNames(record).filter((name) => !inUse.has(name));
 }
 
 async function joinNetwork(

@@ -25,8 +25,13 @@ suite('image defaults', () => {
     assert.equal(mergeHealth(undefined, undefined), undefined);
   });
 
-  test('mergeMounts() gives a target to the first who claims it: own, volumes-from, image', () => {
-    const mounts = mergeMounts([volume('own', '/a')], [volume('from', '/a'), volume('from', '/b')], ['/b/', '/c'], () => 'generated');
+  test('mergeMounts() gives a target to the first who claims it, own, volumes-from, image, and among volumes-from to the last', () => {
+    const mounts = mergeMounts(
+      [volume('own', '/a')],
+      [volume('from', '/a'), volume('earlier', '/b'), volume('from', '/b')],
+      ['/b/', '/c'],
+      () => 'generated',
+    );
     assert.deepEqual(
       mounts.map((m) => [m.target, m.type === 'volume' && m.source]),
       [

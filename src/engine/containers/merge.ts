@@ -83,7 +83,7 @@ export function mergeHealth(request: HealthCheck | undefined, image: HealthCheck
 
 /**
  * The mounts of a container: its own, then those of `--volumes-from`, then anonymous volumes for the image's VOLUMEs.
- * The first to claim a target keeps it.
+ * The first of these to claim a target keeps it; of several `--volumes-from` the last one does, as in Docker.
  */
 export function mergeMounts(
   own: readonly MountSpec[],
@@ -96,7 +96,8 @@ export function mergeMounts(
     if (byTarget.has(mount.target)) throw invalid(`Duplicate mount point: ${mount.target}`);
     byTarget.set(mount.target, mount.type === 'volume' && mount.source === '' ? { ...mount, source: nextName(), anonymous: true } : mount);
   }
-  for (const mount of from) if (!byTarget.has(mount.target)) byTarget.set(mount.target, mount);
+  const inherited = new Map(from.map((mount) => [mount.target, mount]));
+  for (const [target, mount] of inherited) if (!byTarget.has(target)) byTarget.set(target, mount);
   for (const path of imageVolumes) {
     const target = normalizeTarget(path);
     if (!byTarget.has(target))

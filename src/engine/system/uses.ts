@@ -28,7 +28,10 @@ export class ImageUses implements ImageUseCases {
   }
 
   #uses(imageId: string): ImageUse[] {
-    return this.usedBy(imageId).map((r) => ({ containerId: r.id, running: isAlive(r.state) }));
+    return this.#parts.table
+      .list()
+      .filter((r) => r.spec.imageId === imageId || r.spec.mounts.some((mount) => mount.type === 'image' && mount.imageId === imageId))
+      .map((r) => ({ containerId: r.id, running: isAlive(r.state) }));
   }
 }
 
@@ -57,6 +60,8 @@ export class VolumeUses implements VolumeUseCases {
     const removed: string[] = [];
     let spaceReclaimed = 0;
     for (const volume of this.#parts.volumes.list()) {
+      // What the options mount is elsewhere, and nobody's to free: Docker leaves these alone too.
+      if (Object.keys(volume.options).length > 0) continue;
       if ((!all && !volume.anonymous) || this.usedBy(volume.name).length > 0 || !filter(volume.name, volume.labels)) continue;
       const size = await this.#parts.volumes.size(volume.name);
       try {

@@ -58,6 +58,11 @@ export class FakeHouse {
   }
 
   volumes(): Volumes {
-    return { list: () => [], mount: async () => '/fake', unmount: async () => undefined } as unknown as Volumes;
+    return {
+      list: () => [],
+      hold: async () => '/fake',
+      release: async () => undefined,
+      unmountUnused: async () => undefined,
+    } as unknown as Volumes;
   }
 }

@@ -52,3 +52,27 @@ export function setTreeReadonly(target: string): void {
   const call = native('syscall#mount_setattr', 'long', 'long', 'long', 'const char *', 'long', 'const void *', 'long');
   check(call(MOUNT_SETATTR, AT_FDCWD, target, AT_RECURSIVE, attributes, attributes.length), 'mount_setattr', target);
 }
+
+/** `f_flags` of statfs(2) (linux/statfs.h), as far as they are mount options. */
+const ST: readonly (readonly [number, string])[] = [
+  [1, 'ro'],
+  [2, 'nosuid'],
+  [4, 'nodev'],
+  [8, 'noexec'],
+];
+/** Bytes of struct statfs and where its flags are, the same on all 64-bit systems. */
+const STATFS_SIZE = 120;
+const STATFS_FLAGS = 80;
+
+/** What the mount that `path` is on forbids: `ro`, `nosuid`, `nodev`, `noexec`. On a worker thread: a network file system may not answer. */
+export function mountRestrictions(path: string): Promise<string[]> {
+  const call = native('statfs', 'int', 'const char *', 'void *');
+  const found = Buffer.alloc(STATFS_SIZE);
+  return new Promise((resolve, reject) => {
+    call.async(path, found, (error: unknown, result: number) => {
+      if (error) reject(error);
+      else if (result < 0) reject(failure('statfs', lastErrno(), path));
+      else resolve(ST.flatMap(([bit, option]) => ((found.readUInt32LE(STATFS_FLAGS) & bit) === 0 ? [] : [option])));
+    });
+  });
+}

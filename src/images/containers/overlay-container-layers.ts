@@ -84,7 +84,7 @@ export class OverlayContainerLayers implements ContainerLayers {
     if (isMounted(target)) return target;
     const lower = this.#lower(base);
     // The kernel wants one layer below a writable one, and two where none is.
-    if (base.readOnly) lower.push(join(place, 'upper'), join(place, 'work'));
+    if (base.readOnly) lower.push(...this.#empty());
     else if (lower.length === 0) throw new GantryError('internal', `the root ${containerId.slice(0, 12)} stands on nothing`);
     const writable = base.readOnly ? {} : { upper: join(place, 'upper'), work: join(place, 'work') };
     mountOverlay({ lower, ...writable, target, options: OVERLAY_OPTIONS });
@@ -189,16 +189,23 @@ export class OverlayContainerLayers implements ContainerLayers {
     return [...new Set([...layers].reverse())].map((diffId) => this.#options.layers.tree(diffId));
   }
 
+  /** Directories that stay: what was mounted of layers may be in use long after its place is gone. */
+  #empty(): string[] {
+    const places = ['1', '2'].map((name) => join(this.#options.dataRoot, 'empty', name));
+    for (const place of places) mkdirSync(place, { recursive: true, mode: 0o755 });
+    return places;
+  }
+
   #make(containerId: string, { readOnly, ...wanted }: Base): void {
     const trees = this.#trees(wanted.layers);
     const mountPoints = readOnly ? undefined : this.#mountPoints.layerFor(wanted.imageId ?? wanted.layers.join(), trees);
     const base: Base = { ...wanted, ...(mountPoints === undefined ? {} : { mountPoints }), ...(readOnly ? { readOnly } : {}) };
     const place = join(this.#folder, containerId);
     mkdirSync(place, { recursive: true, mode: 0o711 });
-    for (const name of ['upper', 'work', 'merged']) mkdirSync(join(place, name), { recursive: true, mode: 0o755 });
+    for (const name of readOnly ? ['merged'] : ['upper', 'work', 'merged']) mkdirSync(join(place, name), { recursive: true, mode: 0o755 });
     // The root directory of the container, whatever the umask; overlayfs shows the attributes of the upper one.
-    if (trees[0] === undefined) chmodSync(join(place, 'upper'), 0o755);
-    else if (!readOnly) copyAttributes(trees[0], join(place, 'upper'));
+    if (!readOnly && trees[0] === undefined) chmodSync(join(place, 'upper'), 0o755);
+    else if (!readOnly && trees[0] !== undefined) copyAttributes(trees[0], join(place, 'upper'));
     // Last, and whole or not at all by its JSON: what has none is half-made.
     writeFileSync(join(place, 'base.json'), JSON.stringify(base), { mode: 0o600 });
     this.#bases.set(containerId, base);

@@ -1,5 +1,13 @@
 import { invalid, unsupported } from '../../../base/index.ts';
-import { type BindMount, type MountSpec, PROPAGATIONS, type Propagation, type TmpfsMount, type VolumeMount } from '../../../model/index.ts';
+import {
+  type BindMount,
+  type ImageMount,
+  type MountSpec,
+  PROPAGATIONS,
+  type Propagation,
+  type TmpfsMount,
+  type VolumeMount,
+} from '../../../model/index.ts';
 import { decodeBind, decodeTmpfs, isTmpfsOption, normalize } from './binds.ts';
 import type { Fields } from './fields.ts';
 
@@ -52,6 +60,7 @@ function decodeMount(entry: Fields): MountSpec {
     case 'tmpfs':
       return decodeTmpfsMount(entry, normalize(target));
     case 'image':
+      return decodeImageMount(entry, normalize(target));
     case 'npipe':
     case 'cluster':
       throw unsupported(`${entry.path}: mounts of type '${type}' are not supported`);
@@ -87,6 +96,11 @@ function decodeBindMount(entry: Fields, target: string): BindMount {
   const forceRecursive = options?.boolean('ReadOnlyForceRecursive') ?? false;
   if (nonRecursive && forceRecursive)
     throw invalid('invalid mount config for type "bind": ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot be used together');
+  if (forceRecursive && propagation !== 'rprivate')
+    throw invalid(
+      'invalid mount config for type "bind": ReadOnlyForceRecursive needs the propagation rprivate',
+      'Add bind-propagation=rprivate.',
+    );
   return {
     type: 'bind',
     source: normalize(source),
@@ -95,8 +109,8 @@ function decodeBindMount(entry: Fields, target: string): BindMount {
     recursive: !(options?.boolean('NonRecursive') ?? false),
     propagation: propagation as Propagation,
     createSource: options?.boolean('CreateMountpoint') ?? false,
+    // Read-only is recursive unless told otherwise, so that to force it adds nothing.
     ...(nonRecursive ? { readOnlyNonRecursive: true } : {}),
-    ...(forceRecursive ? { readOnlyForceRecursive: true } : {}),
   };
 }
 
@@ -109,7 +123,7 @@ function decodeVolumeMount(entry: Fields, target: string): VolumeMount {
     throw unsupported(`${entry.path}.VolumeOptions.DriverConfig.Name '${name}' is not supported: only 'local' is there`);
   const driverOptions = driver?.stringMap('Options') ?? {};
   const labels = options?.stringMap('Labels') ?? {};
-  const subpath = options?.string('Subpath') ?? '';
+  const subpath = decodeSubpath(options, 'volume');
   if (subpath !== '' && source === '')
     throw invalid('invalid mount config for type "volume": must not set Subpath when using anonymous volumes');
   return {
@@ -124,6 +138,21 @@ function decodeVolumeMount(entry: Fields, target: string): VolumeMount {
     ...(Object.keys(driverOptions).length > 0 ? { driverOptions } : {}),
     ...(Object.keys(labels).length > 0 ? { labels } : {}),
   };
+}
+
+/** Read-only, asked for or not. */
+function decodeImageMount(entry: Fields, target: string): ImageMount {
+  const source = entry.string('Source');
+  if (source === '') throw invalid('invalid mount config for type "image": field Source must not be empty');
+  const subpath = decodeSubpath(entry.object('ImageOptions'), 'image');
+  return { type: 'image', source, imageId: '', target, readOnly: true, ...(subpath ? { subpath } : {}) };
+}
+
+function decodeSubpath(options: Fields | undefined, type: string): string {
+  const subpath = options?.string('Subpath') ?? '';
+  if (subpath.startsWith('/') || subpath.split('/').includes('..'))
+    throw invalid(`invalid mount config for type "${type}": subpath ${subpath} must be a relative path within the ${type}`);
+  return subpath;
 }
 
 function decodeTmpfsMount(entry: Fields, target: string): TmpfsMount {

@@ -30,6 +30,8 @@ function encodeMountPoint(mount: MountSpec, mode: string | undefined, findVolume
         RW: !mount.readOnly,
         Propagation: '',
       };
+    case 'image':
+      return { Type: 'image', Name: mount.source, Source: '', ...common, Mode: '', RW: false, Propagation: 'rprivate' };
     case 'tmpfs':
       return { Type: 'tmpfs', Source: '', ...common, Mode: '', RW: !mount.readOnly, Propagation: '' };
   }
