@@ -14,7 +14,8 @@ export const DEVICE_OPTION = 'com.docker.network.endpoint.ifname';
 export function parseEndpointSysctls(text: string, device: string): { key: string; value: string }[] {
   if (text === '') return [];
   return text.split(',').map((entry) => {
-    const match = /^\s*net\.(ipv4|ipv6|mpls)\.([a-z]+)\.IFNAME\.([a-z0-9_]+)=([^\s/]+)\s*$/.exec(entry);
+    // Docker's client writes option values in lower case.
+    const match = /^\s*net\.(ipv4|ipv6|mpls)\.([a-z]+)\.(?:IFNAME|ifname)\.([a-z0-9_]+)=([^\s/]+)\s*$/.exec(entry);
     if (!match) throw invalid(`invalid ${SYSCTLS_OPTION} ${JSON.stringify(entry)}: it reads net.<protocol>.<group>.IFNAME.<name>=<value>`);
     const [, protocol, group, name, value = ''] = match;
     return { key: `net/${protocol}/${group}/${device}/${name}`, value };
