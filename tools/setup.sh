@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "setup: must run as root (a container engine needs it)" >&2; exit 1; }
 
 # The engine itself, and what the pinned Node links to.
-engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd'
+engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golang-github-containers-common ca-certificates procps util-linux zstd isal'
 # Makes images from Debian's archive, and asks the first of them for its page.
 images='mmdebstrap debian-archive-keyring curl'
 # The peers, clients and probes that the tests drive.

@@ -29,6 +29,8 @@ export interface RunResult {
   stderr: string;
 }
 
+/** Linux' overflow user, who owns nothing. */
+const NOBODY = 65534;
 const DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024;
 const TAIL_CHARACTERS = 2000;
 
@@ -133,6 +135,8 @@ export interface SpawnOptions {
   cwd?: string;
   /** Own session and process group (setsid), so that the child outlives us. */
   detached?: boolean;
+  /** Without any right of ours (65534): for programs that only turn bytes into bytes. */
+  nobody?: boolean;
 }
 
 export interface ExitStatus {
@@ -160,6 +164,7 @@ export function spawn(command: string, args: readonly string[], options: SpawnOp
   const child = nodeSpawn(command, args, {
     stdio: [...(options.stdio ?? ['ignore', 'ignore', 'ignore'])],
     detached: options.detached ?? false,
+    ...(options.nobody && process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });

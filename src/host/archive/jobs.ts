@@ -41,6 +41,8 @@ export interface RebuildJob {
   root: string;
   recipe: string;
   displaced: string;
+  /** Descriptor to write to instead of the ring; the result is the digest of what was written then. */
+  to?: number;
 }
 
 export interface CopyJob {

@@ -24,7 +24,15 @@ const ABORTED = 2;
 /** The other side is gone: its own error tells why. */
 export class RingClosed extends Error {}
 
-export class Ring {
+/** Where a worker writes. */
+export interface Sink {
+  writeBlocking(chunk: Uint8Array): void;
+  /** At least one free byte, contiguous: fill its beginning, then say `wrote`. */
+  roomBlocking(): Buffer;
+  wrote(count: number): void;
+}
+
+export class Ring implements Sink {
   readonly memory: SharedArrayBuffer;
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #data: Buffer;
@@ -75,7 +83,6 @@ export class Ring {
     }
   }
 
-  /** At least one free byte, contiguous: fill its beginning, then say `wrote`. */
   roomBlocking(): Buffer {
     for (;;) {
       const seen = this.#get(READER_CHANGES);

@@ -11,6 +11,8 @@ const RESOLVE_IN_ROOT = 0x10;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 16 } as const;
 const F_ADD_SEALS = 1033;
+/** linux/fcntl.h. */
+const F_SETPIPE_SZ = 1031;
 /** No more seals, no shrinking, growing or writing (linux/fcntl.h). */
 const EVERY_SEAL = 0b1111;
 
@@ -97,10 +99,11 @@ export function openat2InRoot(rootFd: number, path: string, flags: number, mode:
   return Number(check(call(OPENAT2, rootFd, path, how, how.length), 'openat2', path));
 }
 
-/** Both ends close on exec, neither blocks a reader of Node's. */
-export function createPipe(): { readEnd: number; writeEnd: number } {
+/** Both ends close on exec, neither blocks a reader of Node's. `bytes` is what it shall hold, where the kernel lets it. */
+export function createPipe(bytes?: number): { readEnd: number; writeEnd: number } {
   const ends = new Int32Array(2);
   check(native('pipe2', 'int', 'void *', 'int')(ends, O_CLOEXEC), 'pipe2');
+  if (bytes !== undefined) native('fcntl', 'int', 'int', 'int', 'int')(ends[1], F_SETPIPE_SZ, bytes);
   return { readEnd: ends[0] as number, writeEnd: ends[1] as number };
 }
 

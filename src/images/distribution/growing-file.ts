@@ -49,18 +49,15 @@ export class GrowingFile implements AsyncDisposable {
     this.#wake();
   }
 
-  /** From byte `offset` on, until the writer ends. */
-  async *read(offset = 0): AsyncGenerator<Buffer, void, undefined> {
+  /** From byte `offset` on, until the writer ends. With `reuse` a piece is good until the next one is asked for, which saves garbage. */
+  async *read(offset = 0, { reuse = false } = {}): AsyncGenerator<Buffer, void, undefined> {
+    const shared = reuse ? Buffer.allocUnsafeSlow(READ_SIZE) : undefined;
     let position = offset;
     for (;;) {
       if (this.#ended && 'error' in this.#ended) throw this.#ended.error;
       if (position < this.size) {
-        const { buffer, bytesRead } = await this.#file.read(
-          Buffer.allocUnsafe(Math.min(READ_SIZE, this.size - position)),
-          0,
-          null,
-          position,
-        );
+        const wanted = Math.min(READ_SIZE, this.size - position);
+        const { buffer, bytesRead } = await this.#file.read(shared ?? Buffer.allocUnsafe(wanted), 0, wanted, position);
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
       } else if (this.#ended) return;

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { type Clock, GantryError } from '../../base/index.ts';
 import type { Credentials } from '../images.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
@@ -35,7 +34,7 @@ export interface Manifest {
 
 type Call = Pick<RegistryRequest, 'method' | 'signal'> & {
   headers?: Record<string, string>;
-  body?: Uint8Array | Readable;
+  body?: Uint8Array | AsyncIterable<Uint8Array>;
   expect: readonly number[];
 };
 

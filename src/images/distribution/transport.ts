@@ -1,5 +1,4 @@
-import type { Agent, AgentOptions, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Agent, AgentOptions, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { errnoOf, GantryError } from '../../base/index.ts';
 import { readCertificates } from './certificates.ts';
 import { isLoopback } from './endpoints.ts';
@@ -19,7 +18,8 @@ export interface RegistryRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: URL;
   headers?: Record<string, string>;
-  body?: Uint8Array | Readable;
+  /** A stream's piece is used until the next one is asked for. */
+  body?: Uint8Array | AsyncIterable<Uint8Array>;
   /** Accept any certificate, and being sent from HTTPS to HTTP. */
   insecure: boolean;
   signal: AbortSignal;
@@ -118,13 +118,12 @@ export class Transport {
         outgoing.off('error', fail);
         // After the headers, faults arrive at whoever reads the body.
         outgoing.on('error', (error) => response.destroy(error));
+        // An answer that did not wait for the whole body: the rest has nowhere to go.
+        response.once('end', () => outgoing.writableEnded || outgoing.destroy());
         resolve(response);
       });
       if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
-      else {
-        body.once('error', (error) => outgoing.destroy(error));
-        body.pipe(outgoing);
-      }
+      else sendAll(body, outgoing).catch((error) => outgoing.destroy(error));
     });
   }
 
@@ -154,6 +153,23 @@ export class Transport {
       ...(own.pairs.length > 0 ? { cert: own.pairs.map((pair) => pair.cert), key: own.pairs.map((pair) => pair.key) } : {}),
     });
   }
+}
+
+/** Piece by piece, each one out before the next is fetched. */
+async function sendAll(body: AsyncIterable<Uint8Array>, outgoing: ClientRequest): Promise<void> {
+  for await (const piece of body) {
+    await new Promise<void>((resolve, reject) => {
+      outgoing.once('close', resolve);
+      outgoing.write(piece, (error) => {
+        outgoing.off('close', resolve);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+    // The answer came early, or the connection broke: whoever waits for the answer hears of it.
+    if (outgoing.destroyed || outgoing.closed) return;
+  }
+  outgoing.end();
 }
 
 const agentKey = (url: URL, insecure: boolean) => `${url.origin} ${insecure}`;

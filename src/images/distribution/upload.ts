@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { type Clock, GantryError } from '../../base/index.ts';
 import type { GrowingFile } from './growing-file.ts';
 import type { Repository } from './repository.ts';
@@ -94,7 +93,7 @@ async function send(
 ): Promise<string> {
   async function* bytes() {
     let sent = upload.offset;
-    for await (const chunk of file.read(upload.offset)) {
+    for await (const chunk of file.read(upload.offset, { reuse: true })) {
       yield chunk;
       sent += chunk.length;
       onProgress(sent);
@@ -104,7 +103,7 @@ async function send(
   const response = await repository.call(upload.location, {
     method: 'PATCH',
     headers,
-    body: Readable.from(bytes(), { objectMode: false }),
+    body: bytes(),
     expect: [202, 204, 201],
     signal,
   });

@@ -1,16 +1,18 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path/posix';
 import { Readable } from 'node:stream';
-import { describe, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
+import { describe, errnoOf, GantryError, type Ids, invalid, KeyedQueue, type Log, notFound } from '../../base/index.ts';
 import {
   captureLayer,
   diskUsage,
   ensureDirectory,
+  gzipped,
   rebuildLayer,
   spreadDirectories,
   type Trash,
   unpackLayer,
   writeFileAtomic,
+  writeLayer,
 } from '../../host/index.ts';
 import { decompressed } from '../content/decompress.ts';
 import { Digester, hexOf } from '../content/digest.ts';
@@ -142,6 +144,17 @@ export class TreeLayerStore implements LayerStore {
       if (digester.digest() !== diffId) throw damaged(diffId);
     }
     return Readable.from(verified(), { objectMode: false, highWaterMark: 1024 * 1024 });
+  }
+
+  openGzip(diffId: string, signal: AbortSignal): AsyncIterable<Buffer> {
+    if (!this.#layers.has(diffId)) throw notFound(`layer ${diffId} is missing`);
+    const write = async (descriptor: number) => {
+      const actual = await writeLayer(placeIn(this.#path(diffId)), descriptor).catch((error: unknown) => {
+        throw errnoOf(error) === 'EPIPE' ? error : damaged(diffId, error);
+      });
+      if (actual !== diffId) throw damaged(diffId);
+    };
+    return gzipped({ write, open: () => this.open(diffId, signal) }, signal);
   }
 
   async noteBlob(diffId: string, blob: LayerBlob): Promise<void> {

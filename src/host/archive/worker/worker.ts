@@ -5,6 +5,7 @@ import { measureTree } from '../measure.ts';
 import { Ring, RingClosed } from '../ring.ts';
 import { captureLayer } from './capture.ts';
 import { copyTree } from './copy.ts';
+import { DescriptorSink } from './descriptor-sink.ts';
 import { packTree } from './pack.ts';
 import { placeItems } from './place.ts';
 import { rebuildTar } from './rebuild.ts';
@@ -30,6 +31,11 @@ function perform(job: Job, ring: Ring | undefined): unknown {
   if (job.kind === 'scan') return scanTree(job);
   if (job.kind === 'place') return placeItems(job);
   if (job.kind === 'measure') return measureTree(job.path);
+  if (job.kind === 'rebuild' && job.to !== undefined) {
+    const sink = new DescriptorSink(job.to);
+    rebuildTar(job, sink);
+    return sink.end();
+  }
   if (!ring) throw new GantryError('internal', `The archive job '${job.kind}' came without a ring`);
   if (job.kind === 'unpack') return unpackTree(job, ring);
   if (job.kind === 'pack') packTree(job, ring);

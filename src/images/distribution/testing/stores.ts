@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { notFound, silentLog, systemClock } from '../../../base/index.ts';
 import type { ImageRecord } from '../../../model/index.ts';
 import type { ImageCatalog, NewImage } from '../../catalog/catalog.ts';
@@ -44,6 +44,7 @@ export class TestStores {
       }
     },
     open: (diffId: string) => Readable.from([this.tars.get(diffId) ?? Buffer.alloc(0)]),
+    openGzip: (diffId: string) => Readable.from([gzipSync(this.tars.get(diffId) ?? Buffer.alloc(0), { level: 1 })]),
     noteBlob: async (diffId: string, blob: LayerBlob) => void this.blobs.set(diffId, [blob, ...(this.blobs.get(diffId) ?? [])]),
     blobs: (diffId: string) => this.blobs.get(diffId) ?? [],
     findBlob: () => undefined,

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import type { Sink } from '../ring.ts';
+
+const CAPACITY = 512 * 1024;
+
+/** Writes to a descriptor (a pipe that blocks) in large pieces, and digests what goes through. */
+export class DescriptorSink implements Sink {
+  readonly #fd: number;
+  readonly #buffer = Buffer.allocUnsafeSlow(CAPACITY);
+  readonly #hash = createHash('sha256');
+  #filled = 0;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  writeBlocking(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      const room = this.roomBlocking();
+      const count = Math.min(room.length, chunk.length - at);
+      room.set(chunk.subarray(at, at + count));
+      this.wrote(count);
+      at += count;
+    }
+  }
+
+  roomBlocking(): Buffer {
+    if (this.#filled === CAPACITY) this.#flush();
+    return this.#buffer.subarray(this.#filled);
+  }
+
+  wrote(count: number): void {
+    this.#filled += count;
+  }
+
+  /** Writes the rest. Answers the digest of everything, once. */
+  end(): string {
+    this.#flush();
+    return `sha256:${this.#hash.digest('hex')}`;
+  }
+
+  #flush(): void {
+    const bytes = this.#buffer.subarray(0, this.#filled);
+    this.#hash.update(bytes);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    this.#filled = 0;
+  }
+}
