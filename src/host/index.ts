@@ -10,6 +10,7 @@ export * from './disk-usage.ts';
 export * from './files.ts';
 export * from './gzip.ts';
 export * from './kernel/index.ts';
+export * from './listeners.ts';
 export * from './mounts.ts';
 export * as netlink from './netlink/index.ts';
 export * from './proc.ts';

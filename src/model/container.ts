@@ -1,7 +1,7 @@
 import type { HealthCheck, HealthState } from './health.ts';
 import type { MountSpec, ResolvedMount } from './mount.ts';
 import type { EndpointRequest, EndpointState, NetworkMode } from './network.ts';
-import type { PortRequest, Protocol, PublishedPort } from './port.ts';
+import type { Exposures, PortRequest, Protocol, PublishedPort } from './port.ts';
 import type { DeviceRule, DeviceSpec, ResourceLimits, Ulimit } from './resources.ts';
 
 /** A namespace other than the network's. `container` joins that of container `id`. */
@@ -80,6 +80,8 @@ export interface ContainerSpec {
   ports: PortRequest[];
   exposedPorts: { port: number; protocol: Protocol }[];
   publishAll: boolean;
+  /** Who may use published ports, as far as the container's creator said. */
+  exposures?: Exposures;
   dnsServers: string[];
   dnsSearch: string[];
   dnsOptions: string[];

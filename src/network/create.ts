@@ -7,7 +7,7 @@ import { ensureBridge } from './bridge/bridge.ts';
 import { describeBridge, planAddress } from './bridge/plan.ts';
 import { readHostNetwork } from './bridge/uplink.ts';
 import { Directory } from './directory.ts';
-import { Firewall, type GuardedNetwork, nftables } from './firewall/index.ts';
+import { Firewall, type GuardedNetwork, HostSurroundings, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
 import type { Attachment, Network } from './network.ts';
@@ -31,7 +31,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const records = await loadRecords(store, clock, ids, log);
   const { linkPrefix } = deriveNames(options.dataRoot, options.execRoot);
   const users = new UserNetworks({ records, store, clock, ids, log, pools: options.defaultAddressPools ?? [], linkPrefix });
-  const book = new PortBook({ ipv6: (options.userlandIPv6Proxy ?? true) && existsSync('/proc/net/if_inet6'), clock: options.clock });
+  const book = new PortBook({ ipv6: existsSync('/proc/net/if_inet6'), relay: options.userlandIPv6Proxy ?? true, clock });
   const nameSources = options.nameSources ?? HOST_NAMES;
   const directory = new Directory();
   const upstream = new Upstream(nameSources.resolver, clock, () => Number.parseInt(ids.next().slice(0, 4), 16));
@@ -43,7 +43,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     clock: options.clock,
     ids: options.ids,
     log: options.log,
-    publisher: new Publisher({ book, records, users, log }),
+    publisher: new Publisher({ book, records, users, exposure: options.exposure ?? 'public', log }),
     prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
   });
 }
@@ -97,11 +97,9 @@ async function prepare(
     hostIPv4: '',
     open: [],
   };
-  const firewall = new Firewall(
-    { table: names.table, ipv6: existsSync('/proc/net/if_inet6'), networks: [ground] },
-    undo.use(nftables()),
-    log,
-  );
+  const ipv6 = existsSync('/proc/net/if_inet6');
+  const surroundings = new HostSurroundings(socket, names.gate, ipv6, log);
+  const firewall = new Firewall({ table: names.table, ipv6, networks: [ground] }, surroundings, undo.use(nftables()), log);
   await users.start({ socket, firewall, uplinkMtu: mtu, ground });
   firewall.setNetworks(users.guarded());
   const sweep = new Sweep(socket, users, log);

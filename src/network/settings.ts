@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type Clock, type Ids, type Log, sha256 } from '../base/index.ts';
+import type { Exposure } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import type { AddressPool } from './addresses/index.ts';
 import type { NameSources } from './names/index.ts';
@@ -21,6 +22,8 @@ export interface NetworkOptions {
   poolSize?: number;
   /** Answer on IPv6 addresses of the host by a relay in the daemon (default true). */
   userlandIPv6Proxy?: boolean;
+  /** Who may use published ports whose container says nothing of it (default `public`). */
+  exposure?: Exposure;
   /** Where the host keeps resolv.conf and hosts. */
   nameSources?: NameSources;
 }
@@ -34,6 +37,8 @@ export interface KernelNames {
   linkPrefix: string;
   /** Folder of namespace files. */
   namespaces: string;
+  /** A pair of devices and a routing table, made only when a port has the policy `host`. */
+  gate: { out: string; back: string; routes: number };
 }
 
 const DEFAULT_ROOTS = { dataRoot: '/var/lib/gantry', execRoot: '/run/gantry' };
@@ -43,9 +48,16 @@ export function deriveNames(dataRoot: string, execRoot: string): KernelNames {
   const [data, exec] = [path.resolve(dataRoot), path.resolve(execRoot)];
   const namespaces = path.join(exec, 'netns');
   if (data === DEFAULT_ROOTS.dataRoot && exec === DEFAULT_ROOTS.execRoot) {
-    return { bridge: 'gantry0', table: 'gantry', linkPrefix: 'gv-', namespaces };
+    return {
+      bridge: 'gantry0',
+      table: 'gantry',
+      linkPrefix: 'gv-',
+      namespaces,
+      gate: { out: 'gantry-ask', back: 'gantry-back', routes: 0x6761 },
+    };
   }
   const tag = sha256(`${data}\0${exec}`).slice(0, 6);
   // Interface names have 15 characters at most.
-  return { bridge: `gantry-${tag}`, table: `gantry_${tag}`, linkPrefix: `g${tag}-`, namespaces };
+  const gate = { out: `gask-${tag}`, back: `gback-${tag}`, routes: 0x1000000 + Number.parseInt(tag, 16) };
+  return { bridge: `gantry-${tag}`, table: `gantry_${tag}`, linkPrefix: `g${tag}-`, namespaces, gate };
 }

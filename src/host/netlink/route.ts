@@ -249,7 +249,7 @@ export class RouteEvents implements Disposable {
     const types = this.#sources.map((source) => source.poll());
     if (types.includes('lost')) return { links: true, routes: true };
     const seen = new Set(types.flatMap((received) => (received === 'lost' ? [] : received.map(({ type }) => type))));
-    return { links: seen.has(RTM_DELLINK) || seen.has(RTM_NEWLINK), routes: seen.has(RTM_NEWROUTE) };
+    return { links: seen.has(RTM_DELLINK) || seen.has(RTM_NEWLINK), routes: seen.has(RTM_NEWROUTE) || seen.has(RTM_DELROUTE) };
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,10 @@
 import { describe, GantryError, type Log } from '../../base/index.ts';
+import { elementsOf, type Forwarding, nameOf } from './elements.ts';
 import { acceptInLegacyTables, acceptWhereForwardingIsDropped, forgetElsewhere } from './foreign.ts';
-import { isIntact, isSixIntact } from './intact.ts';
+import { isIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
-import { type Forwarding, keyOf, type RuleSettings, renderTable } from './rules.ts';
+import { type RuleSettings, renderTables } from './rules.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** More than this goes as a whole table: one netlink datagram must hold a change. */
 const MOST_ELEMENTS = 250;
@@ -19,6 +21,7 @@ interface Change {
  */
 export class Firewall {
   #settings: RuleSettings;
+  readonly #surroundings: Surroundings;
   readonly #nftables: Nftables;
   readonly #log: Log;
   #wanted = new Map<string, Forwarding>();
@@ -30,8 +33,9 @@ export class Firewall {
   /** How often the rules were found changed by someone else. */
   drift = 0;
 
-  constructor(settings: RuleSettings, nftables: Nftables, log: Log) {
-    this.#settings = settings;
+  constructor(settings: Omit<RuleSettings, 'lan'>, surroundings: Surroundings, nftables: Nftables, log: Log) {
+    this.#settings = { ...settings, lan: [] };
+    this.#surroundings = surroundings;
     this.#nftables = nftables;
     this.#log = log;
   }
@@ -39,7 +43,8 @@ export class Firewall {
   /** Writes the whole table, with `forwardings` and no others. */
   async install(forwardings: readonly Forwarding[]): Promise<void> {
     this.#wanted = new Map(forwardings.map((forwarding) => [identify(forwarding), forwarding]));
-    await this.#nftables.apply(renderTable(this.#settings, forwardings));
+    await this.#write();
+    if (!this.#settings.gate) await this.#surroundings.closeGate();
   }
 
   /** Sees that other programs' rules let our bridge pass. */
@@ -88,6 +93,11 @@ export class Firewall {
     return this.#settings.table;
   }
 
+  /** Whether the rules depend on devices and addresses of the host. */
+  get heedsHost(): boolean {
+    return this.#settings.gate !== undefined || this.#settings.lan.length > 0;
+  }
+
   /** Whether elements were removed by ourselves since the last call. */
   takeOwnRemovals(): boolean {
     const removed = this.#removed;
@@ -99,18 +109,21 @@ export class Firewall {
   async verify(): Promise<boolean> {
     await this.#working;
     const before = this.#changes;
+    this.#surroundings.forget();
     const table = await this.#nftables.list(this.#settings.table);
     // A change on its way looks like damage, and brings its own check.
     if (this.#working) return false;
     await this.acceptElsewhere();
     const six = this.#settings.ipv6 ? await this.#nftables.list(this.#settings.table, 'ip6') : undefined;
+    const fits = await this.#lookAround();
     // What was read before a change says nothing of the rules after it; the change brings its own check.
     if (this.#working || this.#changes !== before) return false;
     const forwardings = [...this.#wanted.values()];
-    if (table !== undefined && isIntact(table, forwardings, this.#settings) && isSixIntact(six, this.#settings)) return false;
+    const intact = (objects: readonly unknown[] | undefined, family: 4 | 6) => isIntact(objects, forwardings, this.#settings, family);
+    if (fits && intact(table, 4) && (!this.#settings.ipv6 || intact(six, 6))) return false;
     this.drift += 1;
     this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
-    await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
+    await this.#write();
     return true;
   }
 
@@ -152,21 +165,39 @@ export class Firewall {
   }
 
   async #apply(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
-    const whole = this.#settingsChanged;
+    const whole = this.#settingsChanged || !(await this.#lookAround());
     if (remove.length + add.length === 0 && !whole) return;
     if (remove.length > 0) this.#removed = true;
     this.#settingsChanged = false;
+    const elements = { remove: remove.flatMap(elementsOf), add: add.flatMap(elementsOf) };
     try {
-      if (!whole && remove.length + add.length <= MOST_ELEMENTS) return await this.#nftables.change(this.#settings.table, remove, add);
+      if (!whole && elements.remove.length + elements.add.length <= MOST_ELEMENTS)
+        return await this.#nftables.change(this.#settings.table, elements.remove, elements.add);
     } catch (error) {
       this.#log.warn('Writing the whole firewall table, since a change to it failed', { error: describe(error) });
     }
     // The table is not as we left it, or there is much to change: the whole of it carries the change too.
-    await this.#nftables.apply(renderTable(this.#settings, [...this.#wanted.values()]));
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    await this.#lookAround();
+    await this.#nftables.apply(renderTables(this.#settings, [...this.#wanted.values()]));
+  }
+
+  /** What the wanted policies need to know of the host, and the gate. Resolves to whether it is as it was. */
+  async #lookAround(): Promise<boolean> {
+    const policies = new Set([...this.#wanted.values()].map(({ exposure }) => exposure));
+    const { gate: before, lan: lanBefore } = this.#settings;
+    const gate = policies.has('host') ? await this.#surroundings.openGate(this.#settings.networks) : undefined;
+    const lan = policies.has('lan') ? await this.#surroundings.lan() : [];
+    const same = gate?.id === before?.id && JSON.stringify(lan) === JSON.stringify(lanBefore);
+    const { gate: _, ...rest } = this.#settings;
+    if (!same) this.#settings = { ...rest, lan, ...(gate ? { gate } : {}) };
+    return same;
   }
 }
 
 function identify(forwarding: Forwarding): string {
-  const { map, key } = keyOf(forwarding);
-  return `${map} ${key}`;
+  return elementsOf(forwarding).slice(0, 1).map(nameOf).join();
 }

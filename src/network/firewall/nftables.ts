@@ -1,12 +1,12 @@
 import { netlink, run } from '../../host/index.ts';
-import { encodeElement, type Forwarding } from './rules.ts';
+import { type Element, encodeElement } from './elements.ts';
 
 /** The ways in which the firewall speaks with the kernel: nft(8) for rules, netlink for the elements that come and go. */
 export interface Nftables extends Disposable {
   /** All of the script happens or nothing. */
   apply(script: string): Promise<void>;
   /** Removes and adds elements of the maps: all of them or nothing. */
-  change(table: string, remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void>;
+  change(table: string, remove: readonly Element[], add: readonly Element[]): Promise<void>;
   /** The objects of `nft -j list table FAMILY NAME`; undefined when there is no such table. */
   list(table: string, family?: 'ip' | 'ip6'): Promise<unknown[] | undefined>;
   /** Objects of any other listing, such as `list chains`; [] when nft cannot list it. */

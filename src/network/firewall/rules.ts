@@ -1,6 +1,7 @@
-import type { netlink } from '../../host/index.ts';
 import type { Protocol } from '../../model/index.ts';
 import type { GatewayMode } from '../define/options.ts';
+import { type Chain, chainsOf } from './chains.ts';
+import { type Element, elementsOf, type Forwarding, mapShapes, textOf } from './elements.ts';
 
 /** What one daemon's table is made for. */
 export interface RuleSettings {
@@ -9,6 +10,21 @@ export interface RuleSettings {
   /** Whether the host speaks IPv6. */
   ipv6: boolean;
   networks: readonly GuardedNetwork[];
+  /** Networks that the host has an address in, by the device: what `lan` means. CIDR. */
+  lan: readonly { device: string; network: string }[];
+  /** The way round for packets that the host's own rules judge; absent while no port asks for it. */
+  gate?: Gate;
+}
+
+/** A pair of devices: what goes out of one comes back in at the other. */
+export interface Gate {
+  /** Another one when the devices were made anew: rules know them by number. */
+  id: string;
+  out: string;
+  back: string;
+  /** Addresses of nobody that lead to the device `out`. */
+  next4: string;
+  next6: string;
 }
 
 /** One bridge as the rules see it. */
@@ -31,33 +47,10 @@ export interface GuardedNetwork {
   open: readonly { address: string; protocol: Protocol; port: number }[];
 }
 
-/** One published port as the kernel has it: an entry of a map, no process and no rule of its own. */
-export interface Forwarding {
-  protocol: Protocol;
-  /** IPv4; 0.0.0.0 means every address of the host. */
-  hostAddress: string;
-  hostPort: number;
-  containerAddress: string;
-  containerPort: number;
-}
-
-const EVERY_ADDRESS = '0.0.0.0';
-
-/** Names the map and the element; two forwardings with the same key exclude each other. */
-export function keyOf({ protocol, hostAddress, hostPort }: Forwarding): { map: string; key: string } {
-  return hostAddress === EVERY_ADDRESS
-    ? { map: 'published', key: `${protocol} . ${hostPort}` }
-    : { map: 'published_at', key: `${protocol} . ${hostAddress} . ${hostPort}` };
-}
-
-function element(forwarding: Forwarding): string {
-  return `${keyOf(forwarding).key} : ${forwarding.containerAddress} . ${forwarding.containerPort}`;
-}
-
 type Family = 4 | 6;
 
 /** The elements of each set by the parts of their keys: the same for the script and for the check of what the kernel has. */
-export function setElements({ networks }: RuleSettings, family: Family): Record<string, string[][]> {
+export function setElements({ networks, lan }: RuleSettings, family: Family): Record<string, string[][]> {
   const modeOf = (network: GuardedNetwork) => (family === 4 ? network.mode4 : network.mode6);
   const named = (fits: (network: GuardedNetwork) => boolean) => networks.filter(fits).map(({ bridge }) => [bridge]);
   const present = networks.flatMap((network) => {
@@ -72,6 +65,7 @@ export function setElements({ networks }: RuleSettings, family: Family): Record<
     unprotected: named((network) => modeOf(network) === 'nat-unprotected'),
     neighbours: named(({ talk }) => talk).flatMap(([bridge = '']) => [[bridge, bridge]]),
     translated: present.filter(({ network }) => showsHost(network)).map(({ subnet }) => [subnet]),
+    lan: lan.filter(({ network }) => network.includes(':') === (family === 6)).map(({ device, network }) => [device, network]),
     at_home: present.map(({ network, subnet }) => [network.bridge, subnet]),
     open: networks
       .flatMap(({ open }) => open)
@@ -93,6 +87,7 @@ const shapes = (address: string): Readonly<Record<string, SetShape>> => ({
   neighbours: { key: ['ifname', 'ifname'], interval: false, comment: 'networks whose containers may talk among themselves' },
   translated: { key: [address], interval: true, comment: 'subnets that show the address of the host outside' },
   at_home: { key: ['ifname', address], interval: true, comment: 'which subnet belongs to which bridge' },
+  lan: { key: ['ifname', address], interval: true, comment: 'networks that the host has an address in' },
   open: { key: [address, 'inet_proto', 'inet_service'], interval: false, comment: 'ports that are reached without translation' },
 });
 
@@ -108,96 +103,45 @@ function renderSets(settings: RuleSettings, family: Family): string {
 }
 
 /**
- * The whole table as one nft(8) script. It replaces what is there in one transaction, so it serves the first start,
+ * The tables of both families as one nft(8) script. It replaces what is there in one transaction, so it serves the first start,
  * the repair after a flush and the check at the next start alike. Connections that exist live on in conntrack.
- * However many networks and ports there are, a packet meets the same few rules.
  */
-export function renderTable(settings: RuleSettings, forwardings: readonly Forwarding[]): string {
-  const { table } = settings;
-  const elementsOf = (map: string) => {
-    const lines = forwardings.filter((forwarding) => keyOf(forwarding).map === map).map(element);
-    return lines.length === 0 ? '' : `\n    elements = { ${lines.join(', ')} }`;
-  };
-  const sources = settings.networks.filter(({ hostIPv4, subnet4 }) => hostIPv4 !== '' && subnet4 !== undefined);
-  const chosenSources = sources
-    .map(({ subnet4, hostIPv4 }) => `    ip saddr ${subnet4} oifname != @bridges snat to ${hostIPv4}\n`)
+export function renderTables(settings: RuleSettings, forwardings: readonly Forwarding[]): string {
+  const elements = forwardings.flatMap(elementsOf);
+  return ([4, 6] as const)
+    .filter((family) => family === 4 || settings.ipv6)
+    .map((family) => renderTable(settings, family, elements))
     .join('');
-  return `table ip ${table}
-delete table ip ${table}
-table ip ${table} {
-${renderSets(settings, 4)}  map published {
-    type inet_proto . inet_service : ipv4_addr . inet_service${elementsOf('published')}
-  }
-  map published_at {
-    type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service${elementsOf('published_at')}
-  }
-  chain guard {
-    type filter hook prerouting priority raw; policy accept;
-    iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's own loopback is open to translated traffic only"
-  }
-  chain translate {
-    fib daddr type local dnat to meta l4proto . ip daddr . th dport map @published_at
-    fib daddr type local dnat to meta l4proto . th dport map @published
-  }
-  chain incoming {
-    type nat hook prerouting priority dstnat; policy accept;
-    meta l4proto { tcp, udp, sctp } jump translate
-  }
-  chain outgoing {
-    type nat hook output priority -100; policy accept;
-    meta l4proto { tcp, udp, sctp } jump translate
-  }
-  chain leaving {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr @translated oifname != @bridges masquerade comment "to the world"
-    oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "from the host's loopback"
-    ct status dnat oifname . ip saddr @at_home masquerade comment "neighbours would answer each other past the translation"
-${chosenSources}  }
-${renderForward('ip')}}
-${settings.ipv6 ? renderSix(settings) : ''}`;
 }
 
-const renderForward = (family: 'ip' | 'ip6') => `  chain forward {
-    type filter hook forward priority filter; policy accept;
-    iifname != @bridges oifname != @bridges accept comment "not ours"
-    ct state established,related accept
-    iifname . oifname @neighbours accept comment "within one network"
-    iifname @internal drop comment "no way out"
-    oifname @internal drop comment "no way in"
-    ct status dnat accept comment "published ports"
-    oifname @unprotected accept
-    oifname != @bridges accept comment "to the world"
-    ${family} daddr . meta l4proto . th dport @open accept comment "published without translation"
-    drop comment "from one network into another, or from the world"
-  }
-`;
+/** There is no table of IPv6 while no network has it. */
+export function isNeeded(settings: RuleSettings, family: Family): boolean {
+  return family === 4 || settings.networks.some(({ subnet6 }) => subnet6 !== undefined);
+}
 
-/** The same for IPv6; no table at all while no network has it. */
-function renderSix(settings: RuleSettings): string {
-  const { table, networks } = settings;
-  const clean = `table ip6 ${table}\ndelete table ip6 ${table}\n`;
-  if (!networks.some(({ subnet6 }) => subnet6 !== undefined)) return clean;
-  return `${clean}table ip6 ${table} {
-${renderSets(settings, 6)}  chain leaving {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip6 saddr @translated oifname != @bridges masquerade comment "to the world"
-  }
-${renderForward('ip6')}}
+function renderTable(settings: RuleSettings, family: Family, elements: readonly Element[]): string {
+  const table = `${family === 4 ? 'ip' : 'ip6'} ${settings.table}`;
+  const clean = `table ${table}\ndelete table ${table}\n`;
+  if (!isNeeded(settings, family)) return clean;
+  const mine = elements.filter((element) => element.family === family);
+  const chains = chainsOf(settings, family);
+  return `${clean}table ${table} {
+${renderSets(settings, family)}${renderMaps(family, mine)}${chains.map(renderChain).join('')}}
 `;
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
-
-/** The element as the kernel has it: what `element` says as text. */
-export function encodeElement(forwarding: Forwarding): netlink.MapElement {
-  const { map } = keyOf(forwarding);
-  const hostAddress = map === 'published_at' ? [addressPart(forwarding.hostAddress)] : [];
-  return {
-    map,
-    key: Buffer.concat([Uint8Array.of(PROTOCOL_NUMBERS[forwarding.protocol], 0, 0, 0), ...hostAddress, portPart(forwarding.hostPort)]),
-    value: Buffer.concat([addressPart(forwarding.containerAddress), portPart(forwarding.containerPort)]),
-  };
+function renderMaps(family: Family, elements: readonly Element[]): string {
+  return Object.entries(mapShapes(family))
+    .map(([name, { key, value, interval, comment }]) => {
+      const texts = elements.filter(({ map }) => map === name).map(textOf);
+      const list = texts.length === 0 ? '' : `    elements = { ${texts.join(', ')} }\n`;
+      const flags = interval ? '    flags interval\n' : '';
+      return `  map ${name} {\n    type ${key.join(' . ')} : ${value.join(' . ')}\n${flags}    comment "${comment}"\n${list}  }\n`;
+    })
+    .join('');
 }
 
-const addressPart = (text: string) => Buffer.from(text.split('.').map(Number));
-const portPart = (port: number) => Buffer.from([port >> 8, port & 0xff, 0, 0]);
+function renderChain({ name, base, rules }: Chain): string {
+  const lines = [...(base === undefined ? [] : [`${base}; policy accept;`]), ...rules];
+  return `  chain ${name} {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`;
+}

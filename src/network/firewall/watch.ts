@@ -6,6 +6,8 @@ const LOOK_MILLISECONDS = 300;
 
 export interface WatchedRules {
   readonly table: string;
+  /** Whether they depend on devices and addresses of the host. */
+  readonly heedsHost: boolean;
   /** Whether elements were removed by ourselves since the last call. */
   takeOwnRemovals(): boolean;
   /** Looks whether the rules are as they should be, and puts them back. */
@@ -15,11 +17,14 @@ export interface WatchedRules {
 /** Has the rules verified whenever someone else removed some of ours or added a chain, until the signal aborts. */
 export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Clock, log: Log): void {
   const events = new netlink.RulesetEvents();
+  const routes = new netlink.RouteEvents();
   let cancel: () => void;
   const look = async () => {
     const own = rules.takeOwnRemovals();
     const changes = events.poll();
-    if (changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
+    const moved = routes.poll();
+    const around = rules.heedsHost && (moved.links || moved.routes);
+    if (around || changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
   };
   const again = () => {
     cancel = clock.later(LOOK_MILLISECONDS, () => {
@@ -36,6 +41,7 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
     () => {
       cancel();
       events[Symbol.dispose]();
+      routes[Symbol.dispose]();
     },
     { once: true },
   );

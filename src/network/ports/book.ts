@@ -1,7 +1,10 @@
-import { isIPv4, isIPv6 } from 'node:net';
-import { type Clock, conflict, errnoOf, GantryError, invalid } from '../../base/index.ts';
-import type { PortRequest, Protocol, PublishedPort } from '../../model/index.ts';
+import { isIPv6 } from 'node:net';
+import { type Clock, conflict, GantryError, invalid } from '../../base/index.ts';
+import type { PortRequest, PublishedPort } from '../../model/index.ts';
+import { formatIp, parseIp } from '../addresses/index.ts';
 import { holdPort, type Target } from './holder.ts';
+import { type Targets, targetFor } from './plan.ts';
+import { bindFailure, refusal, refuseTakenSockets, showAddress } from './refusals.ts';
 
 /** What a container publishes, held until disposed. */
 export interface Publication extends AsyncDisposable {
@@ -10,7 +13,7 @@ export interface Publication extends AsyncDisposable {
   readonly holds: Hold[];
 }
 
-/** One port of the host, taken until disposed. */
+/** A port of the host, or a range of them, taken until disposed. */
 export interface Hold extends AsyncDisposable {
   readonly entry: Entry;
   /** Where its socket leads; read anew for each connection. */
@@ -34,19 +37,22 @@ const EPHEMERAL = { from: 32768, to: 60999 };
 const EVERY = { ipv4: '0.0.0.0', ipv6: '::' };
 
 export interface BookOptions {
-  /** Whether the host speaks IPv6 and the daemon relays it. */
+  /** Whether the host speaks IPv6. */
   ipv6: boolean;
+  /** Whether the daemon may carry what the kernel cannot: from one family to the other. */
+  relay: boolean;
   clock: Clock;
 }
 
 /**
  * Which port of the host belongs to which container. A port is taken here first, then by a socket, so that neither
- * another container nor another program can have it too.
+ * another container nor another program can have it too. A range has no sockets: whether other programs listen there is asked once.
  */
 export class PortBook {
   readonly #options: BookOptions;
-  // By protocol and port: a range of thousands must not look through thousands for each.
-  #entries = new Map<string, Entry[]>();
+  // By protocol and port: many single ports must not look through each other.
+  #singles = new Map<string, Entry[]>();
+  #ranges = new Set<Entry>();
   #nextEphemeral = EPHEMERAL.from;
 
   constructor(options: BookOptions) {
@@ -54,13 +60,13 @@ export class PortBook {
   }
 
   /**
-   * Takes all ports that are asked for, or none. Fails with `conflict` when one is in use (by whom, when it is one of
-   * ours), `invalid` for a host address that this host does not have.
+   * Takes all ports that are asked for, or none. Fails with `conflict` when one is in use (says by whom), `invalid` for a host
+   * address that this host does not have, or a container that cannot be reached from there.
    */
-  async publish(owner: Owner, containerAddress: string, requests: readonly PortRequest[]): Promise<Publication> {
+  async publish(owner: Owner, targets: Targets, requests: readonly PortRequest[]): Promise<Publication> {
     await using undo = new AsyncDisposableStack();
     const holds: Hold[] = [];
-    for (const request of requests) holds.push(...(await this.#publishOne(owner, containerAddress, request, undo)));
+    for (const request of requests) holds.push(...(await this.#publishOne(owner, targets, request, undo)));
     undo.move();
     return publicationOf(holds);
   }
@@ -69,43 +75,39 @@ export class PortBook {
    * The same, with ports that pass from one container to another: their sockets stay open and lead to the new container from
    * now on. Ports of `from` that nobody asks for stay with it. Fails as `publish` does, and then nothing has passed.
    */
-  async takeOver(owner: Owner, containerAddress: string, requests: readonly PortRequest[], from: Publication): Promise<Publication> {
+  async takeOver(owner: Owner, targets: Targets, requests: readonly PortRequest[], from: Publication): Promise<Publication> {
     await using undo = new AsyncDisposableStack();
-    const passing = new Map<Hold, number>();
+    const passing = new Map<Hold, PortRequest>();
     const holds: Hold[] = [];
     for (const request of requests) {
       const passed = passedOn(
         request,
-        this.#addressesOf(request.hostAddress),
+        this.#addressesOf(request, targets),
         from.holds.filter((hold) => !passing.has(hold)),
       );
-      for (const hold of passed) passing.set(hold, request.containerPort);
-      holds.push(...(passed.length > 0 ? passed : await this.#publishOne(owner, containerAddress, request, undo)));
+      for (const hold of passed) passing.set(hold, request);
+      holds.push(...(passed.length > 0 ? passed : await this.#publishOne(owner, targets, request, undo)));
     }
     undo.move();
-    for (const [{ entry, target }, containerPort] of passing) {
-      entry.port = { ...entry.port, containerPort };
+    for (const [{ entry, target }, { containerPort, exposure }] of passing) {
+      entry.port = { ...entry.port, containerPort, ...(exposure ? { exposure } : {}) };
       entry.containerId = owner.containerId;
-      Object.assign(target, { address: containerAddress, port: containerPort });
+      Object.assign(target, { address: targetFor(targets, entry.port.hostAddress), port: containerPort });
     }
     from.holds.splice(0, from.holds.length, ...from.holds.filter((hold) => !passing.has(hold)));
     return publicationOf(holds);
   }
 
   /** Takes ports as they were before, after a restart of the daemon. `missing` are those that someone else has by now: the rules still carry them. */
-  async adopt(
-    containerId: string,
-    containerAddress: string,
-    ports: readonly PublishedPort[],
-  ): Promise<Publication & { missing: PublishedPort[] }> {
+  async adopt(containerId: string, targets: Targets, ports: readonly PublishedPort[]): Promise<Publication & { missing: PublishedPort[] }> {
     const holds: Hold[] = [];
     const missing: PublishedPort[] = [];
     for (const port of ports) {
-      const target = { address: containerAddress, port: port.containerPort };
-      const hold = this.#enter({ port, containerId }, target);
+      const hold = this.#enter({ port, containerId }, { address: targetFor(targets, port.hostAddress), port: port.containerPort });
       holds.push(hold);
+      if (port.count !== undefined) continue;
       try {
-        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
+        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, hold.target, this.#options.clock));
       } catch {
         missing.push(port);
       }
@@ -113,18 +115,21 @@ export class PortBook {
     return { ...publicationOf(holds), missing };
   }
 
-  async #publishOne(owner: Owner, containerAddress: string, request: PortRequest, undo: AsyncDisposableStack): Promise<Hold[]> {
-    const addresses = this.#addressesOf(request.hostAddress);
+  async #publishOne(owner: Owner, targets: Targets, request: PortRequest, undo: AsyncDisposableStack): Promise<Hold[]> {
+    const addresses = this.#addressesOf(request, targets);
+    const { containerPort, protocol, count, exposure } = request;
     let lastFailure: unknown;
-    for (const hostPort of this.#candidates(request.hostPorts)) {
+    for (const hostPort of this.#candidates(request)) {
       const wanted = addresses.map((hostAddress) => ({
-        containerPort: request.containerPort,
-        protocol: request.protocol,
+        containerPort,
+        protocol,
         hostAddress,
         hostPort,
+        ...(count === undefined ? {} : { count }),
+        ...(exposure === undefined || exposure === 'public' ? {} : { exposure }),
       }));
       try {
-        const holds = await this.#hold(owner, wanted, containerAddress);
+        const holds = await this.#hold(owner, wanted, targets);
         for (const hold of holds) undo.use(hold);
         return holds;
       } catch (error) {
@@ -132,27 +137,28 @@ export class PortBook {
         lastFailure = error;
       }
     }
-    const fixed = request.hostPorts !== undefined && request.hostPorts.from === request.hostPorts.to;
-    if (fixed) throw lastFailure;
-    const { from, to } = request.hostPorts ?? EPHEMERAL;
+    const { hostPorts } = request;
+    if (hostPorts !== undefined && (count !== undefined || hostPorts.from === hostPorts.to)) throw lastFailure;
+    const { from, to } = hostPorts ?? EPHEMERAL;
     throw conflict(`${refusal(owner)}all ports from ${from} to ${to} are allocated`);
   }
 
-  async #hold(owner: Owner, ports: readonly PublishedPort[], containerAddress: string): Promise<Hold[]> {
+  async #hold(owner: Owner, ports: readonly PublishedPort[], targets: Targets): Promise<Hold[]> {
     await using undo = new AsyncDisposableStack();
     const holds = ports.map((port) => {
       const holder = this.#holderOf(port);
-      if (holder) {
-        throw conflict(
-          `${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${port.hostPort} failed: port is already allocated (by container ${holder.containerId.slice(0, 12)})`,
-        );
-      }
-      return undo.use(this.#enter({ port, containerId: owner.containerId }, { address: containerAddress, port: port.containerPort }));
+      if (holder) throw alreadyAllocated(owner, port, holder);
+      const target = { address: targetFor(targets, port.hostAddress), port: port.containerPort };
+      return undo.use(this.#enter({ port, containerId: owner.containerId }, target));
     });
-    for (const hold of holds) {
-      const { port } = hold.entry;
+    for (const { entry, target, keep } of holds) {
+      const { port } = entry;
+      if (port.count !== undefined) {
+        await refuseTakenSockets(owner, port, this.#options.clock);
+        continue;
+      }
       try {
-        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, hold.target, this.#options.clock));
+        keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
       } catch (error) {
         throw bindFailure(owner, port, error);
       }
@@ -161,45 +167,75 @@ export class PortBook {
     return holds;
   }
 
-  #addressesOf(hostAddress: string): string[] {
-    if (hostAddress === '') return this.#options.ipv6 ? [EVERY.ipv4, EVERY.ipv6] : [EVERY.ipv4];
-    if (isIPv4(hostAddress)) return [hostAddress];
-    if (!isIPv6(hostAddress)) throw invalid(`invalid IP address in a published port: "${hostAddress}"`);
-    if (!this.#options.ipv6)
-      throw invalid(`cannot publish a port on ${hostAddress}: this host has no IPv6, or the relay for it is switched off`);
-    return [hostAddress];
+  /** The addresses of the host that a request comes to. */
+  #addressesOf({ hostAddress, count = 1 }: PortRequest, { four, six }: Targets): string[] {
+    const { ipv6, relay } = this.#options;
+    // A range is the kernel's alone: it would need a socket of the daemon's for each port.
+    const crosses = relay && count === 1;
+    if (hostAddress === '') {
+      const ofFour = four !== undefined || crosses ? [EVERY.ipv4] : [];
+      return ipv6 && (six !== undefined || crosses) ? [...ofFour, EVERY.ipv6] : ofFour;
+    }
+    const ip = parseIp(hostAddress);
+    if (!ip) throw invalid(`invalid IP address in a published port: "${hostAddress}"`);
+    if (ip.family === 6 && !ipv6) throw invalid(`cannot publish a port on ${hostAddress}: this host has no IPv6`);
+    if ((ip.family === 6 ? six : four) === undefined && !crosses)
+      throw invalid(
+        `cannot publish ${count === 1 ? 'a port' : `a range of ${count} ports`} on ${hostAddress}: the container has no IPv${ip.family} address`,
+        `Put it on a network with IPv${ip.family}${count === 1 ? '' : ', or publish fewer than 33 ports, which the daemon relays'}.`,
+      );
+    return [formatIp(ip)];
   }
 
-  *#candidates(range: PortRequest['hostPorts']): Generator<number> {
+  *#candidates({ hostPorts: range, count = 1 }: PortRequest): Generator<number> {
     // Port 0 means any, as bind(2) has it.
     if (range && range.to !== 0) {
-      for (let port = range.from; port <= range.to; port += 1) yield port;
+      for (let port = range.from; port + count - 1 <= range.to; port += 1) yield port;
       return;
     }
-    const count = EPHEMERAL.to - EPHEMERAL.from + 1;
-    for (let tried = 0; tried < count; tried += 1) {
+    const tries = Math.floor((EPHEMERAL.to - EPHEMERAL.from + 1) / count);
+    for (let tried = 0; tried < tries; tried += 1) {
+      if (this.#nextEphemeral + count - 1 > EPHEMERAL.to) this.#nextEphemeral = EPHEMERAL.from;
       const port = this.#nextEphemeral;
-      this.#nextEphemeral = port === EPHEMERAL.to ? EPHEMERAL.from : port + 1;
+      this.#nextEphemeral += count;
       yield port;
     }
   }
 
   /** Disposing strikes the entry out, and closes the socket that was given to keep. */
   #enter(entry: Entry, target: Target): Hold & { keep(socket: AsyncDisposable): void } {
-    const key = keyOf(entry.port);
     const kept = new AsyncDisposableStack();
-    this.#entries.set(key, [...(this.#entries.get(key) ?? []), entry]);
-    kept.defer(() => {
-      const rest = (this.#entries.get(key) ?? []).filter((other) => other !== entry);
-      if (rest.length > 0) this.#entries.set(key, rest);
-      else this.#entries.delete(key);
-    });
+    kept.defer(entry.port.count === undefined ? this.#enterSingle(entry) : this.#enterRange(entry));
     return { entry, target, keep: (socket) => void kept.use(socket), [Symbol.asyncDispose]: () => kept.disposeAsync() };
   }
 
-  #holderOf(port: PublishedPort): Entry | undefined {
-    return this.#entries.get(keyOf(port))?.find((entry) => addressesMeet(entry.port.hostAddress, port.hostAddress));
+  #enterRange(entry: Entry): () => void {
+    this.#ranges.add(entry);
+    return () => void this.#ranges.delete(entry);
   }
+
+  #enterSingle(entry: Entry): () => void {
+    const key = keyOf(entry.port);
+    this.#singles.set(key, [...(this.#singles.get(key) ?? []), entry]);
+    return () => {
+      const rest = (this.#singles.get(key) ?? []).filter((other) => other !== entry);
+      if (rest.length > 0) this.#singles.set(key, rest);
+      else this.#singles.delete(key);
+    };
+  }
+
+  #holderOf(port: PublishedPort): Entry | undefined {
+    const meets = (entry: Entry) => portsMeet(entry.port, port);
+    const singles = port.count === undefined ? (this.#singles.get(keyOf(port)) ?? []) : [...this.#singles.values()].flat();
+    return singles.find(meets) ?? [...this.#ranges].find(meets);
+  }
+}
+
+function alreadyAllocated(owner: Owner, port: PublishedPort, { port: other, containerId }: Entry): GantryError {
+  const hostPort = Math.max(port.hostPort, other.hostPort);
+  const by =
+    containerId === owner.containerId ? 'by this container itself, which publishes it twice' : `by container ${containerId.slice(0, 12)}`;
+  return conflict(`${refusal(owner)}Bind for ${showAddress(port.hostAddress)}:${hostPort} failed: port is already allocated (${by})`);
 }
 
 function publicationOf(holds: Hold[]): Publication {
@@ -214,11 +250,16 @@ function publicationOf(holds: Hold[]): Publication {
 }
 
 /** Those of `holds` that serve a request on all its addresses: the same port of the host, or for any port the same one of the container. */
-function passedOn({ protocol, containerPort, hostPorts }: PortRequest, addresses: readonly string[], holds: readonly Hold[]): Hold[] {
+function passedOn(
+  { protocol, containerPort, hostPorts, count }: PortRequest,
+  addresses: readonly string[],
+  holds: readonly Hold[],
+): Hold[] {
   const any = hostPorts === undefined || hostPorts.to === 0;
   const fitting = holds.filter(
     ({ entry: { port } }) =>
       port.protocol === protocol &&
+      port.count === count &&
       addresses.includes(port.hostAddress) &&
       (any ? port.containerPort === containerPort : port.hostPort >= hostPorts.from && port.hostPort <= hostPorts.to),
   );
@@ -231,32 +272,13 @@ function passedOn({ protocol, containerPort, hostPorts }: PortRequest, addresses
 
 const keyOf = (port: PublishedPort) => `${port.protocol} ${port.hostPort}`;
 
-/** Docker's words: tools look for them. */
-function refusal(owner: Owner): string {
-  return `failed to set up container networking: driver failed programming external connectivity on endpoint ${owner.name} (${owner.endpointId}): `;
+function portsMeet(a: PublishedPort, b: PublishedPort): boolean {
+  if (a.protocol !== b.protocol || !addressesMeet(a.hostAddress, b.hostAddress)) return false;
+  return a.hostPort < b.hostPort + (b.count ?? 1) && b.hostPort < a.hostPort + (a.count ?? 1);
 }
 
 /** Two addresses of one family of which one means all. */
 function addressesMeet(a: string, b: string): boolean {
   if (isIPv6(a) !== isIPv6(b)) return false;
   return a === b || [a, b].some((address) => address === EVERY.ipv4 || address === EVERY.ipv6);
-}
-
-const showAddress = (address: string) => (isIPv6(address) ? `[${address}]` : address);
-
-const SOCKET_WORDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
-};
-
-function bindFailure(owner: Owner, port: PublishedPort, error: unknown): GantryError {
-  const code = errnoOf(error) ?? '';
-  const reason = SOCKET_WORDS[code] ?? code;
-  const family = `${port.protocol as Protocol}${isIPv6(port.hostAddress) ? 6 : 4}`;
-  const message = `${refusal(owner)}listen ${family} ${showAddress(port.hostAddress)}:${port.hostPort}: bind: ${reason}`;
-  return new GantryError(code === 'EADDRINUSE' ? 'conflict' : 'invalid', message, {
-    cause: error,
-    ...(code === 'EADDRINUSE' ? { hint: 'Another program of this host has the port' } : {}),
-  });
 }

@@ -1,6 +1,6 @@
 import { describe, invalid, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
-import type { EndpointState, PortRequest, PublishedPort } from '../../model/index.ts';
+import type { EndpointState, Exposure, PortRequest, PublishedPort } from '../../model/index.ts';
 import type { Firewall, Forwarding } from '../firewall/index.ts';
 import { ownerOf } from '../joining.ts';
 import type { Attachment, AttachRequest } from '../network.ts';
@@ -8,12 +8,14 @@ import type { Records } from '../records.ts';
 import { chooseGateways } from '../segments/inside.ts';
 import type { UserNetworks } from '../user-networks.ts';
 import type { PortBook, Publication } from './book.ts';
-import { forwardingsOf, requestedPorts, showPort } from './plan.ts';
+import { forwardingsOf, requestedPorts, showPort, type Targets } from './plan.ts';
 
 export interface PublisherParts {
   book: PortBook;
   records: Records;
   users: UserNetworks;
+  /** For ports whose container says nothing. */
+  exposure: Exposure;
   log: Log;
 }
 
@@ -23,10 +25,22 @@ type Request = Pick<AttachRequest, 'containerId' | 'name'> & Partial<Pick<Attach
 /** What one container has published, or wants to once it can. */
 interface Published {
   requests: PortRequest[];
-  /** The endpoint that the ports lead to. */
-  endpointId?: string;
+  /** The endpoints that the ports lead to. */
+  leadsTo?: string;
   publication?: Publication;
   forwardings: Forwarding[];
+}
+
+interface Lead {
+  /** Another one when other endpoints lead out. */
+  id: string;
+  /** For messages. */
+  endpoint: EndpointState;
+  targets: Targets;
+  /** Addresses that the world reaches without translation. */
+  routed: Targets;
+  /** Where ports are published for which nobody named an address; '' for everywhere. */
+  hostBinding: string;
 }
 
 /** Published ports of all containers: taken in the book, carried by the firewall, and moved when another endpoint leads out. */
@@ -48,29 +62,27 @@ export class Publisher {
     return [...this.#published.values()].flatMap(({ forwardings }) => forwardings);
   }
 
-  /** Ports lead to the endpoint that leads the container out. Undoes itself on failure. */
+  /** Ports lead to the endpoints that lead the container out. Undoes itself on failure. */
   async publish(attachment: Attachment, request: Request): Promise<PublishedPort[]> {
     const mine = this.#of(request);
-    const endpoint = this.#endpointOf(attachment);
-    if (mine.requests.length === 0 || !endpoint) return [];
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
-    const settings = this.#parts.users.bridges.find(({ record }) => record.id === endpoint.networkId)?.settings;
-    if (settings && (endpoint.ipv4Address ? settings.gatewayMode4 : settings.gatewayMode6) === 'routed') {
-      const open = mine.requests.map(({ protocol, containerPort }) => ({ address: target, protocol, port: containerPort }));
-      await this.#parts.users.setOpen(request.containerId, open);
-      return [];
-    }
-    const bound = settings?.hostBinding
-      ? mine.requests.map((one) => (one.hostAddress === '' ? { ...one, hostAddress: settings.hostBinding } : one))
-      : mine.requests;
+    const lead = this.#leadOf(attachment);
+    if (mine.requests.length === 0 || !lead) return [];
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#letGo(request.containerId, mine));
-    mine.publication = await this.#parts.book.publish(ownerOf(request, endpoint), target, bound);
+    mine.leadsTo = lead.id;
+    await this.#parts.users.setOpen(request.containerId, openPorts(lead.routed, mine.requests));
+    if (lead.targets.four === undefined && lead.targets.six === undefined) {
+      undo.move();
+      return [];
+    }
+    const bound = lead.hostBinding
+      ? mine.requests.map((one) => (one.hostAddress === '' ? { ...one, hostAddress: lead.hostBinding } : one))
+      : mine.requests;
+    mine.publication = await this.#parts.book.publish(ownerOf(request, lead.endpoint), lead.targets, bound);
     const { ports } = mine.publication;
-    mine.forwardings = forwardingsOf(target, ports);
+    mine.forwardings = forwardingsOf(lead.targets, ports);
     await this.#firewall?.publish(mine.forwardings);
     await this.#forgetOldFlows(ports);
-    mine.endpointId = endpoint.endpointId;
     undo.move();
     return ports;
   }
@@ -85,7 +97,7 @@ export class Publisher {
   /** Moves published ports when another endpoint leads out by now. Ports keep their numbers. */
   async follow(attachment: Attachment, request: Request): Promise<PublishedPort[]> {
     const mine = this.#of(request);
-    if (mine.requests.length === 0 || this.#endpointOf(attachment)?.endpointId === mine.endpointId) return attachment.publishedPorts;
+    if (mine.requests.length === 0 || this.#leadOf(attachment)?.id === mine.leadsTo) return attachment.publishedPorts;
     await this.#letGo(request.containerId, mine);
     // An ephemeral port that was chosen stays the same.
     mine.requests = mine.requests.map((one) => {
@@ -107,13 +119,12 @@ export class Publisher {
       if (from !== undefined) await this.unpublish(from);
       return ports;
     }
-    const endpoint = this.#endpointOf(attachment);
-    if (!endpoint) throw invalid(`container ${request.name ?? request.containerId} has no network that ports could lead to`);
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
+    const lead = this.#leadOf(attachment);
+    if (!lead) throw invalid(`container ${request.name ?? request.containerId} has no network that ports could lead to`);
     const before = old.forwardings;
-    const publication = await this.#parts.book.takeOver(ownerOf(request, endpoint), target, mine.requests, old.publication);
+    const publication = await this.#parts.book.takeOver(ownerOf(request, lead.endpoint), lead.targets, mine.requests, old.publication);
     const { ports } = publication;
-    Object.assign(mine, { publication, forwardings: forwardingsOf(target, ports), endpointId: endpoint.endpointId });
+    Object.assign(mine, { publication, forwardings: forwardingsOf(lead.targets, ports), leadsTo: lead.id });
     old.forwardings = [];
     await this.#firewall?.replace(before, mine.forwardings);
     await this.#forgetOldFlows(ports);
@@ -124,19 +135,12 @@ export class Publisher {
   /** Goes on with ports that an earlier daemon published; `forwardings` has them afterwards. */
   async adopt(attachment: Attachment): Promise<void> {
     const { containerId, publishedPorts } = attachment;
-    const endpoint = this.#endpointOf(attachment);
-    const requests = publishedPorts.map(({ containerPort, protocol, hostAddress, hostPort }) => ({
-      containerPort,
-      protocol,
-      hostAddress,
-      hostPorts: { from: hostPort, to: hostPort },
-    }));
-    const mine: Published = { requests, forwardings: [], ...(endpoint ? { endpointId: endpoint.endpointId } : {}) };
+    const lead = this.#leadOf(attachment);
+    const mine: Published = { requests: publishedPorts.map(asRequest), forwardings: [], ...(lead ? { leadsTo: lead.id } : {}) };
     this.#published.set(containerId, mine);
-    if (publishedPorts.length === 0 || !endpoint) return;
-    const target = endpoint.ipv4Address || endpoint.ipv6Address;
-    mine.forwardings = forwardingsOf(target, publishedPorts);
-    const publication = await this.#parts.book.adopt(containerId, target, publishedPorts);
+    if (publishedPorts.length === 0 || !lead) return;
+    mine.forwardings = forwardingsOf(lead.targets, publishedPorts);
+    const publication = await this.#parts.book.adopt(containerId, lead.targets, publishedPorts);
     mine.publication = publication;
     for (const port of publication.missing)
       this.#parts.log.warn('Another program has a published port', { container: containerId, port: showPort(port) });
@@ -149,7 +153,7 @@ export class Publisher {
 
   #of({ containerId, spec }: Request): Published {
     const mine = this.#published.get(containerId) ?? { requests: [], forwardings: [] };
-    if (spec) mine.requests = requestedPorts(spec);
+    if (spec) mine.requests = requestedPorts(spec, this.#parts.exposure);
     this.#published.set(containerId, mine);
     return mine;
   }
@@ -158,7 +162,7 @@ export class Publisher {
     const { forwardings, publication } = mine;
     mine.forwardings = [];
     delete mine.publication;
-    delete mine.endpointId;
+    delete mine.leadsTo;
     await Promise.all([
       this.#firewall?.unpublish(forwardings),
       publication?.[Symbol.asyncDispose](),
@@ -166,25 +170,57 @@ export class Publisher {
     ]);
   }
 
-  #endpointOf({ endpoints }: Attachment): EndpointState | undefined {
+  /** How a container is reached from outside; undefined when no network of its leads out. */
+  #leadOf({ endpoints }: Attachment): Lead | undefined {
     const { records, users } = this.#parts;
     const open = endpoints.filter(({ networkId }) => networkId === records.bridge.id || users.segment(networkId)?.leadsOut);
     const { four, six } = chooseGateways(open, ({ gatewayPriority }) => gatewayPriority ?? 0);
-    return four ?? six;
+    const endpoint = four ?? six;
+    if (!endpoint) return undefined;
+    const settingsOf = (one: EndpointState | undefined) => users.bridges.find(({ record }) => record.id === one?.networkId)?.settings;
+    const settings = { four: settingsOf(four), six: settingsOf(six) };
+    const addresses = { four: four?.ipv4Address ?? '', six: six?.ipv6Address ?? '' };
+    const routed = { four: settings.four?.gatewayMode4 === 'routed', six: settings.six?.gatewayMode6 === 'routed' };
+    const chosen = (wanted: boolean): Targets => ({
+      ...(addresses.four !== '' && routed.four === wanted ? { four: addresses.four } : {}),
+      ...(addresses.six !== '' && routed.six === wanted ? { six: addresses.six } : {}),
+    });
+    return {
+      id: `${four?.endpointId} ${six?.endpointId}`,
+      endpoint,
+      targets: chosen(false),
+      routed: chosen(true),
+      hostBinding: settings.four?.hostBinding ?? '',
+    };
   }
 
   /** UDP has no connections that end: clients of the port's last owner would stay with it. */
   async #forgetOldFlows(ports: readonly PublishedPort[]): Promise<void> {
-    const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort));
+    const udp = new Map(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort, count = 1 }) => [hostPort, count]));
     if (udp.size === 0) return;
     try {
       using socket = new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER);
-      for (const port of udp) await netlink.forgetUdpFlows(socket, port);
+      for (const [port, count] of udp) await netlink.forgetUdpFlows(socket, port, count);
     } catch (error) {
       this.#parts.log.warn('Clients that used these UDP ports a moment ago may not reach the new container yet', {
-        ports: [...udp].join(','),
+        ports: [...udp.keys()].join(','),
         error: describe(error),
       });
     }
   }
+}
+
+/** What an adopted container would ask for to have the same again. */
+function asRequest({ hostPort, ...port }: PublishedPort): PortRequest {
+  return { ...port, hostPorts: { from: hostPort, to: hostPort + (port.count ?? 1) - 1 } };
+}
+
+function openPorts({ four, six }: Targets, requests: readonly PortRequest[]) {
+  return [four, six].flatMap((address) =>
+    address === undefined
+      ? []
+      : requests.flatMap(({ protocol, containerPort, count = 1 }) =>
+          Array.from({ length: count }, (_, at) => ({ address, protocol, port: containerPort + at })),
+        ),
+  );
 }

@@ -15,7 +15,7 @@ import {
 } from './namespaces.ts';
 import { decodeEndpoints, decodeExtraHosts, decodeLinks, decodeNameService } from './networking.ts';
 import { decodeHealthCheck, decodeLog, decodeRestartPolicy } from './policies.ts';
-import { decodeExposedPorts, decodePortBindings } from './ports.ts';
+import { decodeExposedPorts, decodeExposures, decodePortBindings } from './ports.ts';
 import { decodeResources, decodeUlimits } from './resources.ts';
 import { decodeCapabilities, decodeDeviceRules, decodeDevices, decodeSecurityOptions, decodeSysctls } from './security.ts';
 
@@ -139,10 +139,12 @@ function decodeIsolation(_config: Fields, host: Fields, context: CreateContext) 
 
 function decodeConnections(config: Fields, host: Fields) {
   const networkMode = decodeNetworkMode(host);
+  const exposures = decodeExposures(config);
   return {
     networkMode,
     endpoints: decodeEndpoints(config, networkMode),
-    ports: decodePortBindings(host),
+    ports: decodePortBindings(host, exposures),
+    ...(exposures ? { exposures } : {}),
     exposedPorts: decodeExposedPorts(config),
     publishAll: host.boolean('PublishAllPorts'),
     ...decodeNameService(host),

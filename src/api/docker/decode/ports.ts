@@ -1,5 +1,5 @@
 import { invalid } from '../../../base/index.ts';
-import type { PortRequest, Protocol } from '../../../model/index.ts';
+import { type Exposures, exposureFor, exposuresOf, joinPortRanges, type PortRequest, type Protocol } from '../../../model/index.ts';
 import type { Fields } from './fields.ts';
 
 const PROTOCOLS: readonly string[] = ['tcp', 'udp', 'sctp'];
@@ -12,17 +12,30 @@ export function decodeExposedPorts(config: Fields): { port: number; protocol: Pr
   });
 }
 
-/** PortBindings: container port to its host bindings; a host port may be empty (ephemeral), a number or a range. */
-export function decodePortBindings(host: Fields): PortRequest[] {
+/** Who may use published ports, by labels that the client gave: those of images have no say in it. */
+export function decodeExposures(config: Fields): Exposures | undefined {
+  const { exposures, complaint } = exposuresOf(config.stringMap('Labels'));
+  if (complaint !== undefined) throw invalid(complaint);
+  return exposures;
+}
+
+/** PortBindings: container port to its host bindings; a host port may be empty (ephemeral), a number or a range. Long runs become one request. */
+export function decodePortBindings(host: Fields, exposures?: Exposures): PortRequest[] {
   const bindings = host.raw('PortBindings');
   if (bindings === undefined) return [];
   if (typeof bindings !== 'object' || Array.isArray(bindings)) throw invalid('invalid JSON: HostConfig.PortBindings must be an object');
-  return Object.entries(bindings as Record<string, unknown>).flatMap(([key, list]) => {
+  const requests = Object.entries(bindings as Record<string, unknown>).flatMap(([key, list]) => {
     if (list === null) return [];
     if (!Array.isArray(list)) throw invalid(`invalid JSON: HostConfig.PortBindings.${key} must be a list`);
     const container = parsePortKey(key);
     return list.flatMap((binding: unknown) => decodeBinding(key, container, binding));
   });
+  return joinPortRanges(
+    requests.map((request) => {
+      const exposure = exposureFor(exposures, request.containerPort, request.protocol);
+      return exposure === undefined ? request : { ...request, exposure };
+    }),
+  );
 }
 
 function decodeBinding(key: string, container: { from: number; to: number; protocol: Protocol }, binding: unknown): PortRequest[] {

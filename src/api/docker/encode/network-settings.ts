@@ -1,11 +1,4 @@
-import {
-  blankEndpoint,
-  type ContainerRecord,
-  type EndpointRequest,
-  type EndpointState,
-  isAlive,
-  type PublishedPort,
-} from '../../../model/index.ts';
+import { blankEndpoint, type ContainerRecord, type EndpointRequest, type EndpointState, eachPort, isAlive } from '../../../model/index.ts';
 import type { KeptRequest } from '../decode/create.ts';
 import { networkModeText } from './host-config.ts';
 
@@ -85,7 +78,7 @@ function addressesAsked(request: EndpointRequest | undefined): Record<string, st
 function encodePortMap(record: ContainerRecord): Record<string, { HostIp: string; HostPort: string }[] | null> {
   const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
   for (const { port, protocol } of record.spec.exposedPorts) ports[`${port}/${protocol}`] = null;
-  for (const published of record.state.publishedPorts) {
+  for (const published of eachPort(record.state.publishedPorts)) {
     const key = `${published.containerPort}/${published.protocol}`;
     (ports[key] ??= []).push({ HostIp: published.hostAddress, HostPort: String(published.hostPort) });
   }
@@ -102,15 +95,15 @@ interface ListedPort {
 /** Ports of the list: published ones with their host side, then those only exposed; only while the container runs. */
 export function encodePortList(record: ContainerRecord): ListedPort[] {
   if (!isAlive(record.state) || record.spec.networkMode.kind === 'host') return [];
-  const published = record.state.publishedPorts.map(
-    (port: PublishedPort): ListedPort => ({
+  const published = [...eachPort(record.state.publishedPorts)].map(
+    (port): ListedPort => ({
       IP: port.hostAddress,
       PrivatePort: port.containerPort,
       PublicPort: port.hostPort,
       Type: port.protocol,
     }),
   );
-  const shown = new Set(record.state.publishedPorts.map((port) => `${port.containerPort}/${port.protocol}`));
+  const shown = new Set(published.map((port) => `${port.PrivatePort}/${port.Type}`));
   const exposed = record.spec.exposedPorts
     .filter(({ port, protocol }) => !shown.has(`${port}/${protocol}`))
     .map(({ port, protocol }): ListedPort => ({ PrivatePort: port, Type: protocol }));

@@ -1,6 +1,6 @@
 import { invalid } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
-import { type ContainerRecord, isAlive } from '../../../model/index.ts';
+import { type ContainerRecord, isAlive, type PortRequest, type PublishedPort } from '../../../model/index.ts';
 import { parseRange } from '../decode/ports.ts';
 import { networkModeText } from '../encode/host-config.ts';
 import { type Filters, invalidFilter, matchesLabels } from './filters.ts';
@@ -141,18 +141,24 @@ function portRange(name: string, text: string): { from: number; to: number; prot
   return { ...ports, protocol };
 }
 
-function hasPort(text: string, ports: { port: number; protocol: string }[]): boolean {
+interface PortRun {
+  port: number;
+  protocol: string;
+  /** Ports in a row; 1 when absent. */
+  count?: number;
+}
+
+function hasPort(text: string, ports: PortRun[]): boolean {
   const { from, to, protocol } = portRange('publish', text);
-  return ports.some((candidate) => candidate.protocol === protocol && candidate.port >= from && candidate.port <= to);
+  return ports.some(({ port, count = 1, protocol: own }) => own === protocol && port + count > from && port <= to);
 }
 
-function publishedPorts(record: ContainerRecord) {
-  return [
-    ...record.state.publishedPorts.map((p) => ({ port: p.containerPort, protocol: p.protocol })),
-    ...record.spec.ports.map((p) => ({ port: p.containerPort, protocol: p.protocol })),
-  ];
+const runOf = ({ containerPort, protocol, count = 1 }: PublishedPort | PortRequest): PortRun => ({ port: containerPort, protocol, count });
+
+function publishedPorts({ state, spec }: ContainerRecord): PortRun[] {
+  return [...state.publishedPorts, ...spec.ports].map(runOf);
 }
 
-function exposedPorts(record: ContainerRecord) {
-  return [...record.spec.exposedPorts, ...record.spec.ports.map((p) => ({ port: p.containerPort, protocol: p.protocol }))];
+function exposedPorts({ spec }: ContainerRecord): PortRun[] {
+  return [...spec.exposedPorts, ...spec.ports.map(runOf)];
 }

@@ -1,0 +1,168 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { GantryError, type Log } from '../../base/index.ts';
+import { netlink, run } from '../../host/index.ts';
+import { formatPrefix, holds, ipOfBytes, maskOf, type Prefix, parsePrefix, widthOf } from '../addresses/index.ts';
+import { MARK_JUDGED } from './chains.ts';
+import type { Gate, RuleSettings } from './rules.ts';
+
+/** What the rules of policies other than `public` need of the host. */
+export interface Surroundings {
+  /** Makes the gate, or finds it, so that it serves these networks. Cheap when nothing was forgotten. Fails with `unsupported` where the kernel has no such thing. */
+  openGate(networks: RuleSettings['networks']): Promise<Gate>;
+  /** Takes the gate of an earlier daemon away when nobody needs it any more. */
+  closeGate(): Promise<void>;
+  /** The networks that the host has an address in. */
+  lan(): Promise<RuleSettings['lan']>;
+  /** Somebody may have changed devices or addresses: the next call looks. */
+  forget(): void;
+}
+
+export interface GateNames {
+  out: string;
+  back: string;
+  /** Number of the routing table that makes the kernel's reverse path filter accept what comes back. */
+  routes: number;
+}
+
+/** RFC 7600 keeps this address for nobody, and RFC 6666 that one. */
+const NEXT4 = '192.0.0.8';
+const NEXT6 = '100::1';
+const MARK = `0x${MARK_JUDGED.toString(16)}/0x${MARK_JUDGED.toString(16)}`;
+const LOOPBACK_INDEX = 1;
+
+/** The host that the daemon runs on. */
+export class HostSurroundings implements Surroundings {
+  readonly #socket: netlink.NetlinkSocket;
+  readonly #names: GateNames;
+  readonly #ipv6: boolean;
+  readonly #log: Log;
+  #gate: { gate: Gate; serves: string } | undefined;
+  #lan: RuleSettings['lan'] | undefined;
+
+  constructor(socket: netlink.NetlinkSocket, names: GateNames, ipv6: boolean, log: Log) {
+    this.#socket = socket;
+    this.#names = names;
+    this.#ipv6 = ipv6;
+    this.#log = log;
+  }
+
+  forget(): void {
+    this.#gate = undefined;
+    this.#lan = undefined;
+  }
+
+  async openGate(networks: RuleSettings['networks']): Promise<Gate> {
+    const serves = JSON.stringify(networks.map(({ bridge, subnet4, subnet6 }) => [bridge, subnet4, subnet6]));
+    if (this.#gate?.serves === serves) return this.#gate.gate;
+    const { out, back } = await this.#ensureDevices();
+    this.#setUp(this.#names.back);
+    await this.#route(back.macAddress, networks);
+    const gate = { id: `${out.index} ${back.index}`, out: out.name, back: back.name, next4: NEXT4, next6: NEXT6 };
+    this.#gate = { gate, serves };
+    return gate;
+  }
+
+  async closeGate(): Promise<void> {
+    const { out, routes } = this.#names;
+    const links = (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
+    if (!links.some(({ name }) => name === out)) return;
+    await this.#socket.require([netlink.deleteLink(out)], () => `Removing ${out}`);
+    for (const family of this.#families()) await run('ip', [family, 'rule', 'del', 'lookup', String(routes)], { allowFailure: true });
+  }
+
+  async lan(): Promise<RuleSettings['lan']> {
+    this.#lan ??= await this.#readLan();
+    return this.#lan;
+  }
+
+  async #readLan(): Promise<RuleSettings['lan']> {
+    const links = (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
+    const names = new Map(links.map(({ index, name }) => [index, name]));
+    const found: { device: string; prefix: Prefix }[] = [];
+    for (const family of [4, 6] as const)
+      for (const { index, address, prefixLength } of (await this.#socket.dump(netlink.listAddresses(family))).map(netlink.readAddress)) {
+        const device = names.get(index) ?? '';
+        if (index === LOOPBACK_INDEX || device === '' || [this.#names.out, this.#names.back].includes(device)) continue;
+        const { value } = ipOfBytes(address);
+        if (prefixLength < widthOf(family))
+          found.push({ device, prefix: { family, base: value & maskOf(family, prefixLength), length: prefixLength } });
+      }
+    const within = (inner: (typeof found)[number], outer: (typeof found)[number]) =>
+      inner.device === outer.device &&
+      inner.prefix.length > outer.prefix.length &&
+      holds(outer.prefix, { family: inner.prefix.family, value: inner.prefix.base });
+    const widest = found.filter((one) => !found.some((other) => within(one, other)));
+    const texts = new Map(
+      widest.map(({ device, prefix }) => [`${device} ${formatPrefix(prefix)}`, { device, network: formatPrefix(prefix) }]),
+    );
+    return [...texts.values()].sort((a, b) => (`${a.device} ${a.network}` < `${b.device} ${b.network}` ? -1 : 1));
+  }
+
+  #families = () => (this.#ipv6 ? ['-4', '-6'] : ['-4']);
+
+  async #ensureDevices() {
+    const { out, back } = this.#names;
+    const find = async () => {
+      const links = (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
+      const named = (wanted: string) => links.find(({ name, up }) => name === wanted && up);
+      return { out: named(out), back: named(back) };
+    };
+    const present = await find();
+    if (present.out && present.back) return { out: present.out, back: present.back };
+    await run('ip', ['link', 'del', out], { allowFailure: true });
+    const words = 'alias gantry_asks_the_firewall_of_the_host up';
+    await run('ip', ['-batch', '-'], {
+      input: `link add ${out} type veth peer name ${back}\nlink set ${out} ${words}\nlink set ${back} ${words}\n`,
+    });
+    this.#log.info(
+      `Made the devices ${out} and ${back}: packets for ports with the policy 'host' come through them once the firewall of the host lets them in`,
+    );
+    const made = await find();
+    if (!made.out || !made.back) throw new GantryError('internal', `The devices ${out} and ${back} vanished while they were being made`);
+    return { out: made.out, back: made.back };
+  }
+
+  /** Sources of what comes back are on other devices. */
+  #setUp(back: string): void {
+    for (const [key, value] of [
+      [`net/ipv4/conf/${back}/rp_filter`, '0'],
+      [`net/ipv4/conf/${back}/src_valid_mark`, '1'],
+    ] as const)
+      if (readFileSync(`/proc/sys/${key}`, 'utf8').trim() !== value) writeFileSync(`/proc/sys/${key}`, value);
+  }
+
+  /**
+   * Packets go out by hand, past any look-up of neighbours. In `routes`, everything but containers lies behind the gate: with a strict
+   * reverse path filter (rp_filter=1, firewalld's IPv6_rpfilter) nothing would come back otherwise.
+   */
+  async #route(macAddress: string, networks: RuleSettings['networks']): Promise<void> {
+    const { out, back, routes } = this.#names;
+    const subnets = networks.flatMap(({ bridge, subnet4, subnet6 }) =>
+      [subnet4, subnet6].flatMap((subnet) => (subnet ? [{ bridge, subnet }] : [])),
+    );
+    for (const family of this.#families()) {
+      const [next, length, number] = family === '-4' ? [NEXT4, 32, 4] : [NEXT6, 128, 6];
+      const mine = subnets.filter(({ subnet }) => parsePrefix(subnet)?.family === number);
+      const lines = [
+        `neigh replace ${next} lladdr ${macAddress} dev ${out} nud permanent`,
+        `route replace ${next}/${length} dev ${out} metric ${routes}`,
+        `route replace default dev ${back} table ${routes}`,
+        ...mine.map(({ bridge, subnet }) => `route replace ${subnet} dev ${bridge} table ${routes}`),
+      ];
+      await this.#batch(family, lines);
+      const rules = await run('ip', [family, 'rule', 'show'], {});
+      if (!rules.stdout.includes(`lookup ${routes}`)) await this.#batch(family, [`rule add fwmark ${MARK} lookup ${routes}`]);
+    }
+  }
+
+  async #batch(family: string, lines: readonly string[]): Promise<void> {
+    try {
+      await run('ip', [family, '-batch', '-'], { input: lines.map((line) => `${line}\n`).join('') });
+    } catch (error) {
+      throw new GantryError('unsupported', `This host cannot ask its own firewall about published ports (policy 'host')`, {
+        cause: error,
+        hint: "The policies 'lan' and 'public' work without that.",
+      });
+    }
+  }
+}
