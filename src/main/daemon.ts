@@ -58,6 +58,8 @@ async function run(options: DaemonOptions): Promise<void> {
       defaultAddressPools: options.defaultAddressPools,
       ...(options.bip === undefined ? {} : { bip: options.bip }),
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+      exposure: options.expose,
+      ...(options.ip === undefined ? {} : { hostBinding: options.ip }),
     }),
   );
   const runtime = await createRuntime({

@@ -24,6 +24,10 @@ Networks
       --default-address-pool base=CIDR,size=BITS
                                 where networks take their subnets from; repeatable
       --mtu BYTES               MTU of the default bridge (default: the uplink's)
+      --expose POLICY           who may use published ports: public (everyone, the default), lan (networks that this host
+                                has an address in) or host (whom the host's firewall lets in); containers may choose
+                                another by the label gantry.expose, or gantry.expose.80/tcp for one port
+      --ip ADDRESS              where ports are published for which nobody names an address (default: everywhere)
 
 Images
       --insecure-registry HOST[:PORT]

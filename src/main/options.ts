@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { describe, invalid, LOG_LEVELS, type LogLevel } from '../base/index.ts';
 import { type DiskLimit, parseDiskLimit } from '../disk/index.ts';
+import { EXPOSURES, type Exposure } from '../model/index.ts';
 import { type AccessFlags, parseAccess } from './registry/access-options.ts';
 
 /** What the operator asked of the daemon: dockerd's flags and daemon.json keys, under their names. */
@@ -13,6 +15,10 @@ export interface DaemonOptions {
   bip: string | undefined;
   defaultAddressPools: { base: string; size: number }[];
   mtu: number | undefined;
+  /** Who may use published ports of containers that say nothing of it. */
+  expose: Exposure;
+  /** Address of the host for ports that are published without one; undefined: all of them. */
+  ip: string | undefined;
   insecureRegistries: string[];
   registryMirrors: string[];
   logLevel: LogLevel;
@@ -52,6 +58,8 @@ const FLAGS = {
   bip: { type: 'string' },
   'default-address-pool': { type: 'string', multiple: true },
   mtu: { type: 'string' },
+  expose: { type: 'string' },
+  ip: { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
   'registry-mirror': { type: 'string', multiple: true },
   advisories: { type: 'string' },
@@ -91,6 +99,8 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   bip: 'bip',
   'default-address-pools': 'default-address-pool',
   mtu: 'mtu',
+  expose: 'expose',
+  ip: 'ip',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
   advisories: 'advisories',
@@ -205,6 +215,8 @@ function resolve(raw: Raw): DaemonOptions {
     bip: text('bip'),
     defaultAddressPools: many('default-address-pool').map(parsePool),
     mtu: mtu === undefined || mtu === '0' ? undefined : Number(mtu),
+    expose: parseExposure(text('expose') ?? 'public'),
+    ip: parseAddress(text('ip')),
     insecureRegistries: many('insecure-registry'),
     registryMirrors: many('registry-mirror'),
     logLevel: level as LogLevel,
@@ -261,6 +273,16 @@ function checkHost(host: string, options: DaemonOptions): void {
       ? 'Add --tlsverify with --tlscacert, --tlscert and --tlskey, or say --tls=false to allow it on loopback.'
       : 'Add --tlsverify with --tlscacert, --tlscert and --tlskey.',
   );
+}
+
+function parseExposure(text: string): Exposure {
+  if (!EXPOSURES.includes(text as Exposure)) throw invalid(`--expose ${text} is not known`, `Use one of ${EXPOSURES.join(', ')}.`);
+  return text as Exposure;
+}
+
+function parseAddress(text: string | undefined): string | undefined {
+  if (text !== undefined && !isIP(text)) throw invalid(`--ip ${text} is not an IP address`);
+  return text === '0.0.0.0' ? undefined : text;
 }
 
 function parsePool(text: string): { base: string; size: number } {

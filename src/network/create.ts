@@ -43,7 +43,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     clock: options.clock,
     ids: options.ids,
     log: options.log,
-    publisher: new Publisher({ book, records, users, exposure: options.exposure ?? 'public', log }),
+    publisher: new Publisher({ book, records, users, exposure: options.exposure ?? 'public', hostBinding: options.hostBinding ?? '', log }),
     prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
   });
 }

@@ -12,6 +12,7 @@ import {
   inOwnNetwork,
   inside,
   linkNames,
+  machineOutside,
   namespaces,
   place,
   prefixOf,
@@ -52,6 +53,29 @@ await inOwnNetwork(import.meta.filename, () => {
     const client = await here.network.attach({ containerId: 'client', spec: spec() });
     await using _server = await greeter(server.namespace, 'TCP-LISTEN:80,fork');
     assert.match(await inside(client.namespace, 'socat', '-u', `TCP:${addressOf(server)}:80`, '-'), /^hello/);
+  });
+
+  test('our bridge is accepted in a chain that ends with a reject, as that of firewalld does, again after it was written anew', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const client = await here.network.attach({ containerId: 'client', spec: spec() });
+    await using outside = await machineOutside(here);
+    await using _far = await greeter(outside.namespace, 'TCP-LISTEN:81,fork');
+    const wall = `table inet wall
+      delete table inet wall
+      table inet wall {
+        chain forward {
+          type filter hook forward priority filter + 10; policy accept;
+          ct state established,related accept
+          ct status dnat accept
+          reject with icmpx admin-prohibited
+        }
+      }`;
+    for (const _ of ['first', 'reloaded']) {
+      await run('nft', ['-f', '-'], { input: wall });
+      const far = () => inside(client.namespace, 'sh', '-c', 'socat -u TCP:10.99.0.2:81,connect-timeout=1 - 2>/dev/null || true');
+      await eventually(async () => (await far()) !== '', 'the way to the world');
+    }
   });
 
   test('our bridge is accepted where the old back end of iptables drops what is forwarded', async () => {

@@ -24,6 +24,8 @@ export interface NetworkOptions {
   userlandIPv6Proxy?: boolean;
   /** Who may use published ports whose container says nothing of it (default `public`). */
   exposure?: Exposure;
+  /** Where ports are published for which nobody names an address; everywhere when absent. */
+  hostBinding?: string;
   /** Where the host keeps resolv.conf and hosts. */
   nameSources?: NameSources;
 }

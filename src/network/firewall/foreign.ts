@@ -3,6 +3,12 @@ import { errnoOf, type Log } from '../../base/index.ts';
 import { run, which } from '../../host/index.ts';
 import type { Nftables } from './nftables.ts';
 
+interface Rule {
+  handle: number;
+  comment?: string;
+  expr: readonly Record<string, unknown>[];
+}
+
 interface Chain {
   family: string;
   table: string;
@@ -13,13 +19,13 @@ interface Chain {
 
 /**
  * A packet passes only when every base chain at `forward` lets it, so no rule of ours can undo another's `policy drop`
- * (Docker and ufw set it through iptables). There, and only there, our bridge is accepted by two marked rules; our own
- * chain still decides what may enter. Done again after each change of rules, for engines rewrite theirs.
+ * (Docker and ufw set it through iptables) or its last word (firewalld's chain ends with a reject). There, and only there, our
+ * bridge is accepted by two marked rules; our own chain still decides what may enter. Done again after each change of rules, for
+ * engines rewrite theirs.
  */
 export async function acceptWhereForwardingIsDropped(nftables: Nftables, bridges: readonly string[], log: Log): Promise<void> {
-  for (const chain of droppingChains(await nftables.query(['list', 'chains']))) {
-    const name = `${chain.family} ${chain.table} ${chain.name}`;
-    const present = JSON.stringify(await nftables.query(['list', 'chain', chain.family, chain.table, chain.name]));
+  for (const { name, objects } of await droppingChains(nftables)) {
+    const present = JSON.stringify(objects);
     const missing = bridges.filter((bridge) => !present.includes(`"${commentOf(bridge)}"`));
     if (missing.length === 0) continue;
     log.warn(`The chain ${name} of another program drops forwarded packets: accepting those of ${missing.join(', ')} there`);
@@ -31,12 +37,9 @@ export async function acceptWhereForwardingIsDropped(nftables: Nftables, bridges
 
 /** Takes the rules away that were made for a bridge that is gone. */
 export async function forgetElsewhere(nftables: Nftables, bridge: string): Promise<void> {
-  for (const chain of droppingChains(await nftables.query(['list', 'chains']))) {
-    const objects = await nftables.query(['list', 'chain', chain.family, chain.table, chain.name]);
-    const rules = (objects as readonly { rule?: { handle: number; comment?: string } }[]).flatMap(({ rule }) =>
-      rule?.comment === commentOf(bridge) ? [rule.handle] : [],
-    );
-    const script = rules.map((handle) => `delete rule ${chain.family} ${chain.table} ${chain.name} handle ${handle}\n`).join('');
+  for (const { name, objects } of await droppingChains(nftables)) {
+    const rules = objects.flatMap(({ rule }) => (rule?.comment === commentOf(bridge) ? [rule.handle] : []));
+    const script = rules.map((handle) => `delete rule ${name} handle ${handle}\n`).join('');
     if (script !== '') await nftables.apply(script);
   }
 }
@@ -73,11 +76,39 @@ function legacyTables(): string[] {
 
 const commentOf = (bridge: string) => `gantry: ${bridge}`;
 
-/** Chains that drop what no rule of theirs accepts, where packets are forwarded. */
-export function droppingChains(objects: readonly unknown[]): Chain[] {
+/** Tables of daemons like this one: they leave each other's bridges alone. */
+const OURS = /^gantry(_[0-9a-f]{6})?$/;
+
+interface DroppingChain {
+  /** Family, table and chain, as nft(8) wants them. */
+  name: string;
+  objects: readonly { rule?: Rule }[];
+}
+
+/** Chains of others that drop what no rule of theirs accepts, where packets are forwarded. */
+async function droppingChains(nftables: Nftables): Promise<DroppingChain[]> {
+  const found: DroppingChain[] = [];
+  for (const chain of forwardingChains(await nftables.query(['list', 'chains']))) {
+    const name = [chain.family, chain.table, chain.name];
+    const objects = (await nftables.query(['list', 'chain', ...name])) as DroppingChain['objects'];
+    const rules = objects.flatMap(({ rule }) => (rule ? [rule] : []));
+    if (chain.policy === 'drop' || endsInRefusal(rules)) found.push({ name: name.join(' '), objects });
+  }
+  return found;
+}
+
+function forwardingChains(objects: readonly unknown[]): Chain[] {
   return (objects as readonly { chain?: Chain }[]).flatMap(({ chain }) =>
-    chain !== undefined && ['ip', 'ip6', 'inet'].includes(chain.family) && chain.hook === 'forward' && chain.policy === 'drop'
+    chain !== undefined && ['ip', 'ip6', 'inet'].includes(chain.family) && chain.hook === 'forward' && !OURS.test(chain.table)
       ? [chain]
       : [],
+  );
+}
+
+/** Whether the last rule takes everything, and refuses it. */
+export function endsInRefusal(rules: readonly Rule[]): boolean {
+  const words = (rules.at(-1)?.expr ?? []).flatMap((part) => Object.keys(part));
+  return (
+    words.some((word) => word === 'drop' || word === 'reject') && words.every((word) => ['drop', 'reject', 'counter', 'log'].includes(word))
   );
 }

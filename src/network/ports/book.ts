@@ -107,7 +107,7 @@ export class PortBook {
       holds.push(hold);
       if (port.count !== undefined) continue;
       try {
-        hold.keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, hold.target, this.#options.clock));
+        hold.keep(await holdPort(port, hold.target, this.#options.clock));
       } catch {
         missing.push(port);
       }
@@ -158,7 +158,7 @@ export class PortBook {
         continue;
       }
       try {
-        keep(await holdPort(port.protocol, port.hostAddress, port.hostPort, target, this.#options.clock));
+        keep(await holdPort(port, target, this.#options.clock));
       } catch (error) {
         throw bindFailure(owner, port, error);
       }

@@ -2,8 +2,9 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Clock } from '../../base/index.ts';
-import type { Protocol } from '../../model/index.ts';
-import { relayConnections, relayDatagrams } from './relay.ts';
+import type { PublishedPort } from '../../model/index.ts';
+import { isNeighbour } from './neighbours.ts';
+import { type MayUse, relayConnections, relayDatagrams } from './relay.ts';
 
 /** Where traffic of a port goes. It changes in place when the port passes to another container. */
 export interface Target {
@@ -16,16 +17,22 @@ export interface Target {
  * carry the traffic past it. What still arrives here is relayed: connections to IPv6 addresses, and those of the
  * moment between a flush of the rules and their repair. Node's error (EADDRINUSE, EADDRNOTAVAIL, EACCES) when it is taken.
  */
-export async function holdPort(protocol: Protocol, address: string, port: number, target: Target, clock: Clock): Promise<AsyncDisposable> {
-  if (protocol === 'tcp') return holdStream(address, port, target);
-  if (protocol === 'udp') return holdDatagrams(address, port, target, clock);
+export async function holdPort(
+  { protocol, hostAddress, hostPort, exposure }: Pick<PublishedPort, 'protocol' | 'hostAddress' | 'hostPort' | 'exposure'>,
+  target: Target,
+  clock: Clock,
+): Promise<AsyncDisposable> {
+  // What comes to a socket has passed the firewall of the host: `host` needs no other guard.
+  const mayUse = exposure === 'lan' ? isNeighbour : () => true;
+  if (protocol === 'tcp') return holdStream(hostAddress, hostPort, target, mayUse);
+  if (protocol === 'udp') return holdDatagrams(hostAddress, hostPort, target, mayUse, clock);
   // Node has no sockets of SCTP: the map alone must do.
   return { [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-async function holdStream(address: string, port: number, target: Target): Promise<AsyncDisposable> {
+async function holdStream(address: string, port: number, target: Target, mayUse: MayUse): Promise<AsyncDisposable> {
   const server = net.createServer({ allowHalfOpen: true });
-  const connections = relayConnections(server, target);
+  const connections = relayConnections(server, target, mayUse);
   server.listen({ host: address, port, ipv6Only: true, exclusive: true });
   await once(server, 'listening');
   server.unref();
@@ -38,12 +45,12 @@ async function holdStream(address: string, port: number, target: Target): Promis
   };
 }
 
-async function holdDatagrams(address: string, port: number, target: Target, clock: Clock): Promise<AsyncDisposable> {
+async function holdDatagrams(address: string, port: number, target: Target, mayUse: MayUse, clock: Clock): Promise<AsyncDisposable> {
   const socket = net.isIPv6(address) ? dgram.createSocket({ type: 'udp6', ipv6Only: true }) : dgram.createSocket('udp4');
   socket.bind({ address, port, exclusive: true });
   await once(socket, 'listening');
   socket.unref();
-  const flows = relayDatagrams(socket, target, clock);
+  const flows = relayDatagrams(socket, target, mayUse, clock);
   return {
     async [Symbol.asyncDispose]() {
       flows.destroy();

@@ -16,6 +16,8 @@ export interface PublisherParts {
   users: UserNetworks;
   /** For ports whose container says nothing. */
   exposure: Exposure;
+  /** Where ports are published that name no address, unless their network says otherwise; '' for everywhere. */
+  hostBinding: string;
   log: Log;
 }
 
@@ -190,7 +192,7 @@ export class Publisher {
       endpoint,
       targets: chosen(false),
       routed: chosen(true),
-      hostBinding: settings.four?.hostBinding ?? '',
+      hostBinding: settings.four?.hostBinding || this.#parts.hostBinding,
     };
   }
 

@@ -57,7 +57,7 @@ export async function refuseTakenSockets(owner: Owner, range: PublishedPort, clo
   // The first shows whether the host has the address at all.
   for (const candidate of new Set([hostPort, ...heard.map(({ port }) => port)])) {
     try {
-      await using _free = await holdPort(protocol, range.hostAddress, candidate, { address: '', port: 0 }, clock);
+      await using _free = await holdPort({ ...range, hostPort: candidate }, { address: '', port: 0 }, clock);
     } catch (error) {
       throw bindFailure(owner, { ...range, hostPort: candidate }, error);
     }

@@ -3,10 +3,14 @@ import net from 'node:net';
 import type { Clock } from '../../base/index.ts';
 import type { Target } from './holder.ts';
 
+/** Says of a client's address whether it is served. */
+export type MayUse = (address: string) => boolean;
+
 /** Passes each connection of `server` on to the target, both ways, each half closed by itself. */
-export function relayConnections(server: net.Server, target: Target): { destroy(): void } {
+export function relayConnections(server: net.Server, target: Target, mayUse: MayUse): { destroy(): void } {
   const open = new Set<net.Socket>();
   server.on('connection', (incoming) => {
+    if (!mayUse(incoming.remoteAddress ?? '')) return void incoming.destroy();
     const outgoing = net.connect({ host: target.address, port: target.port, allowHalfOpen: true });
     join(incoming, outgoing, open);
     join(outgoing, incoming, open);
@@ -41,7 +45,7 @@ interface Flow {
 }
 
 /** Passes datagrams of each client on to the target through a socket of its own, and the answers back. */
-export function relayDatagrams(server: dgram.Socket, target: Target, clock: Clock): { destroy(): void } {
+export function relayDatagrams(server: dgram.Socket, target: Target, mayUse: MayUse, clock: Clock): { destroy(): void } {
   const flows = new Map<string, Flow>();
   const forget = (client: string) => {
     const flow = flows.get(client);
@@ -62,6 +66,7 @@ export function relayDatagrams(server: dgram.Socket, target: Target, clock: Cloc
   };
   server.on('message', (data, from) => {
     const client = `${from.address} ${from.port}`;
+    if (!flows.has(client) && !mayUse(from.address)) return;
     const flow = flows.get(client) ?? begin(client, from);
     flow.cancel();
     flow.cancel = clock.later(SILENCE_MILLISECONDS, () => forget(client));

@@ -176,6 +176,43 @@ export async function eventually(holds: () => Promise<boolean>, what: string): P
 export const linkNames = async () =>
   (await run('ip', ['-o', 'link'])).stdout.split('\n').flatMap((line) => /^\d+: ([^@:]+)/.exec(line)?.[1] ?? []);
 
+/** A dual-stack network of one's own name, with these addresses. */
+export const dualStack = (name: string, four: string, six: string) => ({
+  name,
+  driver: 'bridge',
+  enableIPv6: true,
+  internal: false,
+  attachable: false,
+  labels: {},
+  options: {},
+  ipamDriver: 'default',
+  ipamOptions: null,
+  subnets: [four, six].map((subnet) => ({ subnet, gateway: '', ipRange: '', auxiliaryAddresses: {} })),
+});
+
+/**
+ * A machine on the wire of this host: here `10.99.0.1` and `fd99::1`, there `10.99.0.2` and `fd99::2`, and `203.0.113.7` behind it, which is
+ * no neighbour of the host. Resolves to its namespace; gone when disposed.
+ */
+export async function machineOutside(here: Place): Promise<{ namespace: string } & AsyncDisposable> {
+  const namespace = path.join(here.options.execRoot, 'netns', 'outside');
+  netlink.makeNamespace(namespace, () => {});
+  await run('ip', ['link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+  await run('ip', ['-batch', '-'], {
+    input: 'addr add 10.99.0.1/24 dev up0\naddr add fd99::1/64 dev up0 nodad\nlink set up0 up\nroute add 203.0.113.0/24 via 10.99.0.2\n',
+  });
+  await run('nsenter', [`--net=${namespace}`, 'ip', '-batch', '-'], {
+    input:
+      'link set lo up\nlink set eth0 up\naddr add 10.99.0.2/24 dev eth0\naddr add fd99::2/64 dev eth0 nodad\naddr add 203.0.113.7/32 dev eth0\nroute add 172.16.0.0/12 via 10.99.0.1\n',
+  });
+  return {
+    namespace,
+    async [Symbol.asyncDispose]() {
+      await run('ip', ['link', 'del', 'up0'], { allowFailure: true });
+    },
+  };
+}
+
 /** How the links of this daemon begin. */
 export const prefixOf = (here: Place) =>
   `g${(here.network.get('bridge').options['com.docker.network.bridge.name'] ?? '').replace('gantry-', '')}-`;

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { run } from '../host/index.ts';
+import type { Exposure, PortRequest } from '../model/index.ts';
+import type { Attachment } from './index.ts';
+import {
+  ask,
+  clock,
+  dualStack,
+  eventually,
+  greeter,
+  inOwnNetwork,
+  inside,
+  machineOutside,
+  type Place,
+  place,
+  spec,
+} from './testing/place.ts';
+import { ufw } from './testing/ufw.ts';
+
+/** 8080/tcp and 5353/udp of the host with a policy. */
+function ports(exposure: Exposure, hostAddress = ''): PortRequest[] {
+  return [
+    { containerPort: 80, protocol: 'tcp', hostAddress, hostPorts: { from: 8080, to: 8080 }, exposure },
+    { containerPort: 53, protocol: 'udp', hostAddress, hostPorts: { from: 5353, to: 5353 }, exposure },
+  ];
+}
+
+/** A container with both families and a server on each port. */
+async function serve(here: Place, exposure: Exposure, undo: AsyncDisposableStack): Promise<Attachment> {
+  await here.network.start([]);
+  await here.network.create(dualStack('dual', '10.77.0.0/24', 'fd77::/64'));
+  const server = await here.network.attach({
+    containerId: 'server',
+    spec: spec({ networkMode: { kind: 'network', name: 'dual' }, ports: ports(exposure) }),
+  });
+  undo.use(await greeter(server.namespace, 'TCP6-LISTEN:80,fork'));
+  undo.use(await greeter(server.namespace, 'UDP6-RECVFROM:53,fork'));
+  return server;
+}
+
+const short = (text: string) => (/\[(.*)\]/.exec(text)?.[1] ?? text).replace('0000:0000:0000:0000:0000:ffff:', '').trim();
+
+/** What a client in `namespace` gets: the address that the server saw, or ''. */
+async function tcpFrom(namespace: string, host: string, more = ''): Promise<string> {
+  const words = ['socat', '-u', `TCP:${host}:8080,connect-timeout=1${more}`, '-'];
+  return short(await inside(namespace, 'sh', '-c', '"$@" 2>/dev/null || true', 'sh', ...words));
+}
+
+async function udpFrom(namespace: string, host: string): Promise<string> {
+  const words = ['timeout', '2', 'socat', '-t1', '-', `UDP:${host}:5353`];
+  return short(await inside(namespace, 'sh', '-c', 'echo x | "$@" 2>/dev/null || true', 'sh', ...words));
+}
+
+/** Who is served, of: a neighbour by TCP and UDP in both families, and a machine that is no neighbour. Who should be is asked until he is. */
+async function assertServed(outside: { namespace: string }, expected: string, when: string): Promise<void> {
+  const clients = [
+    () => tcpFrom(outside.namespace, '10.99.0.1'),
+    () => udpFrom(outside.namespace, '10.99.0.1'),
+    () => tcpFrom(outside.namespace, '[fd99::1]'),
+    () => udpFrom(outside.namespace, '[fd99::1]'),
+    () => tcpFrom(outside.namespace, '10.99.0.1', ',bind=203.0.113.7'),
+  ];
+  const answers = await Promise.all(
+    expected.split(' ').map(async (wanted, index) => {
+      for (let tries = 0; ; tries += 1) {
+        const answer = (await clients[index]?.()) || '-';
+        if (answer === wanted || wanted === '-' || tries === 10) return answer;
+        await clock.sleep(150);
+      }
+    }),
+  );
+  assert.equal(answers.join(' '), expected, when);
+}
+
+const NEIGHBOUR4 = '0a63:0002';
+const NEIGHBOUR6 = 'fd99:0000:0000:0000:0000:0000:0000:0002';
+const EVERYONE = `${NEIGHBOUR4} ${NEIGHBOUR4} ${NEIGHBOUR6} ${NEIGHBOUR6} cb00:7107`;
+const NEIGHBOURS = `${NEIGHBOUR4} ${NEIGHBOUR4} ${NEIGHBOUR6} ${NEIGHBOUR6} -`;
+const NOBODY = '- - - - -';
+
+await inOwnNetwork(import.meta.filename, () => {
+  test('public is everyone, whatever ufw says, and the server sees their own addresses', async () => {
+    await using here = await place();
+    await using undo = new AsyncDisposableStack();
+    await serve(here, 'public', undo);
+    await using outside = await machineOutside(here);
+    await assertServed(outside, EVERYONE, 'at first');
+    await using wall = ufw();
+    await wall.command('enable');
+    await assertServed(outside, EVERYONE, 'everyone is served with ufw enabled');
+  });
+
+  test('host is whom ufw lets in to the port, by TCP and UDP, IPv4 and IPv6, with a strict reverse path filter too', async () => {
+    await using here = await place();
+    await using undo = new AsyncDisposableStack();
+    await serve(here, 'host', undo);
+    await using outside = await machineOutside(here);
+    writeFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', '1');
+    undo.defer(() => writeFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', '0'));
+    await assertServed(outside, EVERYONE, 'no firewall');
+    await using wall = ufw();
+    await wall.command('enable');
+    await assertServed(outside, NOBODY, 'ufw denies what is not allowed');
+    assert.match(await ask('127.0.0.1', 8080), /^hello/, 'the host itself is served');
+    await wall.command('allow', '8080/tcp');
+    await assertServed(outside, `${NEIGHBOUR4} - ${NEIGHBOUR6} - cb00:7107`, 'one port allowed');
+    await wall.command('allow', '5353/udp');
+    await assertServed(outside, EVERYONE, 'both allowed');
+    await wall.command('delete', 'allow', '8080/tcp');
+    await wall.command('allow', 'proto', 'tcp', 'from', '10.99.0.0/24', 'to', 'any', 'port', '8080');
+    await assertServed(outside, `${NEIGHBOUR4} ${NEIGHBOUR4} - ${NEIGHBOUR6} -`, 'one network allowed');
+    await wall.command('reload');
+    await assertServed(outside, `${NEIGHBOUR4} ${NEIGHBOUR4} - ${NEIGHBOUR6} -`, 'after a reload');
+  });
+
+  test('host heeds any chain at input, keeps what it said of connections that exist, and is back after a flush and a lost device', async () => {
+    await using here = await place();
+    await using undo = new AsyncDisposableStack();
+    const server = await serve(here, 'host', undo);
+    await using outside = await machineOutside(here);
+    const rules = `table inet wall { chain input { type filter hook input priority 0; policy drop; ct state established accept; iif lo accept
+      icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n ip saddr 203.0.113.7 tcp dport 8080 accept\n }\n }\n`;
+    await run('nft', ['-f', '-'], { input: rules });
+    await assertServed(outside, '- - - - cb00:7107', 'at first');
+    const neighbour = await here.network.attach({ containerId: 'neighbour', spec: spec() });
+    assert.equal(await tcpFrom(neighbour.namespace, '172.17.0.1'), '', 'a container is judged as well');
+    await run('nft', ['add', 'rule', 'inet', 'wall', 'input', 'iifname', 'gantry*', 'accept']);
+    await eventually(async () => /^ac11/.test(await tcpFrom(neighbour.namespace, '172.17.0.1')), 'and let in where the firewall does');
+    await run('nft', ['flush', 'ruleset']);
+    await run('nft', ['-f', '-'], { input: rules });
+    await assertServed(outside, '- - - - cb00:7107', 'the same as before the flush');
+    const back = /iifname "(g\S+)" meta mark/.exec((await run('nft', ['list', 'ruleset'])).stdout)?.[1] ?? '';
+    await run('ip', ['link', 'del', back]);
+    await eventually(
+      async () => (await tcpFrom(outside.namespace, '10.99.0.1', ',bind=203.0.113.7')) === 'cb00:7107',
+      'the devices are back',
+    );
+    await here.network.detach(server.containerId);
+  });
+
+  test('lan is the networks that the host has an address in, also those that it gets later', async () => {
+    await using here = await place();
+    await using undo = new AsyncDisposableStack();
+    await serve(here, 'lan', undo);
+    await using outside = await machineOutside(here);
+    await assertServed(outside, NEIGHBOURS, 'neighbours are served, and others not');
+    await run('ip', ['addr', 'add', '203.0.113.1/24', 'dev', 'up0']);
+    await assertServed(outside, EVERYONE, 'a network more');
+    await run('ip', ['addr', 'del', '203.0.113.1/24', 'dev', 'up0']);
+    await eventually(
+      async () => (await tcpFrom(outside.namespace, '10.99.0.1', ',bind=203.0.113.7')) === '',
+      'who was a neighbour is none any more',
+    );
+    await assertServed(outside, NEIGHBOURS, 'and less');
+    await run('nft', ['flush', 'ruleset']);
+    await assertServed(outside, NEIGHBOURS, 'after a flush');
+  });
+});
