@@ -4,6 +4,11 @@ import { copyTree, getXattr, listXattrs, openInRoot, setXattr } from '../host/in
 /** Copies directory `source` inside `root` to the directory `target`, which exists: what is in it, and what it is itself. */
 export async function copyDirectory(root: string, source: string, target: string): Promise<void> {
   await copyTree(root, source, target);
+  copyAttributes(root, source, target);
+}
+
+/** Gives directory `target` owner, mode, times and extended attributes of `source` inside `root`. */
+export function copyAttributes(root: string, source: string, target: string): void {
   const fd = openInRoot(root, source, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const stat = fstatSync(fd);

@@ -7,7 +7,7 @@ const REMOVING = '.removing-';
 /**
  * The directories of volumes: `<data-root>/volumes/<name>/_data`. Names of volumes never begin with a dot, so
  * `.removing-<name>` beside them is on its way out, `<name>/.filling` is a copy that is not whole yet,
- * and `<name>/.mount-table` is what mount(8) reads.
+ * `<name>/.filled` one that is whole, and moves into `_data`, and `<name>/.mount-table` is what mount(8) reads.
  */
 export class VolumeDirectories {
   readonly root: string;
@@ -20,6 +20,7 @@ export class VolumeDirectories {
   of = (name: string): string => join(this.root, name);
   data = (name: string): string => join(this.root, name, '_data');
   filling = (name: string): string => join(this.root, name, '.filling');
+  filled = (name: string): string => join(this.root, name, '.filled');
   /** For the length of one mount(8). */
   mountTable = (name: string): string => join(this.root, name, '.mount-table');
   removing = (name: string): string => join(this.root, `${REMOVING}${name}`);
@@ -49,6 +50,16 @@ export class VolumeDirectories {
 
   isEmpty(name: string): boolean {
     return readdirSync(this.data(name)).length === 0;
+  }
+
+  /**
+   * Moves the content of `.filled` into `_data`: never over what is there, and never another directory in its
+   * place, since containers that run already have this one mounted. Idempotent.
+   */
+  moveFilledIn(name: string): void {
+    const [filled, data] = [this.filled(name), this.data(name)];
+    const present = new Set(readdirSync(data));
+    for (const entry of readdirSync(filled)) if (!present.has(entry)) renameSync(join(filled, entry), join(data, entry));
   }
 
   /** Milliseconds since the epoch. */

@@ -86,7 +86,9 @@ suite('volumes', { timeout: 20_000 }, () => {
     writeFileSync(join(root, 'var/lib/db/table'), 'rows', { mode: 0o640 });
     symlinkSync('/etc/passwd', join(root, 'var/lib/db/link'));
     const { mountpoint } = await volumes.create({ name: 'data' });
+    const { ino } = statSync(mountpoint);
     await volumes.fill('data', root, '/var/lib/db');
+    assert.equal(statSync(mountpoint).ino, ino, 'containers that run already have this directory mounted');
     assert.equal(readFileSync(join(mountpoint, 'table'), 'utf8'), 'rows');
     const stat = statSync(mountpoint);
     assert.deepEqual([stat.uid, stat.gid, stat.mode & 0o777], [33, 44, 0o750]);
@@ -156,6 +158,9 @@ suite('volumes', { timeout: 20_000 }, () => {
     await volumes.create({ name: 'removing' });
     rmSync(join(directory, 'kept'), { recursive: true });
     mkdirSync(join(directory, 'filling/.filling'));
+    await volumes.create({ name: 'filled' });
+    mkdirSync(join(directory, 'filled/.filled'), { mode: 0o750 });
+    for (const file of ['.filled/first', '.filled/second', '_data/second']) writeFileSync(join(directory, 'filled', file), file);
     rmSync(join(directory, 'removing'), { recursive: true });
     mkdirSync(join(directory, '.removing-removing/_data'), { recursive: true });
     mkdirSync(join(directory, 'orphan/_data'), { recursive: true });
@@ -163,10 +168,17 @@ suite('volumes', { timeout: 20_000 }, () => {
     const again = await restart();
     assert.deepEqual(
       again.list().map((volume) => volume.name),
-      ['filling', 'kept', 'orphan'],
+      ['filled', 'filling', 'kept', 'orphan'],
     );
     assert.deepEqual(again.get('kept').labels, { a: 'b' });
     assert.deepEqual(readdirSync(join(directory, 'filling')), ['_data']);
+    assert.deepEqual(readdirSync(join(directory, 'filled')), ['_data']);
+    const { mountpoint } = again.get('filled');
+    assert.deepEqual(
+      ['first', 'second'].map((file) => readFileSync(join(mountpoint, file), 'utf8')),
+      ['.filled/first', '_data/second'],
+    );
+    assert.equal(statSync(mountpoint).mode & 0o777, 0o750);
     assert.equal(readFileSync(join(again.get('orphan').mountpoint, 'file'), 'utf8'), 'precious');
     assert.equal(await store.get('volume', 'removing'), undefined);
   });

@@ -1,9 +1,9 @@
-import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { type Clock, conflict, formatNanoseconds, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
 import { diskUsage, isMountPoint, removeTree, restOfFolder, statInRoot, unmount } from '../host/index.ts';
 import type { VolumeRecord } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
-import { copyDirectory, fillPart } from './copy-directory.ts';
+import { copyAttributes, copyDirectory, fillPart } from './copy-directory.ts';
 import { VolumeDirectories } from './directories.ts';
 import { parseDriverOptions } from './driver-options.ts';
 import { mountVolume, removeTable } from './mounting.ts';
@@ -137,25 +137,32 @@ class LocalVolumes implements Volumes {
       if (!statInRoot(root, source)?.isDirectory()) return;
       const data = this.#directories.data(name);
       if (subpath) await fillPart(data, subpath, root, source);
-      // On a mounted device the copy cannot be renamed into place; then it goes in directly.
+      // On a mounted device files cannot be moved in; then they are copied there directly.
       else if (isMountPoint(data)) await fillPart(data, '', root, source);
       else if (this.#directories.isEmpty(name)) await this.#fillWhole(name, root, source);
     });
   }
 
   async #fillWhole(name: string, root: string, source: string): Promise<void> {
-    const [data, filling] = [this.#directories.data(name), this.#directories.filling(name)];
+    const filling = this.#directories.filling(name);
     await removeTree(this.#directories.root, filling);
     try {
       mkdirSync(filling, { mode: 0o700 });
       await copyDirectory(root, source, filling);
-      rmdirSync(data);
-      renameSync(filling, data);
     } catch (error) {
       await removeTree(this.#directories.root, filling);
-      this.#directories.make(name);
       throw error;
     }
+    renameSync(filling, this.#directories.filled(name));
+    await this.#moveIn(name);
+  }
+
+  async #moveIn(name: string): Promise<void> {
+    const [root, filled] = [this.#directories.of(name), this.#directories.filled(name)];
+    if (!existsSync(filled)) return;
+    this.#directories.moveFilledIn(name);
+    copyAttributes(root, '/.filled', this.#directories.data(name));
+    await removeTree(this.#directories.root, filled);
   }
 
   async size(name: string): Promise<number> {
@@ -193,6 +200,7 @@ class LocalVolumes implements Volumes {
     for (const name of this.#records.keys()) {
       await removeTree(this.#directories.root, this.#directories.filling(name));
       removeTable(this.#directories.mountTable(name));
+      await this.#moveIn(name);
     }
     for (const name of present.removing)
       void this.#queue
