@@ -1,4 +1,4 @@
-import { type Clock, denied, describe, GantryError, type Ids, invalid, type Log, notFound } from '../base/index.ts';
+import { type Clock, denied, describe, GantryError, type Ids, invalid, isKind, type Log, notFound } from '../base/index.ts';
 import type { netlink } from '../host/index.ts';
 import {
   blankEndpoint,
@@ -339,7 +339,7 @@ export class LocalNetwork implements Network {
     const device = asked ?? freeDevice(endpoints, segment.devicePrefix);
     if (!/^[^\s/:]{1,15}$/.test(device) || device === 'lo' || endpoints.some(({ interfaceName }) => interfaceName === device))
       throw invalid(`${DEVICE_OPTION}: ${JSON.stringify(device)} cannot be the name of one more device of ${owner}`);
-    const plug = await segment.plug({ owner, namespace, device, wish });
+    const plug = await this.#freeing(() => segment.plug({ owner, namespace, device, wish }));
     undo.defer(async () => {
       await this.#unplug(held, plug);
       held.plugs.delete(record.id);
@@ -350,6 +350,18 @@ export class LocalNetwork implements Network {
     plug.endpoint.gatewayPriority = wish.gatewayPriority ?? 0;
     held.plugs.set(record.id, { plug, letGo });
     held.attachment = { ...held.attachment, endpoints: [...endpoints, plug.endpoint] };
+  }
+
+  /** An address may belong to a container that is just leaving, as when one is made anew under the same name: then it is free soon. */
+  async #freeing(plug: () => Promise<Plug>): Promise<Plug> {
+    try {
+      return await plug();
+    } catch (error) {
+      const leaving = this.#ready().namespaces.leaving();
+      if (!leaving || !isKind(error, 'conflict')) throw error;
+      await leaving;
+      return await plug();
+    }
   }
 
   /** Adds an interface on the default bridge to a running container. */

@@ -124,6 +124,11 @@ export class Namespaces implements AsyncDisposable {
     this.#removal.add(member, member.onBridge ? this.#options.addresses : undefined, further);
   }
 
+  /** Resolves when all that was discarded so far is gone; undefined when nothing is on its way out. */
+  leaving(): Promise<void> | undefined {
+    return this.#removal.isBusy ? this.#removal.idle() : undefined;
+  }
+
   /** Gives a member that is in use an interface on the bridge. */
   async plug(member: Member, device: string, macAddress: string | undefined): Promise<void> {
     const { maker, bridge, addresses } = this.#options;
