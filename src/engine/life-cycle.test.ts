@@ -52,6 +52,35 @@ suite('the life of a container', () => {
     await ended;
   });
 
+  test('restart() keeps a container that is removed at its end, and shows it as restarting between its end and its start', async () => {
+    await using t = await engineUnderTest();
+    const { id } = await t.engine.containers.create(request({ autoRemove: true }));
+    await t.engine.containers.start(id);
+    const ended = t.engine.containers.wait(id, 'next-exit', never).result;
+    const restarted = t.engine.containers.restart(id, {});
+    await ended;
+    assert.equal(t.engine.containers.get(id).state.status, 'restarting');
+    await restarted;
+    assert.equal(t.engine.containers.get(id).state.status, 'running');
+  });
+
+  for (const [end, after] of [
+    ['stop', 'exited'],
+    ['kill', 'exited'],
+    ['remove', undefined],
+  ] as const)
+    test(`${end}() of a container that is just being started ends it`, async () => {
+      await using t = await engineUnderTest();
+      const { containers } = t.engine;
+      const { id } = await containers.create(request());
+      const started = containers.start(id);
+      if (end === 'stop') await containers.stop(id, {});
+      else if (end === 'kill') await containers.kill(id, 'KILL');
+      else await containers.remove(id, { force: true, volumes: false, link: false });
+      await started;
+      assert.equal(containers.list().find((record) => record.id === id)?.state.status, after);
+    });
+
   test('start() of a running container is unchanged', async () => {
     await using t = await engineUnderTest();
     const { id } = await t.engine.containers.create(request());

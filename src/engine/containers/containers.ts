@@ -52,9 +52,10 @@ export class ContainerUseCases implements Containers {
   }
 
   async restart(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {
-    const record = this.get(reference);
-    if (isAlive(record.state) || record.state.status === 'restarting') await this.#stopper.stop(record, options);
-    await this.#lifecycle.start(record.id, 'user');
+    const record = await this.#stopper.afterStart(this.get(reference));
+    await this.#lifecycle.restart(record.id, async () => {
+      if (isAlive(record.state) || record.state.status === 'restarting') await this.#stopper.stop(record, options);
+    });
     publishContainerEvent(this.#parts, this.get(record.id), 'restart');
   }
 

@@ -32,6 +32,8 @@ export class Lifecycle {
   #lastDelay = new Map<string, number>();
   /** Exits that came while the start was still under way. */
   #early = new Map<string, ExitRecord>();
+  /** Containers that are being stopped to be started again, on request. */
+  #returning = new Set<string>();
   #removeContainer: (id: string) => Promise<void>;
   #stopped = false;
 
@@ -47,6 +49,20 @@ export class Lifecycle {
 
   start(id: string, reason: StartReason): Promise<void> {
     return this.#parts.queue.run(id, () => this.#start(id, reason));
+  }
+
+  /**
+   * `stop`, then a start. Between the two the container is restarting rather than exited: who looks then, such as compose
+   * that watches an application, must not take it for finished.
+   */
+  async restart(id: string, stop: () => Promise<void>): Promise<void> {
+    this.#returning.add(id);
+    try {
+      await stop();
+      await this.start(id, 'user');
+    } finally {
+      this.#returning.delete(id);
+    }
   }
 
   /** Stops planning restarts; what runs goes on. */
@@ -174,8 +190,9 @@ export class Lifecycle {
       lived: Date.parse(exit.finishedAt) - Date.parse(record.state.startedAt),
       lastDelay: this.#lastDelay.get(id) ?? 0,
     });
+    const returning = this.#returning.has(id);
     const ended = await table.observe(id, {
-      status: decision.restart ? 'restarting' : 'exited',
+      status: decision.restart || returning ? 'restarting' : 'exited',
       pid: 0,
       exitCode: exit.exitCode,
       finishedAt: exit.finishedAt,
@@ -195,12 +212,13 @@ export class Lifecycle {
       execDuration: String(secondsBetween(record.state.startedAt, exit.finishedAt)),
     });
     decisions.add(id, 'exited', exitWords(exit));
-    decisions.add(id, decision.restart ? 'restart' : 'no restart', decision.why);
+    if (returning) decisions.add(id, 'restart', 'someone asked for it');
+    else decisions.add(id, decision.restart ? 'restart' : 'no restart', decision.why);
     void queue
       .run(id, () => dismantle(this.#parts, ended))
       .catch((error) => log.error('a run could not be taken down whole', { container: ended.name, error: describe(error) }));
     if (decision.restart) this.#planRestart(id, decision.delay);
-    else if (ended.spec.autoRemove) this.#removeLater(ended);
+    else if (ended.spec.autoRemove && !returning) this.#removeLater(ended);
   }
 
   /** Not awaited: this may run inside the container's queue, which the removal joins. */

@@ -27,8 +27,9 @@ export class Remover {
     this.#removed = removed;
   }
 
-  async remove(record: ContainerRecord, options: RemoveOptions): Promise<void> {
-    if (options.link) throw invalid(`Conflict, cannot remove the default link name of the container: ${record.name}`);
+  async remove(asked: ContainerRecord, options: RemoveOptions): Promise<void> {
+    if (options.link) throw invalid(`Conflict, cannot remove the default link name of the container: ${asked.name}`);
+    const record = await this.#stopper.afterStart(asked);
     const { status } = record.state;
     if (status === 'restarting' && options.force) await this.#lifecycle.settleStopped(record);
     else if (status === 'restarting') throw stillThere(record, 'restarting');

@@ -20,9 +20,10 @@ export class Stopper {
   }
 
   /** `timeout` in seconds: undefined is the container's own or 10, -1 waits for ever. */
-  async stop(record: ContainerRecord, options: { signal?: string; timeout?: number }): Promise<void> {
+  async stop(asked: ContainerRecord, options: { signal?: string; timeout?: number }): Promise<void> {
     const { table } = this.#parts;
-    const number = parseSignal(options.signal || record.spec.stopSignal);
+    const number = parseSignal(options.signal || asked.spec.stopSignal);
+    const record = await this.afterStart(asked);
     if (record.state.status === 'restarting') {
       await this.#lifecycle.settleStopped(record);
       publishContainerEvent(this.#parts, record, 'stop');
@@ -40,8 +41,9 @@ export class Stopper {
     publishContainerEvent(this.#parts, record, 'stop');
   }
 
-  async kill(record: ContainerRecord, signal: string): Promise<void> {
+  async kill(asked: ContainerRecord, signal: string): Promise<void> {
     const number = parseSignal(signal || 'SIGKILL');
+    const record = await this.afterStart(asked);
     if (record.state.status === 'restarting') return await this.#lifecycle.settleStopped(record);
     if (!isAlive(record.state)) throw conflict(`cannot kill container: ${record.id}: container ${record.id} is not running`);
     const final = number === SIGKILL || number === parseSignal(record.spec.stopSignal);
@@ -61,6 +63,13 @@ export class Stopper {
         hint: 'A process may hang in the kernel, often on a disk or network file system.',
       });
     }
+  }
+
+  /** A start that is under way is waited for: whoever ends a container then must not be told that it does not run, and have it run on. */
+  async afterStart(record: ContainerRecord): Promise<ContainerRecord> {
+    if (record.intent?.operation !== 'start') return record;
+    await this.settled(record.id);
+    return this.#parts.table.get(record.id);
   }
 
   /** Resolves when the run has been taken down too. */

@@ -25,6 +25,7 @@ function summary(record: ContainerRecord, decisions: Decision[], now: number): s
     case 'paused':
       return 'Someone paused it; its processes are frozen until it is unpaused.';
     case 'restarting':
+      if (state.stoppedByUser) return 'It is being started again: someone asked for it.';
       return `It keeps ending and is started again: ${last('exited') ?? ''}; ${last('restart') ?? ''}.`;
     case 'removing':
     case 'dead':

@@ -56,7 +56,7 @@ export class ExecTable implements Execs {
     signal: AbortSignal,
   ): Promise<AttachedStreams | undefined> {
     const entry = this.#entry(id);
-    if (entry.record.started) throw conflict(`Error: Exec command ${id} has already run`);
+    if (entry.record.started) throw conflict(`exec command ${id} has already run`);
     const container = this.#runningContainer(entry.record.containerId);
     entry.record = { ...entry.record, started: true, running: true };
     const { spec } = entry.record;

@@ -43,6 +43,7 @@ suite('restart policy', () => {
     ['on-failure', { exitCode: 0 }, false],
     ['on-failure', {}, true],
     ['no', {}, false],
+    ['no', { status: 'restarting', stoppedByUser: true }, true],
   ] as const) {
     test(`restartsAtBoot() says ${expected} for ${name} with ${JSON.stringify(patch)}`, () => {
       const state = { status: 'exited', exitCode: 1, stoppedByUser: false, startedAt: '2026-01-01T00:00:00Z', restartCount: 0, ...patch };

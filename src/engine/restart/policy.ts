@@ -52,6 +52,8 @@ export function restartsAtBoot(
   never: string,
 ): boolean {
   if (state.startedAt === never && state.status === 'created') return false;
+  // Its start was due when the daemon ended: by its policy, or because someone had asked for a restart.
+  if (state.status === 'restarting') return true;
   if (policy.name === 'always') return true;
   if (policy.name === 'unless-stopped') return !state.stoppedByUser;
   if (policy.name !== 'on-failure' || state.stoppedByUser || state.exitCode === 0) return false;

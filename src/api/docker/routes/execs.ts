@@ -59,8 +59,9 @@ async function start(call: Call, parts: Parts): Promise<void> {
     await execs.start(id, options, abort.signal);
     return exchange.sendEmpty(200);
   }
-  // What is wrong now gets a status. Then the connection is the process's: its first output must not reach clients
-  // together with the head, since some read the two by different means.
+  // What is wrong with the container gets a status. Then the connection is the process's: its first output must not reach
+  // clients together with the head, since some read the two by different means. A second start gets its refusal there too:
+  // compose's watch starts each of its execs twice, and gives up on a status.
   checkStartable(record, parts);
   const socket = await exchange.hijack(streamType(call.minor, tty));
   socket.once('close', () => abort.abort(new DOMException('the client closed the connection', 'AbortError')));
@@ -75,7 +76,6 @@ async function start(call: Call, parts: Parts): Promise<void> {
 }
 
 function checkStartable(record: ExecRecord, parts: Parts): void {
-  if (record.started) throw conflict(`Error: Exec command ${record.id} has already run`);
   const { id, state } = parts.engine.containers.get(record.containerId);
   if (state.status === 'paused') throw conflict(`Container ${id} is paused, unpause the container before exec`);
   if (state.status !== 'running') throw conflict(`Container ${id} is not running`);

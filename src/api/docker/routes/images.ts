@@ -13,7 +13,10 @@ export function imageRoutes(add: AddRoute, parts: Parts): void {
   add('GET', '/images/*name/json', (call) => {
     if (text(call, 'platform') !== undefined)
       throw invalid('the query parameter platform is not supported: an image has one platform here');
-    call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), call.minor));
+    const agent = call.exchange.request.headers['user-agent'] ?? '';
+    // docker-compose 1.29 speaks the newest version and reads a field that went with 1.45 whenever it makes a container anew.
+    const minor = agent.startsWith('docker-compose/1.') ? Math.min(call.minor, 44) : call.minor;
+    call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), minor));
   });
   add('GET', '/images/*name/history', (call) => {
     const known = new Map(images.list().map((image) => [image.id, image]));
