@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { listMounts, removeTree, unmount } from '../host/index.ts';
 import type { Builder } from './builder.ts';
@@ -36,9 +36,13 @@ async function makeBuilder(options: BuilderOptions): Promise<Builder> {
   return await openBuilder(options);
 }
 
-/** What a killed daemon left: secrets in memory, trees shown to steps, sockets. */
+/**
+ * What a killed daemon left: secrets in memory, trees shown to steps, sockets. The host's users may not pass: sockets of agents are in
+ * there, whose paths stand in /proc/net/unix.
+ */
 async function clearFolder(folder: string): Promise<void> {
-  if (!existsSync(folder)) return void mkdirSync(folder, { recursive: true, mode: 0o711 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
   for (const { target } of listMounts(folder).reverse()) await unmount(target, { lazy: true });
   for (const name of readdirSync(folder)) await removeTree(folder, join(folder, name));
 }

@@ -33,7 +33,8 @@ async function run(options: DaemonOptions): Promise<void> {
   const log = createLog(options.logLevel, (line) => void process.stderr.write(line), clock.timestamp);
   await using house = new AsyncDisposableStack();
 
-  for (const root of [dataRoot, execRoot]) makeRoot(root);
+  makeRoot(dataRoot, 0o710);
+  makeRoot(execRoot, 0o711);
   house.adopt(lockFile(join(dataRoot, 'gantryd.lock')), (lock) => lock.release());
   house.adopt(lockFile(join(execRoot, 'gantryd.lock')), (lock) => lock.release());
   if (options.pidfile) house.adopt(writePidfile(options.pidfile), (path) => unlinkSync(path));
@@ -119,10 +120,13 @@ async function run(options: DaemonOptions): Promise<void> {
   log.info('stopping; containers go on', { signal });
 }
 
-/** Only root may look inside; containers reach their own mounts by descriptor. */
-function makeRoot(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o711 });
-  chmodSync(path, 0o711);
+/**
+ * Only root may look inside. Others may not even pass through the data root: a container's root can put set-user-id programs into its
+ * layers, which the host's users could run there (their paths stand in /proc/mounts). The exec root has the socket that a group may use.
+ */
+function makeRoot(path: string, mode: number): void {
+  mkdirSync(path, { recursive: true, mode });
+  chmodSync(path, mode);
 }
 
 function writePidfile(path: string): string {

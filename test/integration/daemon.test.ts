@@ -1,6 +1,6 @@
 // The daemon as an operator meets it: starting, stopping, side by side, and after someone has meddled.
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { eventually, lasting, PROJECT, run, startDaemon, startTestHost } from '../support/index.ts';
@@ -75,6 +75,33 @@ suite('the daemon', () => {
     assert.equal(second.status, 1);
     assert.match(second.stderr, /data/);
     assert.match(await daemon.ok('version', '-f', '{{.Server.Version}}'), /./);
+  });
+
+  test('users of the host cannot run what a container has put into its layer, nor read what is shared with it', async () => {
+    await using daemon = await startDaemon({ images: ['busybox'] });
+    chmodSync(daemon.root, 0o755);
+    await daemon.ok(
+      'run',
+      '-d',
+      '--name',
+      'giver',
+      '-v',
+      'things:/things',
+      IMAGE,
+      'sh',
+      '-c',
+      'cp /bin/busybox /root-id; chmod 4755 /root-id; sleep 600',
+    );
+    await daemon.ok('exec', 'giver', 'sh', '-c', 'until [ -u /root-id ]; do sleep 0.1; done');
+    const upper = `${daemon.root}/data/layers/${await daemon.ok('inspect', '--format', '{{.Id}}', 'giver')}/upper`;
+    assert.ok(existsSync(`${upper}/root-id`));
+    const nobody = (...words: string[]) => run('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--', ...words]);
+    for (const path of [`${upper}/root-id`, `${daemon.root}/data/volumes/things/_data`, `${daemon.root}/run/build/x`]) {
+      const { status, stderr } = await nobody('ls', path);
+      assert.notEqual(status, 0, path);
+      assert.match(stderr, /Permission denied/, path);
+    }
+    await daemon.ok('rm', '-f', 'giver');
   });
 
   test('published ports come back when someone flushes the firewall', async () => {

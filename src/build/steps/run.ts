@@ -48,7 +48,7 @@ export async function runStep(parts: BuildParts, request: RunRequest, signal: Ab
   await parts.assembly.createRoot(id, request.layers);
   const root = await layers.mount(id);
   const folder = join(parts.runFolder, id.slice(0, 16));
-  await mkdir(folder, { recursive: true, mode: 0o711 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   undo.defer(() => removeTree(parts.runFolder, folder));
   await runProcess(parts, request, { id, root, folder }, signal);
   await layers.unmount(id);
