@@ -87,7 +87,7 @@ test('load() and save() are exact: what is saved loads elsewhere with the same i
     'app:1',
     'registry.example/app:2',
   ]);
-  const saved = await collect((output) => one.images.save(['app:1'], output, never));
+  const saved = await collect((output) => one.images.save(['app:1'], () => output, { signal: never }));
   const two = await open();
   assert.deepEqual(await two.load(zstdCompressSync(saved)), ['app:1']);
   assert.equal(two.images.get('app:1').id, one.images.get('app:1').id);
@@ -186,6 +186,7 @@ test('containers see the layers with their attributes, and their changes are tol
   assert.equal(sha256(again), sha256(exported));
   const imported = await images.import(Readable.from([exported], { objectMode: false }), {
     reference: 'flat',
+    version: '1',
     message: 'm',
     changes: ['CMD ["x"]'],
     signal: never,
@@ -258,7 +259,7 @@ test('a damaged blob or layer is an error that names it; the others still work',
   const tree = join(dataRoot, 'layers', (again.images.get('good').layers[0] ?? '').slice(7, 33), 'diff/good');
   writeFileSync(tree, 'y');
   await assert.rejects(
-    collect((output) => again.images.save(['good'], output, never)),
+    collect((output) => again.images.save(['good'], () => output, { signal: never })),
     /layer sha256:.* is missing or damaged/,
   );
 });

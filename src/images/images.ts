@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ImageRecord } from '../model/index.ts';
 import type { NewImage } from './catalog/catalog.ts';
+import type { Platform } from './distribution/platform.ts';
 import type { LayerLease, LayerRecord } from './layers/layer-store.ts';
 import type { TrustReport } from './trust/index.ts';
 
@@ -21,6 +22,8 @@ export interface Images {
   /** Pulls, verified and resumable. Platform is `os/arch[/variant]`. */
   pull(reference: string, options: PullOptions): Promise<ImageRecord>;
   push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
+  /** Names of repositories with a term in them, sorted, in the catalog of a registry: `host[:port]/term`; without a host in that of Docker Hub's mirror. */
+  search(term: string, options: { limit: number; credentials?: Credentials; signal: AbortSignal }): Promise<string[]>;
   /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage>;
   /** From here on, `admit` is asked about each pulled image before it is to be seen. */
@@ -33,9 +36,16 @@ export interface Images {
    */
   checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }>;
   /** A docker-archive or an OCI layout, plain or compressed (gzip, zstd), several images in one. Resolves to what was loaded: references, or ids of untagged ones. */
-  load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]>;
-  /** Writes one archive that both Docker and OCI tools read. */
-  save(references: readonly string[], output: Writable, signal: AbortSignal): Promise<void>;
+  load(archive: Readable, options: LoadOptions): Promise<string[]>;
+  /**
+   * Writes one archive that both Docker and OCI tools read. A name without a tag stands for all of its tags. The output is asked for when all images
+   * were found; those for which `fits` throws are refused before that too.
+   */
+  save(
+    references: readonly string[],
+    output: () => Writable,
+    options: { fits?: (image: ImageRecord, reference: string) => void; signal: AbortSignal },
+  ): Promise<void>;
   /** One root filesystem as a tar (plain or compressed) becomes an image of one layer. */
   import(archive: Readable, options: ImportOptions): Promise<ImageRecord>;
   tag(source: string, target: string): Promise<void>;
@@ -190,10 +200,19 @@ export interface ProgressEvent {
   aux?: Record<string, unknown>;
 }
 
+export interface LoadOptions {
+  progress: (event: ProgressEvent) => void;
+  signal: AbortSignal;
+  /** Only images for one of these; all when absent or empty. Fails with `notFound` when there is none. */
+  platforms?: readonly Platform[];
+}
+
 export interface ImportOptions {
   reference?: string;
   message: string;
   platform?: string;
+  /** What to write down as the engine's version. */
+  version: string;
   /** Dockerfile instructions such as `CMD ["x"]`, in order. */
   changes: string[];
   signal: AbortSignal;

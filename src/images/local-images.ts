@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { type Clock, GantryError, invalid } from '../base/index.ts';
 import type { ImageRecord } from '../model/index.ts';
 import { LocalAssembly } from './assembly/local-assembly.ts';
@@ -18,8 +18,8 @@ import type {
   Images,
   ImageUse,
   ImportOptions,
+  LoadOptions,
   MakeRoom,
-  ProgressEvent,
   PullOptions,
   RemoteImage,
   RemovedImage,
@@ -75,6 +75,10 @@ export class LocalImages implements Images {
     return this.#parts.distribution.push(parseReference(reference), options);
   }
 
+  search(...[term, options]: Parameters<Images['search']>): Promise<string[]> {
+    return this.#parts.distribution.search(term, options);
+  }
+
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
     return this.#parts.distribution.lookUp(parseReference(reference), options);
   }
@@ -91,14 +95,14 @@ export class LocalImages implements Images {
     return this.#parts.distribution.checkCredentials(serverAddress, credentials, signal);
   }
 
-  async load(archive: Readable, options: { progress: (event: ProgressEvent) => void; signal: AbortSignal }): Promise<string[]> {
+  async load(archive: Readable, options: LoadOptions): Promise<string[]> {
     await this.#parts.makeRoom?.('loading images', 0);
     return await loadImages(this.#parts, archive, options);
   }
 
-  save(references: readonly string[], output: Writable, signal: AbortSignal): Promise<void> {
+  save(...[references, output, options]: Parameters<Images['save']>): Promise<void> {
     for (const reference of references) this.#noteUse(reference);
-    return saveImages(this.#parts, references, output, signal);
+    return saveImages(this.#parts, references, output, options);
   }
 
   async import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {

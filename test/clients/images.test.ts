@@ -75,6 +75,32 @@ suite('images with the docker client', () => {
     await ok('rmi', 'carried:1');
   });
 
+  test('save of a bare name takes all of its tags, and a platform that an image is not for is told, also by load', async () => {
+    await ok('pull', '-q', `${registry.address}/small:1`);
+    for (const tag of ['a', 'b']) await ok('tag', `${registry.address}/small:1`, `two:${tag}`);
+    const archive = `${daemon.root}/two.tar`;
+    await ok('save', '-o', archive, 'two');
+    await ok('rmi', 'two:a', 'two:b');
+    const other = await daemon.docker('load', '--platform', 'linux/s390x', '-i', archive);
+    assert.match(other.stderr, /the archive has no image for linux\/s390x/);
+    assert.equal(await ok('load', '--platform', 'linux/amd64', '-i', archive), 'Loaded image: two:a\nLoaded image: two:b');
+    for (const verb of [['save', '-o', archive], ['history'], ['image', 'inspect'], ['rmi']]) {
+      const { status, stderr } = await daemon.docker(...verb, '--platform', 'linux/s390x', 'two:a');
+      assert.equal(status, 1, verb.join(' '));
+      assert.match(stderr, /two:a was found but its platform \(linux\/amd64\) does not match the specified platform \(linux\/s390x\)/);
+    }
+    await ok('rmi', 'two:a', 'two:b');
+  });
+
+  test('search tells what the catalog of a registry has, and where it cannot search', async () => {
+    const search = (...args: string[]) => ok('search', '--format', '{{.Name}} {{.StarCount}}', ...args);
+    assert.equal(await search(`${registry.address}/m`), `${registry.address}/modern 0\n${registry.address}/small 0`);
+    assert.equal(await search('--limit', '1', `${registry.address}/`), `${registry.address}/cache 0`);
+    assert.equal(await search('--filter', 'is-official=true', `${registry.address}/m`), '');
+    assert.match((await daemon.docker('search', 'nginx')).stderr, /Docker Hub cannot be searched from here\. Name a registry/);
+    assert.match((await daemon.docker('search', '--limit', '101', 'nginx')).stderr, /limit 101 is outside the range of \[1, 100\]/);
+  });
+
   test('import makes an image of a tar with the changes asked for', async () => {
     await ok('pull', '-q', `${registry.address}/small:1`);
     const container = await ok('create', `${registry.address}/small:1`, 'true');

@@ -20,6 +20,7 @@ import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { scanRoutes } from './routes/scan.ts';
+import { searchRoutes } from './routes/search.ts';
 import { systemRoutes } from './routes/system.ts';
 import { trustRoutes } from './routes/trust.ts';
 import { type Upgrades, upgradeRoutes } from './routes/upgrades.ts';
@@ -108,6 +109,7 @@ function collectRoutes(
   networkRoutes(add, parts);
   // Before images, whose names would take /images/search and the like.
   commitRoutes(add, parts);
+  searchRoutes(add, parts);
   absentRoutes(add);
   imageRoutes(add, parts);
   imageTransferRoutes(add, parts);

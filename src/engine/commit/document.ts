@@ -1,4 +1,5 @@
 import { invalid } from '../../base/index.ts';
+import { dockerConfig, goJson, goTime } from '../../images/index.ts';
 import type { ContainerRecord, ImageRecord } from '../../model/index.ts';
 
 type Json = Record<string, unknown>;
@@ -17,7 +18,7 @@ export function containerConfig({ spec }: ContainerRecord): Json {
   ];
   const volumes = spec.mounts.filter((mount) => mount.type === 'volume' && mount.anonymous).map((mount) => mount.target);
   const check = spec.healthCheck;
-  return ordered({
+  return dockerConfig({
     Hostname: spec.hostname,
     Domainname: spec.domainname,
     User: spec.user,
@@ -66,7 +67,7 @@ export function readConfig(given: Json): Json {
   if (!isNothing(given.StopTimeout) && !Number.isSafeInteger(given.StopTimeout)) throw wrong('StopTimeout', 'a whole number');
   const check = (given.Healthcheck ?? {}) as Json;
   if (!isNothing(check.Test) && !isTexts(check.Test)) throw wrong('Healthcheck.Test', 'a list of texts');
-  return ordered(given);
+  return dockerConfig(given);
 }
 
 /** What the client's configuration leaves open is the container's (moby, daemon/commit.go). */
@@ -83,7 +84,7 @@ export function mergeConfig(own: Json, container: Json): Json {
     if (isNothing(own.Entrypoint)) merged.Entrypoint = container.Entrypoint;
   }
   if (isNothing(own.Healthcheck)) merged.Healthcheck = container.Healthcheck;
-  return ordered(merged);
+  return dockerConfig(merged);
 }
 
 /** The configuration blob of an image that adds a layer (or nothing) to another one. */
@@ -99,8 +100,7 @@ export function imageDocument(options: {
   diffId: string | undefined;
 }): Buffer {
   const { parent, record, config, author, message, version, diffId } = options;
-  // As Go writes times: no zeros at the end of a fraction.
-  const created = options.created.replace(/\.?0+Z$/, 'Z');
+  const created = goTime(options.created);
   const container = containerConfig(record);
   const history = parent.history.map((entry) => ({
     ...(entry.created ? { created: entry.created } : {}),
@@ -133,43 +133,6 @@ export function imageDocument(options: {
   return Buffer.from(goJson(document));
 }
 
-/** Every field in its place; what Docker leaves out when empty is left out. */
-function ordered(config: Json): Json {
-  const text = (key: string) => ({ [key]: config[key] ?? '' });
-  const flag = (key: string) => ({ [key]: config[key] ?? false });
-  const orNull = (key: string) => ({ [key]: config[key] ?? null });
-  const some = (key: string) => (isNothing(config[key]) || config[key] === '' || config[key] === false ? {} : { [key]: config[key] });
-  const map = (key: string) => ({ [key]: isNothing(config[key]) ? null : sortedKeys(config[key] as Json) });
-  const ports = config.ExposedPorts as Json | null | undefined;
-  return {
-    ...text('Hostname'),
-    ...text('Domainname'),
-    ...text('User'),
-    ...flag('AttachStdin'),
-    ...flag('AttachStdout'),
-    ...flag('AttachStderr'),
-    ...(ports && Object.keys(ports).length > 0 ? map('ExposedPorts') : {}),
-    ...flag('Tty'),
-    ...flag('OpenStdin'),
-    ...flag('StdinOnce'),
-    ...orNull('Env'),
-    ...orNull('Cmd'),
-    ...some('Healthcheck'),
-    ...some('ArgsEscaped'),
-    ...text('Image'),
-    ...map('Volumes'),
-    ...text('WorkingDir'),
-    ...orNull('Entrypoint'),
-    ...some('NetworkDisabled'),
-    ...some('MacAddress'),
-    ...orNull('OnBuild'),
-    ...map('Labels'),
-    ...some('StopSignal'),
-    ...some('StopTimeout'),
-    ...(isEmpty(config.Shell) ? {} : { Shell: config.Shell }),
-  };
-}
-
 function historyTexts(createdBy: string, author: string, comment: string): Json {
   return { ...(createdBy ? { created_by: createdBy } : {}), ...(author ? { author } : {}), ...(comment ? { comment } : {}) };
 }
@@ -180,14 +143,8 @@ function mergeEnvironment(own: readonly string[], container: readonly string[]):
   return both.length > 0 ? both : null;
 }
 
-/** Go's encoder writes these so that JSON can stand in HTML. */
-function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
 const isNothing = (value: unknown): value is null | undefined => value === null || value === undefined;
 const isEmpty = (value: unknown) => isNothing(value) || (Array.isArray(value) && value.length === 0);
 const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string');
 const emptyObjects = (names: readonly string[]): Json => Object.fromEntries(names.map((name) => [name, {}]));
-const sortedKeys = (map: Json): Json => Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 const withoutZeros = (values: Json): Json => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== 0));

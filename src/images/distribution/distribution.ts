@@ -9,6 +9,7 @@ import { checkLogin } from './login.ts';
 import { ImagePull, type PullParts, statusLine } from './pull.ts';
 import { ImagePush, type Pushed, type PushParts } from './push.ts';
 import { Repository } from './repository.ts';
+import { parseSearch, searchable, searchCatalog } from './search.ts';
 import { TokenCache } from './tokens.ts';
 import { Transport } from './transport.ts';
 
@@ -114,6 +115,21 @@ export class Distribution {
     }
   }
 
+  /** Names of repositories, of a registry that is named before the term or else of Docker Hub's mirrors. */
+  async search(text: string, options: { limit: number; credentials?: Credentials; signal: AbortSignal }): Promise<string[]> {
+    const wanted = parseSearch(text);
+    const place = { domain: wanted.domain, path: '' };
+    const endpoints = searchable(wanted.domain, await endpointsOf(wanted.domain, this.#parts, true));
+    try {
+      return await this.#withOneOf(endpoints, place, { ...options, actions: 'pull', scope: 'registry:catalog:*' }, (repository) =>
+        searchCatalog(repository, wanted, options.limit, options.signal),
+      );
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(error, `search of ${wanted.domain}`);
+    }
+  }
+
   /** Before any registry is asked. */
   #checkPresent(name: string, shown: string): void {
     try {
@@ -161,7 +177,20 @@ export class Distribution {
     options: { credentials?: Credentials; signal: AbortSignal },
     work: (repository: Repository) => Promise<T>,
   ): Promise<T> {
-    const endpoints = await endpointsOf(reference.domain, this.#parts, actions === 'pull');
+    return await this.#withOneOf(
+      await endpointsOf(reference.domain, this.#parts, actions === 'pull'),
+      reference,
+      { ...options, actions },
+      work,
+    );
+  }
+
+  async #withOneOf<T>(
+    endpoints: readonly Endpoint[],
+    reference: Reference,
+    options: { actions: string; scope?: string; credentials?: Credentials; signal: AbortSignal },
+    work: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
     let failure: unknown;
     let ofMirror = true;
     // What a registry itself says counts more than what its mirrors say, and its first address more than its second.
@@ -170,7 +199,7 @@ export class Distribution {
       ofMirror &&= endpoint.mirror;
     };
     for (const endpoint of endpoints) {
-      const repository = this.#repository(reference, endpoint, actions, options.credentials);
+      const repository = this.#repository(reference, endpoint, options);
       try {
         await repository.ping(options.signal);
       } catch (error) {
@@ -196,7 +225,11 @@ export class Distribution {
   }
 
   /** A mirror is another party: it never gets the user's credentials. */
-  #repository(reference: Reference, endpoint: Endpoint, actions: string, credentials: Credentials | undefined): Repository {
+  #repository(
+    reference: Reference,
+    endpoint: Endpoint,
+    { actions, scope, credentials }: { actions: string; scope?: string; credentials?: Credentials },
+  ): Repository {
     return new Repository({
       transport: this.#transport,
       tokens: this.#tokens,
@@ -204,6 +237,7 @@ export class Distribution {
       endpoint,
       path: reference.path,
       actions,
+      ...(scope === undefined ? {} : { scope }),
       credentials: endpoint.mirror ? undefined : credentials,
     });
   }

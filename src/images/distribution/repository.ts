@@ -10,8 +10,8 @@ import { ConnectionError, describeRequest, type RegistryRequest, type RegistryRe
 
 /** Docker's limit for manifests. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
-const MOST_TAG_BYTES = 4 * 1024 * 1024;
-const MOST_TAG_PAGES = 1000;
+const MOST_PAGE_BYTES = 4 * 1024 * 1024;
+const MOST_PAGES = 1000;
 const ATTEMPTS = 5;
 
 export interface RepositoryParts {
@@ -23,6 +23,8 @@ export interface RepositoryParts {
   path: string;
   /** What tokens must allow: `pull` or `pull,push`. */
   actions: string;
+  /** What tokens must allow instead: `registry:catalog:*`. */
+  scope?: string;
   credentials: Credentials | undefined;
 }
 
@@ -103,21 +105,31 @@ export class Repository {
       );
   }
 
-  /** All tags, page by page. */
+  /** All tags. */
   async listTags(signal: AbortSignal): Promise<string[]> {
-    const tags: string[] = [];
-    let next: string | undefined = 'tags/list';
-    for (let page = 0; next !== undefined && page < MOST_TAG_PAGES; page += 1) {
+    return (await this.#list('tags/list', 'tags', signal)).filter((tag) => /^\w[\w.-]{0,127}$/.test(tag));
+  }
+
+  /** All repositories of the registry, whichever one this is. */
+  async listRepositories(signal: AbortSignal): Promise<string[]> {
+    return (await this.#list('/v2/_catalog?n=1000', 'repositories', signal)).filter((name) => /^[a-z0-9][a-z0-9._/-]{0,255}$/.test(name));
+  }
+
+  /** Texts below `key`, page by page. */
+  async #list(target: string, key: string, signal: AbortSignal): Promise<string[]> {
+    const all: string[] = [];
+    let next: string | undefined = target;
+    for (let page = 0; next !== undefined && page < MOST_PAGES; page += 1) {
       const path: string = next;
       const { body, link } = await withRetries(this.#parts.clock, ATTEMPTS, signal, async () => {
         const response = await this.call(path, { method: 'GET', expect: [200], signal });
-        return { body: await readBody(response, MOST_TAG_BYTES), link: response.headers['link'] };
+        return { body: await readBody(response, MOST_PAGE_BYTES), link: response.headers['link'] };
       });
-      tags.push(...this.#parseTags(body));
+      all.push(...this.#parseList(body, key));
       // RFC 8288: <address>; rel="next"
       next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(link ?? ''))?.[1];
     }
-    return tags;
+    return all;
   }
 
   /** From byte `offset` on, if the registry can do that (206), otherwise from the first (200). The caller reads or destroys the body. */
@@ -168,7 +180,7 @@ export class Repository {
   }
 
   async #authorization(signal: AbortSignal, refused: boolean): Promise<Record<string, string>> {
-    const { credentials, tokens, path, actions, endpoint } = this.#parts;
+    const { credentials, tokens, path, actions, endpoint, scope: own } = this.#parts;
     if (credentials?.registryToken) return { authorization: `Bearer ${credentials.registryToken}` };
     const challenge = this.#challenge;
     if (!challenge) return {};
@@ -180,7 +192,7 @@ export class Repository {
         );
       return basicHeader(credentials);
     }
-    const scope = [`repository:${path}:${actions}`, ...this.#extraScopes].join(' ');
+    const scope = own ?? [`repository:${path}:${actions}`, ...this.#extraScopes].join(' ');
     return { authorization: `Bearer ${await tokens.get({ challenge, scope, credentials, insecure: endpoint.insecure, signal }, refused)}` };
   }
 
@@ -190,16 +202,16 @@ export class Repository {
     return offered.find((challenge) => challenge.scheme === 'bearer') ?? offered.find((challenge) => challenge.scheme === 'basic');
   }
 
-  #parseTags(body: Buffer): string[] {
+  #parseList(body: Buffer, key: string): string[] {
     let value: unknown;
     try {
       value = JSON.parse(body.toString('utf8'));
     } catch (error) {
-      throw new GantryError('unavailable', `${this.endpoint.origin} sent a list of tags that is not JSON`, { cause: error });
+      throw new GantryError('unavailable', `${this.endpoint.origin} sent a list of ${key} that is not JSON`, { cause: error });
     }
-    const tags = typeof value === 'object' && value !== null && 'tags' in value ? value.tags : undefined;
-    if (tags === null) return [];
-    if (!Array.isArray(tags)) throw new GantryError('unavailable', `${this.endpoint.origin} sent a list of tags without tags`);
-    return tags.filter((tag): tag is string => typeof tag === 'string' && /^\w[\w.-]{0,127}$/.test(tag));
+    const list = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+    if (list === null) return [];
+    if (!Array.isArray(list)) throw new GantryError('unavailable', `${this.endpoint.origin} sent a list of ${key} without ${key}`);
+    return list.filter((entry): entry is string => typeof entry === 'string');
   }
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Clock, invalid } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
+import { dockerConfig, goJson, goTime } from '../config-document.ts';
 import type { ImportOptions } from '../images.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import { formatReference, parseReference, withDefaultTag } from '../reference.ts';
@@ -22,7 +23,7 @@ export function hostPlatform(): { os: string; architecture: string } {
   return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch };
 }
 
-/** One root filesystem becomes an image of one layer. */
+/** One root filesystem becomes an image of one layer. Its configuration is the one that Docker 28 would write, byte by byte. */
 export async function importImage(
   rooms: { layers: LayerStore; catalog: ImageCatalog; clock: Clock },
   archive: Readable,
@@ -34,20 +35,23 @@ export async function importImage(
   const [os, architecture, variant] = platformOf(options.platform);
   await using lease = rooms.layers.lease();
   const layer = await rooms.layers.unpack(archive, { lease, signal: options.signal });
-  const created = rooms.clock.timestamp();
+  const created = goTime(rooms.clock.timestamp());
   const host = hostPlatform();
+  const comment = options.message ? { comment: options.message } : {};
   const document = {
     architecture: architecture || host.architecture,
-    ...(variant ? { variant } : {}),
-    os: os || host.os,
+    ...comment,
+    config: dockerConfig({ ...config }),
+    container_config: dockerConfig({}),
     created,
-    ...(options.message ? { comment: options.message } : {}),
-    config,
+    docker_version: options.version,
+    history: [{ created, ...comment }],
+    os: os || host.os,
     rootfs: { type: 'layers', diff_ids: [layer.diffId] },
-    history: [{ created, ...(options.message ? { comment: options.message } : {}) }],
+    ...(variant ? { variant } : {}),
   };
   return await rooms.catalog.put({
-    config: Buffer.from(JSON.stringify(document)),
+    config: Buffer.from(goJson(document)),
     names,
     lease,
     event: { action: 'import', ...(names[0] ? { reference: names[0] } : {}) },

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { invalid, tarEntries } from '../../base/index.ts';
+import { invalid, notFound, tarEntries } from '../../base/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
+import { decodeImageConfig } from '../catalog/image-config.ts';
 import { decompressed, peek } from '../content/decompress.ts';
-import type { ProgressEvent } from '../images.ts';
+import { formatPlatform, matchPlatform, type Platform } from '../distribution/platform.ts';
+import type { LoadOptions, ProgressEvent } from '../images.ts';
 import type { LayerLease, LayerRecord, LayerStore } from '../layers/layer-store.ts';
 import { type Described, isObject, parseObject, type Unpacked } from './described.ts';
 import { readIndex, readManifestList } from './layout.ts';
@@ -25,14 +27,10 @@ export interface LoadRooms {
  * Loads every image of an archive in one pass: layers are unpacked as they stream by, and made visible only when a configuration
  * in the archive names their diff ids. What no image of the archive uses goes again with the lease.
  */
-export async function loadImages(
-  rooms: LoadRooms,
-  archive: Readable,
-  options: { progress: (event: ProgressEvent) => void; signal: AbortSignal },
-): Promise<string[]> {
+export async function loadImages(rooms: LoadRooms, archive: Readable, options: LoadOptions): Promise<string[]> {
   await using lease = rooms.layers.lease();
   const unpacked = await unpackMembers(rooms.layers, lease, decompressed(archive), options);
-  const described = describedIn(unpacked);
+  const described = wantedOf(describedIn(unpacked), options.platforms ?? []);
   const loaded: string[] = [];
   for (const image of described) {
     checkLayers(image, unpacked);
@@ -45,6 +43,18 @@ export async function loadImages(
     loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
   }
   return loaded;
+}
+
+/** The images for these platforms; all when none is asked for. */
+function wantedOf(images: readonly Described[], platforms: readonly Platform[]): readonly Described[] {
+  if (platforms.length === 0) return images;
+  const found = images.filter(({ config }) => {
+    const { os, architecture, variant } = decodeImageConfig(config);
+    const offered = { os: os || 'linux', architecture, ...(variant ? { variant } : {}) };
+    return platforms.some((platform) => matchPlatform(platform, offered) > 0);
+  });
+  if (found.length === 0) throw notFound(`the archive has no image for ${platforms.map(formatPlatform).join(' or ')}`);
+  return found;
 }
 
 function describedIn(unpacked: Unpacked): Described[] {

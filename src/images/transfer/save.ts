@@ -14,6 +14,7 @@ const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
 interface Saved {
   image: ImageRecord;
+  config: Uint8Array;
   tags: string[];
 }
 
@@ -24,14 +25,21 @@ export interface SaveRooms {
 }
 
 /** Writes an archive that is an OCI layout and a docker-archive at once; what images share is written once. */
-export async function saveImages(rooms: SaveRooms, references: readonly string[], output: Writable, signal: AbortSignal): Promise<void> {
-  const chosen = choose(rooms.catalog, references);
-  const archive = new ArchiveWriter(output, signal);
+export async function saveImages(
+  rooms: SaveRooms,
+  references: readonly string[],
+  output: () => Writable,
+  { fits = () => undefined, signal }: { fits?: (image: ImageRecord, reference: string) => void; signal: AbortSignal },
+): Promise<void> {
+  const chosen = choose(rooms, references, fits);
+  // Who removes an image meanwhile must not break what is being written.
+  await using lease = rooms.layers.lease();
+  for (const { image } of chosen) for (const diffId of image.layers) lease.add(diffId);
+  const archive = new ArchiveWriter(output(), signal);
   const index: object[] = [];
   const manifests: object[] = [];
   const repositories: Record<string, Record<string, string>> = {};
-  for (const { image, tags } of chosen) {
-    const config = rooms.content.read(image.id);
+  for (const { image, tags, config } of chosen) {
     for (const diffId of image.layers) await archive.layer(rooms.layers, diffId);
     await archive.blob(config);
     const layers = image.layers.map((diffId) => ({ mediaType: OCI_LAYER, digest: diffId, size: layerOf(rooms.layers, diffId).tarSize }));
@@ -51,25 +59,41 @@ export async function saveImages(rooms: SaveRooms, references: readonly string[]
         ...descriptor,
         annotations: { 'io.containerd.image.name': fullName(tag), 'org.opencontainers.image.ref.name': parseReference(tag).tag },
       });
-    manifests.push({ Config: blobPath(image.id), RepoTags: tags.length > 0 ? tags : null, Layers: image.layers.map(blobPath) });
+    manifests.push({
+      Config: blobPath(image.id),
+      RepoTags: tags.length > 0 ? tags : null,
+      Layers: image.layers.map(blobPath),
+      LayerSources: layerSources(layers),
+    });
     const top = image.layers.at(-1)?.slice('sha256:'.length);
     for (const tag of tags) if (top) (repositories[familiarName(parseReference(tag))] ??= {})[parseReference(tag).tag ?? 'latest'] = top;
   }
   await archive.file('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: index })));
-  await archive.file('manifest.json', Buffer.from(JSON.stringify(manifests)));
+  await archive.file('manifest.json', Buffer.from(`${JSON.stringify(manifests)}\n`));
   await archive.file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  if (Object.keys(repositories).length > 0) await archive.file('repositories', Buffer.from(JSON.stringify(repositories)));
+  if (Object.keys(repositories).length > 0) await archive.file('repositories', Buffer.from(`${JSON.stringify(repositories)}\n`));
   await archive.write(tarEnd());
 }
 
+/** As Docker tells them beside its own list, by diff id. */
+function layerSources(layers: readonly { mediaType: string; digest: string; size: number }[]): Record<string, object> {
+  const sorted = [...layers].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  return Object.fromEntries(sorted.map(({ mediaType, digest, size }) => [digest, { mediaType, size, digest }]));
+}
+
 /** A bare name stands for all its tags, an id for the image without names. */
-function choose(catalog: ImageCatalog, references: readonly string[]): Saved[] {
+function choose(
+  { catalog, content }: SaveRooms,
+  references: readonly string[],
+  fits: (image: ImageRecord, reference: string) => void,
+): Saved[] {
   const byId = new Map<string, Saved>();
   for (const reference of references) {
     const tags = tagsOf(catalog, reference);
     const images = tags.length > 0 ? tags.map((tag) => [catalog.get(tag), tag] as const) : [[catalog.get(reference), undefined] as const];
     for (const [image, tag] of images) {
-      const saved = byId.get(image.id) ?? { image, tags: [] };
+      fits(image, reference);
+      const saved = byId.get(image.id) ?? { image, config: content.read(image.id), tags: [] };
       if (tag !== undefined && !saved.tags.includes(tag)) saved.tags.push(tag);
       byId.set(image.id, saved);
     }

@@ -9,7 +9,6 @@ export function absentRoutes(add: AddRoute): void {
   cluster(add);
   plugins(add);
   refuse(add, 'POST', '/build/cancel', 'cancelling a build by its id is not supported', 'A build ends with the connection of its client.');
-  refuse(add, 'GET', '/images/search', 'searching a registry is not supported');
   refuse(add, 'POST', '/containers/:id/checkpoints', 'checkpoints are not supported');
   refuse(add, 'GET', '/containers/:id/checkpoints', 'checkpoints are not supported');
   refuse(add, 'POST', '/containers/:id/copy', 'the copy of API 1.23 and before is gone', 'Use GET /containers/{id}/archive.');

@@ -1,7 +1,7 @@
 import { type Builder, BuildStepError, type CacheBounds, type CacheEntry } from '../../../build/index.ts';
 import { type AddRoute, type Call, flag, integer, type Parts, text } from '../call.ts';
 import { decodeBuild } from '../decode/build.ts';
-import { parseFilters } from '../filters/filters.ts';
+import { type Filters, parseFilters } from '../filters/filters.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
 import { BuildOutput } from '../streams/build-output.ts';
 import { ProgressStream } from '../streams/progress.ts';
@@ -33,8 +33,10 @@ async function build(call: Call, parts: Parts, builder: Builder): Promise<void> 
   });
 }
 
+const PRUNE_FILTERS = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private', 'label', 'label!'];
+
 async function prune(call: Call, parts: Parts, builder: Builder): Promise<void> {
-  const filters = parseFilters(text(call, 'filters'), ['until', 'unused-for', 'id', 'type', 'description', 'inuse', 'shared', 'private']);
+  const filters = parseFilters(text(call, 'filters'), PRUNE_FILTERS);
   const now = parts.clock.now();
   const limits = [...filters.get('until'), ...filters.get('unused-for')].map(
     (value) => now - Number(parseTimestamp('until', value, now) / 1_000_000n),
@@ -43,12 +45,27 @@ async function prune(call: Call, parts: Parts, builder: Builder): Promise<void> 
     all: flag(call, 'all'),
     ...(limits.length === 0 ? {} : { unusedFor: Math.max(...limits) }),
     keep: bounds(call),
-    filter: (entry) =>
-      fits(filters.get('id'), entry.id) && fits(filters.get('type'), typeOf(entry)) && fits(filters.get('description'), entry.description),
+    filter: cacheFilter(filters),
   });
   const attributes = { reclaimed: String(spaceReclaimed) };
   parts.engine.events.publish({ type: 'builder', action: 'prune', actor: { id: '', attributes }, scope: 'local' });
   call.exchange.sendJson(200, { CachesDeleted: removed.map(({ id }) => id), SpaceReclaimed: spaceReclaimed });
+}
+
+/** `id` may be a part of one. Nothing in the cache has a label: `system prune` sends its filters here too. */
+function cacheFilter(filters: Filters): (entry: CacheEntry) => boolean {
+  const [inUse, shared, isPrivate] = [filters.boolean('inuse'), filters.boolean('shared'), filters.boolean('private')];
+  const fits = (name: string, test: (value: string) => boolean) => filters.get(name).length === 0 || filters.get(name).some(test);
+  const labelled = filters.get('label').length > 0;
+  return (entry) =>
+    !labelled &&
+    fits('id', (id) => entry.id.includes(id)) &&
+    fits('parent', (id) => entry.parents.some((parent) => parent.startsWith(id))) &&
+    fits('type', (type) => typeOf(entry) === type) &&
+    fits('description', (description) => entry.description === description) &&
+    (inUse === undefined || entry.inUse === inUse) &&
+    (shared === undefined || entry.shared === shared) &&
+    (isPrivate === undefined || entry.shared !== isPrivate);
 }
 
 /** Before 1.48 there was `keep-storage`, with the meaning of `reserved-space`. 0 is not said, as in Docker. */
@@ -58,8 +75,6 @@ function bounds(call: Call): CacheBounds {
   const minFree = integer(call, 'min-free-space');
   return { ...(reserved ? { reserved } : {}), ...(maxUsed ? { maxUsed } : {}), ...(minFree ? { minFree } : {}) };
 }
-
-const fits = (wanted: readonly string[], value: string): boolean => wanted.length === 0 || wanted.includes(value);
 
 /** Docker's words for what a piece of cache is. */
 function typeOf({ kind }: CacheEntry): string {

@@ -1,5 +1,8 @@
+import type { Writable } from 'node:stream';
 import { invalid, unsupported } from '../../../base/index.ts';
+import type { ImageRecord } from '../../../model/index.ts';
 import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
+import { checkPlatforms, decodePlatforms } from '../decode/platform.ts';
 import { decodeRegistryAuth } from '../decode/registry-auth.ts';
 import { ProgressStream } from '../streams/progress.ts';
 
@@ -58,9 +61,9 @@ async function lookUp(call: Call, parts: Parts): Promise<void> {
 }
 
 async function push(call: Call, parts: Parts): Promise<void> {
-  if (text(call, 'platform') !== undefined)
-    throw unsupported('the query parameter platform is not supported by push: an image has one platform here');
   const reference = referenceOf(parameter(call, 'name'), text(call, 'tag'));
+  const platforms = decodePlatforms(call, 'platform');
+  if (platforms.length > 0) checkPlatforms(parts.engine.images.get(reference), reference, platforms);
   const credentials = decodeRegistryAuth(call.exchange.request.headers['x-registry-auth']);
   const stream = new ProgressStream(call.exchange, parts.clock);
   await stream.run(async () => {
@@ -82,6 +85,7 @@ async function importImage(call: Call, parts: Parts): Promise<void> {
   await stream.run(async () => {
     const image = await parts.engine.images.import(call.exchange.upload(), {
       message: text(call, 'message') ?? 'Imported from -',
+      version: parts.build.version,
       changes: call.query.getAll('changes'),
       signal: call.exchange.signal,
       ...(repository === undefined ? {} : { reference: referenceOf(repository, text(call, 'tag')) }),
@@ -92,11 +96,15 @@ async function importImage(call: Call, parts: Parts): Promise<void> {
 }
 
 async function load(call: Call, parts: Parts): Promise<void> {
-  if (text(call, 'platform') !== undefined) throw unsupported('the query parameter platform is not supported by load');
+  const platforms = decodePlatforms(call, 'platform');
   const quiet = flag(call, 'quiet', true);
   const stream = new ProgressStream(call.exchange, parts.clock, quiet);
   await stream.run(async () => {
-    const loaded = await parts.engine.images.load(call.exchange.upload(), { progress: stream.progress, signal: call.exchange.signal });
+    const loaded = await parts.engine.images.load(call.exchange.upload(), {
+      progress: stream.progress,
+      platforms,
+      signal: call.exchange.signal,
+    });
     for (const name of loaded)
       stream.message({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
   });
@@ -105,9 +113,14 @@ async function load(call: Call, parts: Parts): Promise<void> {
 async function save(call: Call, parts: Parts, names: string[]): Promise<void> {
   const references = names.filter((name) => name !== '');
   if (references.length === 0) throw invalid('the query parameter names must be given: no image to save');
-  // A name that is not there gets its own status, before the first byte.
-  for (const reference of references) parts.engine.images.get(reference);
-  const response = call.exchange.stream(200, 'application/x-tar');
-  await parts.engine.images.save(references, response, call.exchange.signal);
-  if (!response.writableEnded) response.end();
+  const platforms = decodePlatforms(call, 'platform');
+  let response: Writable | undefined;
+  // Not before all images were found: one that is not there gets its own status.
+  const output = () => {
+    response = call.exchange.stream(200, 'application/x-tar');
+    return response;
+  };
+  const fits = (image: ImageRecord, reference: string) => checkPlatforms(image, reference, platforms);
+  await parts.engine.images.save(references, output, { fits, signal: call.exchange.signal });
+  if (response && !response.writableEnded) response.end();
 }

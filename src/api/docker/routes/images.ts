@@ -1,6 +1,7 @@
 import { invalid } from '../../../base/index.ts';
 import type { ImageRecord } from '../../../model/index.ts';
 import { type AddRoute, type Call, flag, type Parts, parameter, text } from '../call.ts';
+import { checkPlatforms, decodePlatforms } from '../decode/platform.ts';
 import { encodeHistory, encodeImage, encodeImageSummary } from '../encode/image.ts';
 import { parseFilters } from '../filters/filters.ts';
 import { IMAGE_FILTERS, imageFilter, isDangling, parentsOf, withMatchingNames } from '../filters/images.ts';
@@ -11,17 +12,15 @@ export function imageRoutes(add: AddRoute, parts: Parts): void {
   const { images, imageUse } = parts.engine;
   add('GET', '/images/json', (call) => list(call, parts));
   add('GET', '/images/*name/json', (call) => {
-    if (text(call, 'platform') !== undefined)
-      throw invalid('the query parameter platform is not supported: an image has one platform here');
     const agent = call.exchange.request.headers['user-agent'] ?? '';
     // docker-compose 1.29 speaks the newest version and reads a field that went with 1.45 whenever it makes a container anew.
     const minor = agent.startsWith('docker-compose/1.') ? Math.min(call.minor, 44) : call.minor;
-    call.exchange.sendJson(200, encodeImage(images.get(parameter(call, 'name')), minor));
+    call.exchange.sendJson(200, encodeImage(imageOf(call, parts), minor));
   });
   add('GET', '/images/*name/history', (call) => {
     const known = new Map(images.list().map((image) => [image.id, image]));
     const history = encodeHistory(
-      images.get(parameter(call, 'name')),
+      imageOf(call, parts),
       (diffId) => images.layerSize(diffId),
       (id) => known.get(id),
     );
@@ -35,10 +34,20 @@ export function imageRoutes(add: AddRoute, parts: Parts): void {
     call.exchange.sendEmpty(201);
   });
   add('DELETE', '/images/*name', async (call) => {
+    const platforms = decodePlatforms(call, 'platforms');
+    if (platforms.length > 0) checkPlatforms(images.get(parameter(call, 'name')), parameter(call, 'name'), platforms);
     const removed = await imageUse.remove(parameter(call, 'name'), { force: flag(call, 'force'), prune: !flag(call, 'noprune') });
     call.exchange.sendJson(200, removed.map(encodeRemoved));
   });
   add('POST', '/images/prune', (call) => prune(call, parts));
+}
+
+/** The image of the path, on the platform of the query. */
+function imageOf(call: Call, { engine }: Parts): ImageRecord {
+  const reference = parameter(call, 'name');
+  const image = engine.images.get(reference);
+  checkPlatforms(image, reference, decodePlatforms(call, 'platform'));
+  return image;
 }
 
 async function list(call: Call, parts: Parts): Promise<void> {
