@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Log } from '../../base/index.ts';
 import { invalid } from '../../base/index.ts';
 import { formatAddress, parseAddress } from './address.ts';
+import { refusePages } from './pages.ts';
 import { type Handler, HttpServer, type TlsMaterial } from './server.ts';
 import { groupId } from './socket-file.ts';
 
@@ -21,7 +22,12 @@ export async function listen(options: ListenOptions, handler: Handler): Promise<
   const { log, group } = options;
   const address = parseAddress(options.host, options.tls !== undefined);
   const tls = options.tls && address.kind === 'tcp' ? readMaterial(options.tls) : undefined;
-  const server = new HttpServer({ handler, log, ...(group && groupExists(group, log) ? { group } : {}) });
+  const open = address.kind === 'tcp' && tls === undefined;
+  const server = new HttpServer({
+    handler: open ? refusePages(address, handler) : handler,
+    log,
+    ...(group && groupExists(group, log) ? { group } : {}),
+  });
   const bound = await server.listen(address, tls);
   return { address: formatAddress(bound), [Symbol.asyncDispose]: () => server.close() };
 }
