@@ -1,0 +1,52 @@
+import { CommandFailure } from '../../failure.ts';
+import type { Place } from './tree.ts';
+
+/** One thing that is wrong, and where it was written. */
+export interface Fault {
+  readonly place: Place | undefined;
+  readonly message: string;
+}
+
+/** Faults shown at once: the rest are most often their echo. */
+const MOST_SHOWN = 10;
+
+/** A project that cannot be used as it is written. The message shows each place with its line and a caret. */
+export class ComposeFailure extends CommandFailure {
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super(renderFaults(faults), 15);
+    this.faults = faults;
+  }
+}
+
+export const fail = (place: Place | undefined, message: string): never => {
+  throw new ComposeFailure([{ place, message }]);
+};
+
+/** One-based line and column of the beginning of a place, and the whole line. */
+export function position({ source, from }: Place): { line: number; column: number; text: string } {
+  const start = source.text.lastIndexOf('\n', from - 1) + 1;
+  const end = source.text.indexOf('\n', start);
+  return {
+    line: source.text.slice(0, start).split('\n').length,
+    column: from - start + 1,
+    text: source.text.slice(start, end < 0 ? undefined : end).replace(/\r$/, ''),
+  };
+}
+
+function renderFault({ place, message }: Fault): string {
+  if (!place) return message;
+  const { line, column, text } = position(place);
+  const number = String(line);
+  const length = Math.max(1, Math.min(place.to - place.from, text.length - column + 1));
+  // A tab before the caret stays a tab, so that the caret stands under what it means.
+  const indent = text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ');
+  return `${place.source.name}:${line}:${column}: ${message}\n  ${number} | ${text}\n  ${' '.repeat(number.length)} | ${indent}${'^'.repeat(length)}`;
+}
+
+export function renderFaults(faults: readonly Fault[]): string {
+  const shown = faults.slice(0, MOST_SHOWN).map(renderFault);
+  const rest = faults.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n\n');
+}
