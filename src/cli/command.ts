@@ -27,6 +27,8 @@ export interface Entry {
   readonly aliases?: readonly string[];
   readonly load?: () => Promise<{ readonly default: Command }>;
   readonly children?: readonly Entry[];
+  /** Of a group: flags that stand before the next word. */
+  readonly flags?: readonly FlagSpec[];
   /** Other ways to write the same, for the help page. */
   readonly alsoAs?: readonly string[];
 }

@@ -80,7 +80,7 @@ export function frontPage(entries: readonly Entry[]): string {
 
 /** The page of a group such as `gantry container`. */
 export function groupPage(path: string, entry: Entry): string {
-  return `Usage:  ${path} COMMAND\n\n${entry.summary}\n${entryTable(entry.children ?? [], 'Commands')}${closing(path)}`;
+  return `Usage:  ${path} COMMAND\n\n${entry.summary}\n${flagTable(entry.flags ?? [], 'Options')}${entryTable(entry.children ?? [], 'Commands')}${closing(path)}`;
 }
 
 /** The page of one command. */

@@ -17,6 +17,8 @@ interface Found {
   readonly path: string;
   readonly entry: Entry;
   readonly rest: readonly string[];
+  /** Flags of the group that the command is in. */
+  readonly leading?: Flags;
 }
 
 /** Follows the words of the command line into the tree. Throws `CommandFailure` for an unknown word. */
@@ -30,10 +32,21 @@ function find(words: readonly string[]): Found {
     if (!entry) throw unknownWord(where, word, entries);
     at += 1;
     where += ` ${entry.name}`;
+    if (entry.children && entry.flags) return findInGroup(entry, where, words.slice(at));
     const next = words[at];
     if (!entry.children || next === undefined || next.startsWith('-')) return { path: where, entry, rest: words.slice(at) };
     entries = entry.children;
   }
+}
+
+/** A group with flags of its own between its name and the next word. */
+function findInGroup(entry: Entry, where: string, words: readonly string[]): Found {
+  const { flags, args, help } = parseFlags(entry.flags ?? [], words, { stopAtArgument: true });
+  const [word, ...rest] = args;
+  if (help || word === undefined || word === 'help') return { path: where, entry, rest: [] };
+  const child = entry.children?.find((one) => one.name === word || one.aliases?.includes(word));
+  if (!child) throw unknownWord(where, word, entry.children ?? []);
+  return { path: `${where} ${child.name}`, entry: child, rest, leading: flags };
 }
 
 function unknownWord(where: string, word: string, entries: readonly Entry[]): CommandFailure {
@@ -62,7 +75,7 @@ const usageLine = (where: string, command: Command) =>
   `Usage:  ${`${where} ${command.usage}`.trim()}\n\nRun '${where} --help' for more information`;
 
 /** Makes the session that commands work with. The engine is not touched until a command asks for it. */
-function openSession(around: Surroundings, globals: Flags): Session & { close(): void } {
+function openSession(around: Surroundings, globals: Flags, leading: Flags | undefined): Session & { close(): void } {
   const folder = globals.given('config')
     ? globals.text('config')
     : (around.env.DOCKER_CONFIG ?? path.join(around.env.HOME ?? homedir(), '.docker'));
@@ -75,6 +88,7 @@ function openSession(around: Surroundings, globals: Flags): Session & { close():
     commands: TREE,
     settings,
     globals,
+    leading,
     get engineAddress() {
       return endpoint().address;
     },
@@ -131,9 +145,10 @@ async function dispatch(around: Surroundings): Promise<number> {
     around.stdout.write(frontPage(visible(TREE)));
     return 0;
   }
-  const session = openSession(around, globals);
+  const found = find(words[0] === 'help' ? [...words.slice(1), '--help'] : words);
+  const session = openSession(around, globals, found.leading);
   try {
-    return await runFound(session, find(words[0] === 'help' ? [...words.slice(1), '--help'] : words));
+    return await runFound(session, found);
   } finally {
     session.close();
   }

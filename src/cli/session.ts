@@ -34,6 +34,8 @@ export interface Session extends Surroundings {
   readonly settings: Settings;
   /** Flags that stood before the command. */
   readonly globals: Flags;
+  /** Flags that stood between a group and its command, where the group has such. */
+  readonly leading: Flags | undefined;
   /** Address of the engine, as chosen by flags, environment and contexts. */
   readonly engineAddress: string;
   /** Connects on first use and agrees on an API version. Throws `CommandFailure` when nothing answers. */

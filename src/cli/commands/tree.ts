@@ -1,4 +1,5 @@
 import type { Entry } from '../command.ts';
+import { COMPOSE } from '../compose/tree.ts';
 
 const leaf = (name: string, summary: string, load: NonNullable<Entry['load']>, extra: Partial<Entry> = {}): Entry => ({
   name,
@@ -138,6 +139,7 @@ export const TREE: readonly Entry[] = [
   leaf('search', 'Search Docker Hub for images', () => import('./image/search.ts')),
   leaf('version', 'Show the versions of command and engine', () => import('./system/version.ts')),
   leaf('why', 'Tell why a container is in the state it is in', () => import('./system/why.ts')),
+  COMPOSE,
   group('container', 'Work with containers', CONTAINER_GROUP),
   group('context', 'Work with addresses of engines', CONTEXT_GROUP),
   group('image', 'Work with images', IMAGE_GROUP),

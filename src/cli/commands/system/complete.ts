@@ -89,6 +89,11 @@ async function complete(session: Session, given: readonly string[], current: str
     if (!entry) return nothing;
     at += 1;
     if (!entry.children) return inCommand(session, (await entry.load?.())?.default, given.slice(at), current);
+    const { flags = [] } = entry;
+    while (given[at]?.startsWith('-') && flags.length > 0) at += awaiting(flags, given[at]) ? 2 : 1;
+    const open = at > given.length - 1 ? awaiting(flags, given.at(-1)) : undefined;
+    if (open) return atFlagValue(session, open);
+    if (given[at] === undefined && current.startsWith('-')) return { offers: flagOffers(flags), rest: 'none' };
     entries = entry.children;
   }
 }

@@ -1,0 +1,169 @@
+import type { Command } from '../../command.ts';
+import { CommandFailure } from '../../failure.ts';
+import { bool, type Flags, int, list, text } from '../../flags/index.ts';
+import type { Session } from '../../session.ts';
+import type { Context } from '../engine/context.ts';
+import { provideImages } from '../engine/images.ts';
+import { imageName } from '../engine/make.ts';
+import { waitReady } from '../engine/ready.ts';
+import { carryOut, planProject, type UpWishes } from '../engine/up.ts';
+import { inOrder } from '../plan/order.ts';
+import type { Project, Service } from '../project/project.ts';
+import { plannedSteps, planTable } from '../view/plan.ts';
+import { chooseContainers, openContext, openProject, parseScales } from './open.ts';
+
+/** Flags of `up` that `create` has too. */
+export const MAKE_FLAGS = [
+  bool('build', 'Build images before, whether they are there or not'),
+  bool('force-recreate', 'Replace containers that have not changed, too'),
+  bool('no-build', 'Never build, also when an image is missing'),
+  bool('no-recreate', 'Leave containers that are there as they are'),
+  text('pull', 'When to fetch images', { choices: ['always', 'missing', 'never', 'policy', 'build'] }),
+  bool('quiet-pull', 'Show no progress of fetching'),
+  bool('remove-orphans', 'Remove containers of services that the files do not have'),
+  list('scale', 'Number of containers of a service (SERVICE=NUMBER)'),
+];
+
+function check(flags: Flags): void {
+  const clash = (a: string, b: string) => {
+    if (flags.bool(a) && (flags.given(b) || flags.bool(b))) throw new CommandFailure(`--${a} and --${b} are incompatible`);
+  };
+  clash('force-recreate', 'no-recreate');
+  clash('build', 'no-build');
+  if (flags.bool('detach'))
+    for (const other of ['abort-on-container-exit', 'abort-on-container-failure', 'exit-code-from', 'attach']) clash('detach', other);
+}
+
+export function upWishes(flags: Flags, services: readonly string[], more: Partial<UpWishes> = {}): UpWishes {
+  return {
+    services,
+    noDeps: false,
+    scale: parseScales(flags.list('scale')),
+    force: flags.bool('force-recreate'),
+    forceNeeds: false,
+    noRecreate: flags.bool('no-recreate'),
+    removeOrphans: flags.bool('remove-orphans'),
+    noStart: false,
+    rollBack: false,
+    renewVolumes: false,
+    ...more,
+  };
+}
+
+const servicesOf = (project: Project, wishes: UpWishes) =>
+  inOrder(project, wishes.services, !wishes.noDeps).map((name) => project.services.get(name) as Service);
+
+/** Sees to the images, plans, and does it. */
+export async function bringUp(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
+  const pull = flags.text('pull');
+  const images = await provideImages(context, servicesOf(context.project, wishes), {
+    build: flags.bool('build') || pull === 'build',
+    noBuild: flags.bool('no-build'),
+    pull: pull === 'policy' || pull === 'build' ? '' : pull,
+    quiet: flags.bool('quiet-pull'),
+  });
+  await carryOut(context, await planProject(context, wishes, images), wishes, images);
+}
+
+/** Prints what would be done. Images are looked at as they are: nothing is fetched or built. */
+async function showPlan(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
+  const images = new Map<string, string>();
+  for (const service of servicesOf(context.project, wishes)) {
+    const id = await context.api.imageId(imageName(context, service));
+    if (id !== undefined) images.set(service.name, id);
+  }
+  const steps = plannedSteps(await planProject(context, wishes, images), wishes.removeOrphans);
+  const { session } = context;
+  session.out(flags.text('format') === 'json' ? `${JSON.stringify(steps, undefined, 2)}\n` : planTable(steps));
+}
+
+async function waitForAll(context: Context, services: readonly string[]): Promise<void> {
+  const containers = await chooseContainers(context, services);
+  await Promise.all(
+    containers.map(async ({ id, name }) => {
+      context.progress.set(`Container ${name}`, 'Waiting');
+      await waitReady(context, id, name).catch((error: unknown) => {
+        context.progress.set(`Container ${name}`, 'Error', 'failed');
+        throw error;
+      });
+      context.progress.set(`Container ${name}`, 'Healthy', 'done');
+    }),
+  );
+}
+
+function bounded(context: Context, seconds: number): Context {
+  return seconds > 0 ? { ...context, signal: AbortSignal.any([context.signal, AbortSignal.timeout(seconds * 1000)]) } : context;
+}
+
+async function run(session: Session, flags: Flags, services: readonly string[]): Promise<number> {
+  check(flags);
+  const project = openProject(session, services);
+  const stop = new AbortController();
+  const context = await openContext(session, project, flags.given('timeout') ? flags.number('timeout') : undefined, stop.signal);
+  const wishes = upWishes(flags, services, {
+    noDeps: flags.bool('no-deps'),
+    forceNeeds: flags.bool('always-recreate-deps'),
+    noStart: flags.bool('no-start'),
+    rollBack: flags.bool('rollback'),
+    renewVolumes: flags.bool('renew-anon-volumes'),
+  });
+  if (flags.bool('dry-run')) {
+    await showPlan(context, flags, wishes);
+    return 0;
+  }
+  const begun = session.clock.now();
+  {
+    using progress = context.progress;
+    await bringUp(context, flags, wishes);
+    if (flags.bool('wait')) {
+      const patient = bounded(context, flags.number('wait-timeout'));
+      await waitForAll(patient, services).catch((error: unknown) => {
+        throw patient.signal.aborted ? new CommandFailure(`not ready after ${flags.number('wait-timeout')} seconds`, 1, error) : error;
+      });
+    }
+    progress.settle();
+  }
+  if (flags.bool('detach') || flags.bool('wait') || flags.bool('no-start')) return 0;
+  const { attachTo } = await import('../view/attached.ts');
+  return await attachTo(context, {
+    services: flags.list('attach').length > 0 ? flags.list('attach') : services.length > 0 ? services : [...project.services.keys()],
+    since: begun,
+    prefix: !flags.bool('no-log-prefix'),
+    colour: !flags.bool('no-color'),
+    timestamps: flags.bool('timestamps'),
+    untilFirst: flags.bool('abort-on-container-exit') || flags.text('exit-code-from') !== '',
+    untilFailure: flags.bool('abort-on-container-failure'),
+    codeFrom: flags.text('exit-code-from'),
+  });
+}
+
+const command: Command = {
+  usage: '[OPTIONS] [SERVICE...]',
+  about:
+    'Makes, replaces and starts what is needed to have what the files say, and shows the logs.\n\nA service that changed is replaced one container at a time: the new one gets ready, takes over\nports and names, and the old one ends when its connections have ended. --dry-run tells before.',
+  flags: [
+    ...MAKE_FLAGS,
+    bool('abort-on-container-exit', 'Stop all when one container ends'),
+    bool('abort-on-container-failure', 'Stop all when one container ends with a failure'),
+    bool('always-recreate-deps', 'With --force-recreate: replace services that are needed, too'),
+    list('attach', 'Show the logs of this service only (repeatable)'),
+    bool('detach', 'Leave it running in the background', { short: 'd' }),
+    bool('dry-run', 'Print what would be done, and do nothing'),
+    text('exit-code-from', 'Stop all when this service ends, and take its exit code'),
+    text('format', 'Of --dry-run', { choices: ['table', 'json'], default: 'table' }),
+    bool('no-color', 'Logs without colours'),
+    bool('no-deps', 'Only the services named, not those that they need'),
+    bool('no-log-prefix', 'Logs without names'),
+    bool('no-start', 'Make containers and do not start them'),
+    bool('renew-anon-volumes', 'Let anonymous volumes of new containers begin empty', { short: 'V' }),
+    bool('rollback', 'When an update fails, put back the containers that were replaced before'),
+    int('timeout', 'Seconds that a container gets to stop', { short: 't' }),
+    bool('timestamps', 'Put the time before each line of the logs'),
+    bool('wait', 'Wait until all are running or healthy; implies -d'),
+    int('wait-timeout', 'Most seconds to wait'),
+    bool('yes', 'Kept for scripts: nothing is asked', { short: 'y', hidden: true }),
+  ],
+  args: [0, Number.POSITIVE_INFINITY],
+  run,
+};
+export default command;
