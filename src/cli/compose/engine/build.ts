@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CommandFailure } from '../../failure.ts';
@@ -93,7 +93,13 @@ export async function buildService(context: Context, service: Service, wishes: B
       ? new CommandFailure(`services.${service.name}: the build failed: ${error.message}`, 17, error)
       : error;
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) await removeFolder(folder);
   }
   context.progress.set(what, 'Built', 'done');
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  // Loaded on demand: the host room is large, and few builds have their Dockerfile in the file of the project.
+  const { removeTree } = await import('../../../host/index.ts');
+  await removeTree(tmpdir(), folder);
 }
