@@ -38,7 +38,9 @@ async function resolveMount(sources: MountSources, mount: MountSpec): Promise<Re
 async function bindOptions(mount: MountWithSource, source: string): Promise<string[]> {
   const bind = mount.type === 'bind' ? mount : undefined;
   const options = [bind?.recursive === false ? 'bind' : 'rbind', bind?.propagation ?? 'rprivate'];
-  if (mount.readOnly) options.push(...(bind?.readOnlyNonRecursive || bind?.recursive === false ? ['ro'] : ['ro', 'rro']));
+  if (mount.readOnly) options.push('ro');
+  // Nothing is mounted below a file, and crun opens what it makes read-only recursively as a directory.
+  if (mount.readOnly && bind?.recursive !== false && !bind?.readOnlyNonRecursive && (await stat(source)).isDirectory()) options.push('rro');
   // What the host forbids on the source stays forbidden: crun would allow all that is not named.
   const restrictions = await mountRestrictions(source);
   return [...new Set([...options, ...restrictions])];
