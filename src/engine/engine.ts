@@ -243,7 +243,7 @@ export interface HostDescription {
 export interface ImageUseCases {
   remove(reference: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]>;
   prune(filter: (image: ImageRecord) => boolean): Promise<{ removed: RemovedImage[]; spaceReclaimed: number }>;
-  /** Containers, running or not, made from the image. */
+  /** Containers, running or not, that are made from the image or have it mounted. */
   usedBy(imageId: string): ContainerRecord[];
 }
 

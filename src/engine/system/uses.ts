@@ -14,7 +14,8 @@ export class ImageUses implements ImageUseCases {
   }
 
   usedBy(imageId: string): ContainerRecord[] {
-    return this.#parts.table.list().filter((r) => r.spec.imageId === imageId);
+    const shows = (r: ContainerRecord) => r.spec.mounts.some((mount) => mount.type === 'image' && mount.imageId === imageId);
+    return this.#parts.table.list().filter((r) => r.spec.imageId === imageId || shows(r));
   }
 
   remove(reference: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]> {
@@ -28,10 +29,7 @@ export class ImageUses implements ImageUseCases {
   }
 
   #uses(imageId: string): ImageUse[] {
-    return this.#parts.table
-      .list()
-      .filter((r) => r.spec.imageId === imageId || r.spec.mounts.some((mount) => mount.type === 'image' && mount.imageId === imageId))
-      .map((r) => ({ containerId: r.id, running: isAlive(r.state) }));
+    return this.usedBy(imageId).map((r) => ({ containerId: r.id, running: isAlive(r.state) }));
   }
 }
 
