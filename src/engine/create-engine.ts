@@ -19,6 +19,7 @@ import { EventStream } from './events/events.ts';
 import { ExecTable } from './exec/execs.ts';
 import { HandOver } from './handover/handover.ts';
 import { HealthMonitor } from './health/monitor.ts';
+import { Recoveries } from './health/recoveries.ts';
 import { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
 import { Reconciler } from './reconcile.ts';
@@ -55,7 +56,11 @@ export function createEngine(options: EngineOptions): Engine {
     events: new EventStream(clock),
   };
   const desk = new AttachDesk(runtime);
-  const health = new HealthMonitor(parts);
+  const recoveries = new Recoveries(parts, (record) => stopper.end(record));
+  const health = new HealthMonitor(parts, {
+    unhealthy: (record) => recoveries.unhealthy(record),
+    healthy: (record) => recoveries.recovered(record),
+  });
   const execs = new ExecTable(parts);
   const lifecycle = new Lifecycle(
     parts,
@@ -64,6 +69,7 @@ export function createEngine(options: EngineOptions): Engine {
       started: (record) => health.watch(record, true),
       ended: (record) => {
         health.forget(record.id);
+        recoveries.forget(record.id);
         execs.containerEnded(record.id);
       },
       failed: (record) => desk.endWaiting(record.id),
@@ -74,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
   const remover = new Remover(parts, lifecycle, stopper, (id) => desk.endWaiting(id));
   const networkUse = new NetworkUses(parts);
   const handOver = new HandOver(parts);
-  const reconciler = new Reconciler(parts, lifecycle, remover, health, networkUse, handOver);
+  const reconciler = new Reconciler(parts, { lifecycle, remover, health, recoveries, networks: networkUse, handOver });
   images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
   return {
     containers: new ContainerUseCases(parts, lifecycle, stopper, remover, desk),
@@ -98,6 +104,7 @@ export function createEngine(options: EngineOptions): Engine {
     async [Symbol.asyncDispose]() {
       lifecycle.close();
       health.close();
+      recoveries.close();
       await parts.queue.idle();
       await parts.decisions.flush();
     },

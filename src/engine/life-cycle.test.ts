@@ -81,6 +81,32 @@ suite('the life of a container', () => {
       assert.equal(containers.list().find((record) => record.id === id)?.state.status, after);
     });
 
+  test('the wait before a restart goes on where a killed daemon left it, and grows from there', async () => {
+    await using t = await engineUnderTest();
+    const { id } = await t.engine.containers.create(request({ restart: { name: 'always', maximumRetryCount: 0 } }));
+    await t.engine.containers.start(id);
+    for (const wait of [100, 200, 400, 800]) {
+      t.runtime.exit(id, 1);
+      await settle();
+      await t.clock.advance(wait);
+    }
+    t.runtime.exit(id, 1);
+    await settle();
+    await t.clock.advance(500);
+    await using again = await t.reborn();
+    assert.equal(again.engine.containers.get(id).state.status, 'restarting');
+    await again.clock.advance(1000);
+    assert.equal(again.engine.containers.get(id).state.status, 'restarting');
+    await again.clock.advance(100);
+    assert.equal(again.engine.containers.get(id).state.status, 'running');
+    again.runtime.exit(id, 1);
+    await settle();
+    await again.clock.advance(3100);
+    assert.equal(again.engine.containers.get(id).state.status, 'restarting');
+    await again.clock.advance(100);
+    assert.deepEqual([again.engine.containers.get(id).state.status, again.engine.containers.get(id).state.restartCount], ['running', 6]);
+  });
+
   test('start() of a running container is unchanged', async () => {
     await using t = await engineUnderTest();
     const { id } = await t.engine.containers.create(request());

@@ -7,6 +7,7 @@ import { type Lifecycle, withoutIntent } from './containers/lifecycle.ts';
 import type { Remover } from './containers/remove.ts';
 import type { HandOver } from './handover/handover.ts';
 import type { HealthMonitor } from './health/monitor.ts';
+import type { Recoveries } from './health/recoveries.ts';
 import { clearMountSources } from './mounts/sources.ts';
 import type { NetworkUses } from './networks/networks.ts';
 import type { EngineParts } from './parts.ts';
@@ -14,6 +15,16 @@ import { restartsAtBoot } from './restart/policy.ts';
 
 /** Containers started at once when the daemon starts. */
 const BOOT_STARTS = 4;
+
+/** Who takes up again what a daemon was at that is gone. */
+export interface ReconciledRooms {
+  lifecycle: Lifecycle;
+  remover: Remover;
+  health: HealthMonitor;
+  recoveries: Recoveries;
+  networks: NetworkUses;
+  handOver: HandOver;
+}
 
 /**
  * Makes rows and reality agree when the daemon starts: adopts what runs, records what ended meanwhile, finishes or
@@ -24,23 +35,18 @@ export class Reconciler {
   #lifecycle: Lifecycle;
   #remover: Remover;
   #health: HealthMonitor;
+  #recoveries: Recoveries;
   #networks: NetworkUses;
   #handOver: HandOver;
 
-  constructor(
-    parts: EngineParts,
-    lifecycle: Lifecycle,
-    remover: Remover,
-    health: HealthMonitor,
-    networks: NetworkUses,
-    handOver: HandOver,
-  ) {
+  constructor(parts: EngineParts, rooms: ReconciledRooms) {
     this.#parts = parts;
-    this.#lifecycle = lifecycle;
-    this.#remover = remover;
-    this.#health = health;
-    this.#networks = networks;
-    this.#handOver = handOver;
+    this.#lifecycle = rooms.lifecycle;
+    this.#remover = rooms.remover;
+    this.#health = rooms.health;
+    this.#recoveries = rooms.recoveries;
+    this.#networks = rooms.networks;
+    this.#handOver = rooms.handOver;
   }
 
   async run(): Promise<void> {
@@ -73,6 +79,11 @@ export class Reconciler {
         !restartsAtBoot(spec.restart, state, NEVER)
       )
         continue;
+      // One that ended while no daemon was there is planned already.
+      if (state.status === 'restarting' && !state.stoppedByUser) {
+        this.#lifecycle.resumeRestart(record);
+        continue;
+      }
       // A start that fails is recorded in the container's state and decisions.
       void limiter.run(() => this.#lifecycle.start(record.id, 'boot').catch(() => undefined));
     }
@@ -93,6 +104,7 @@ export class Reconciler {
     this.#parts.network.rename({ containerId: record.id, name: record.name, spec: record.spec });
     if (record.intent?.operation === 'networks') await this.#networks.finish(record);
     this.#health.watch(kept, false);
+    this.#recoveries.resume(kept);
   }
 
   async #recordEnd(record: ContainerRecord, seen: RuntimeObservation | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-import type { HealthCheck, HealthState } from './health.ts';
+import type { HealthCheck, HealthState, Recovery } from './health.ts';
 import type { MountSpec, ResolvedMount } from './mount.ts';
 import type { EndpointRequest, EndpointState, NetworkMode } from './network.ts';
 import type { Exposures, PortRequest, Protocol, PublishedPort } from './port.ts';
@@ -114,8 +114,11 @@ export interface ContainerState {
   startedAt: string;
   finishedAt: string;
   health?: HealthState;
+  recovery?: Recovery;
   /** Automatic restarts since the user's last start. */
   restartCount: number;
+  /** The wait before the newest automatic restart, or before the one that is coming. Milliseconds. */
+  restartDelay?: number;
   /** The user stopped it: `unless-stopped` and back-off heed this. */
   stoppedByUser: boolean;
   networkNamespace: string;

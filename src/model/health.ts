@@ -24,6 +24,20 @@ export interface HealthState {
   failingStreak: number;
   /** The newest five probes, oldest first. */
   log: HealthProbe[];
+  /** Before the first success: when a failure counted last. Milliseconds since the start. */
+  countedAt?: number;
+}
+
+/** Restarts of a container because it was unhealthy. */
+export interface Recovery {
+  /** In a row. */
+  restarts: number;
+  /** When the newest of them was. */
+  restartedAt?: string;
+  /** When the next one is due; it goes when the container is healthy again. */
+  due?: string;
+  /** The container is being ended for it: it starts again after that end. */
+  ending?: true;
 }
 
 export const HEALTH_DEFAULTS = {

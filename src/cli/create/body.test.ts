@@ -141,6 +141,8 @@ test('limits become bytes, nanoseconds and billionths of a processor', () => {
 test('what cannot be done is refused by the name of its flag', () => {
   assert.throws(() => body('--gpus', 'all', 'image'), /--gpus is not supported/);
   assert.throws(() => body('--rm', '--restart', 'always', 'image'), /cannot specify both --restart and --rm/);
+  assert.throws(() => body('--rm', '--restart-unhealthy', 'image'), /cannot specify both --restart-unhealthy and --rm/);
+  assert.deepEqual(body('--restart-unhealthy', '--label', 'a=b', 'image').Labels, { a: 'b', 'gantry.restart-unhealthy': 'true' });
   assert.throws(() => body('--no-healthcheck', '--health-cmd', 'x', 'image'), /--no-healthcheck conflicts/);
   assert.throws(
     () => body('--security-opt', 'seccomp=/nosuch', 'image'),

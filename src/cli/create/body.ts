@@ -76,6 +76,13 @@ function healthcheck(flags: Flags): Record<string, unknown> | undefined {
   });
 }
 
+/** A label, so that all engines and clients can carry it: see docs/health.md. */
+function restartUnhealthy(flags: Flags): Record<string, string> {
+  if (!flags.bool('restart-unhealthy')) return {};
+  if (flags.bool('rm')) throw wrong('conflicting options: cannot specify both --restart-unhealthy and --rm');
+  return { 'gantry.restart-unhealthy': 'true' };
+}
+
 function namespaces(flags: Flags): Record<string, unknown> {
   const pid = flags.text('pid');
   if (pid !== '' && pid !== 'host' && !/^container:.+/.test(pid)) throw wrong(`--pid: invalid PID mode`);
@@ -184,7 +191,7 @@ export function createBody(flags: Flags, image: string, words: readonly string[]
   refuse(flags);
   const networks = readNetworks(flags);
   const attach = attachments(flags);
-  const labels = readLabels(flags.list('label-file'), flags.list('label'));
+  const labels = { ...readLabels(flags.list('label-file'), flags.list('label')), ...restartUnhealthy(flags) };
   const health = healthcheck(flags);
   const stopTimeout = flags.given('stop-timeout') ? { StopTimeout: flags.number('stop-timeout') } : {};
   const entrypoint = flags.given('entrypoint') ? { Entrypoint: [flags.text('entrypoint')] } : {};

@@ -89,6 +89,7 @@ export const CREATE_FLAGS: readonly FlagSpec[] = [
   bool('quiet', 'Do not show the progress of a pull', { short: 'q' }),
   bool('read-only', "Make the container's own files read-only"),
   text('restart', 'What to do when it exits', { default: 'no', choices: ['no', 'always', 'unless-stopped', 'on-failure'] }),
+  bool('restart-unhealthy', 'Restart it when its health check says that it is unhealthy'),
   bool('rm', 'Remove the container and its unnamed volumes when it exits'),
   text('runtime', 'OCI runtime to use'),
   list('security-opt', 'Security options (seccomp=…, no-new-privileges, …)'),

@@ -4,6 +4,7 @@ import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, freshState } from '../../model/index.ts';
 import { logPolicy } from '../../runtime/index.ts';
 import type { CreateContainer } from '../engine.ts';
+import { checkRecovery } from '../health/recovery-plan.ts';
 import { chooseMounts, makeVolumes } from '../mounts/make.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { containerFiles } from './launch.ts';
@@ -18,6 +19,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   const merged = mergeImage({ ...request.spec, hostname: request.spec.hostname || sharedHostname(parts, request.spec) }, image, id);
   const mounts = await chooseMounts(parts, merged, image);
   checkJoins(parts, request);
+  const warning = checkRecovery(merged);
   // A bad log option is refused here, not at the first start.
   logPolicy(merged.log);
   await parts.admit?.(image.id);
@@ -43,7 +45,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   const done = await parts.table.change(id, withoutIntent);
   undo.move();
   publishContainerEvent(parts, done, 'create');
-  return { id, warnings: [] };
+  return { id, warnings: warning === undefined ? [] : [warning] };
 }
 
 /** Who shares the network of the host or of another container has its name too, as in Docker; '' for a name of one's own. */

@@ -2,6 +2,7 @@ import { conflict, describe, GantryError, notFound } from '../../base/index.ts';
 import { type ContainerRecord, type ContainerState, isAlive } from '../../model/index.ts';
 import type { ExitRecord } from '../../runtime/index.ts';
 import { tellAttached, tellDetached } from '../events/attachments.ts';
+import { afterRecovery } from '../health/recovery-plan.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { decideRestart } from '../restart/policy.ts';
 import { dismantle, launch } from './launch.ts';
@@ -29,7 +30,6 @@ export class Lifecycle {
   #hooks: RunHooks;
   /** Waits before automatic restarts, by container. */
   #timers = new Map<string, () => void>();
-  #lastDelay = new Map<string, number>();
   /** Exits that came while the start was still under way. */
   #early = new Map<string, ExitRecord>();
   /** Containers that are being stopped to be started again, on request. */
@@ -95,7 +95,6 @@ export class Lifecycle {
       throw conflict(`Container ${before.name} is marked for removal and cannot be started.`);
     if (reason === 'restart' && before.state.stoppedByUser) return;
     this.cancelRestart(id);
-    if (reason === 'user') this.#lastDelay.delete(id);
     const intended = await table.change(id, ({ relievedBy, ...r }) => ({
       ...r,
       // Who is started by a person is meant to serve.
@@ -127,7 +126,9 @@ export class Lifecycle {
     }
     tellAttached(this.#parts, running, running.state.endpoints);
     publishContainerEvent(this.#parts, running, 'start');
-    this.#parts.decisions.add(id, 'started', startWords[reason]);
+    const unhealthy = record.state.recovery?.ending === true && reason !== 'user';
+    this.#parts.decisions.add(id, 'started', unhealthy ? 'it was restarted for being unhealthy' : startWords[reason]);
+    if (unhealthy) publishContainerEvent(this.#parts, running, 'restart');
     this.#hooks.started(running);
     const early = this.#early.get(id);
     if (early) {
@@ -137,17 +138,20 @@ export class Lifecycle {
   }
 
   #startedState(state: ContainerState, made: Partial<ContainerState>, reason: StartReason, now: string): ContainerState {
-    const { health: _old, ...kept } = state;
+    const { health: _old, recovery, restartDelay, ...kept } = state;
+    const going = reason === 'user' ? undefined : afterRecovery(recovery, now);
     return {
       ...kept,
       ...made,
+      ...(going ? { recovery: going } : {}),
+      ...(restartDelay === undefined || reason === 'user' ? {} : { restartDelay }),
       status: 'running',
       startedAt: now,
       error: '',
       exitCode: 0,
       oomKilled: false,
       stoppedByUser: false,
-      restartCount: reason === 'user' ? 0 : reason === 'restart' ? state.restartCount + 1 : state.restartCount,
+      restartCount: reason === 'user' ? 0 : reason === 'restart' || recovery?.ending ? state.restartCount + 1 : state.restartCount,
     };
   }
 
@@ -186,13 +190,15 @@ export class Lifecycle {
     const decision = decideRestart(record.spec.restart, {
       exitCode: exit.exitCode,
       stoppedByUser: record.state.stoppedByUser || record.relievedBy !== undefined,
+      unhealthy: record.state.recovery?.ending === true,
       restartCount: record.state.restartCount,
       lived: Date.parse(exit.finishedAt) - Date.parse(record.state.startedAt),
-      lastDelay: this.#lastDelay.get(id) ?? 0,
+      lastDelay: record.state.restartDelay ?? 0,
     });
     const returning = this.#returning.has(id);
     const ended = await table.observe(id, {
       status: decision.restart || returning ? 'restarting' : 'exited',
+      ...(decision.restart ? { restartDelay: decision.delay } : {}),
       pid: 0,
       exitCode: exit.exitCode,
       finishedAt: exit.finishedAt,
@@ -228,9 +234,15 @@ export class Lifecycle {
     );
   }
 
+  /** Waits for the rest of what a daemon was waiting for that is gone. */
+  resumeRestart({ id, state }: ContainerRecord): void {
+    const due = Date.parse(state.finishedAt) + (state.restartDelay ?? 0);
+    this.#planRestart(id, Math.max(0, due - this.#parts.clock.now()));
+  }
+
   #planRestart(id: string, delay: number): void {
     if (this.#stopped) return;
-    this.#lastDelay.set(id, delay);
+    this.cancelRestart(id);
     const cancel = this.#parts.clock.later(delay, () => {
       this.#timers.delete(id);
       // A failed restart is recorded by #failed; nothing is left to tell here.

@@ -31,14 +31,22 @@ export class Stopper {
     }
     if (!isAlive(record.state)) throw new GantryError('unchanged', `Container ${record.name} is not running.`);
     await table.changeState(record.id, { stoppedByUser: true });
-    const grace = options.timeout ?? record.spec.stopTimeout ?? DEFAULT_GRACE;
-    await this.#signal(record, number);
-    if (!(await this.#gone(record.id, grace < 0 ? undefined : grace * 1000))) {
-      this.#parts.decisions.add(record.id, 'killed', `it did not end within ${grace} s of ${options.signal || record.spec.stopSignal}`);
-      await this.forceKill(record);
-    }
+    await this.#end(record, number, options);
     await this.settled(record.id);
     publishContainerEvent(this.#parts, record, 'stop');
+  }
+
+  /** Ends a run for reasons of our own: what comes after it is for the life cycle to decide. */
+  async end(record: ContainerRecord): Promise<void> {
+    await this.#end(record, parseSignal(record.spec.stopSignal), {});
+  }
+
+  async #end(record: ContainerRecord, number: number, options: { signal?: string; timeout?: number }): Promise<void> {
+    const grace = options.timeout ?? record.spec.stopTimeout ?? DEFAULT_GRACE;
+    await this.#signal(record, number);
+    if (await this.#gone(record.id, grace < 0 ? undefined : grace * 1000)) return;
+    this.#parts.decisions.add(record.id, 'killed', `it did not end within ${grace} s of ${options.signal || record.spec.stopSignal}`);
+    await this.forceKill(record);
   }
 
   async kill(asked: ContainerRecord, signal: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ContainerRecord, Decision } from '../../model/index.ts';
+import { probesAsDecisions, tellHealth } from '../health/story.ts';
 
 /** The story of a container: what it is now, the sentence that explains it best, and the decisions kept. */
 export function explain(
@@ -10,7 +11,7 @@ export function explain(
     subject: `container ${record.name} (${record.id.slice(0, 12)})`,
     state: record.state.status,
     summary: summary(record, decisions, now),
-    decisions,
+    decisions: [...decisions, ...probesAsDecisions(record)].sort((a, b) => Date.parse(a.time) - Date.parse(b.time)),
   };
 }
 
@@ -21,7 +22,7 @@ function summary(record: ContainerRecord, decisions: Decision[], now: number): s
     case 'created':
       return state.error ? `It did not start: ${state.error}.` : 'It was created and nobody has started it yet.';
     case 'running':
-      return `It has been running for ${age(now - Date.parse(state.startedAt))}: ${last('started') ?? 'it was started'}.${health(record)}${place(record)}`;
+      return `It has been running for ${age(now - Date.parse(state.startedAt))}: ${last('started') ?? 'it was started'}.${tellHealth(record)}${place(record)}`;
     case 'paused':
       return 'Someone paused it; its processes are frozen until it is unpaused.';
     case 'restarting':
@@ -49,13 +50,6 @@ function ended(record: ContainerRecord, last: (what: string) => string | undefin
 function place({ standby, relievedBy }: ContainerRecord): string {
   if (standby) return ` It stands by to take over from ${standby.for.slice(0, 12)}: until then it has no published ports and no names.`;
   return relievedBy ? ` ${relievedBy.slice(0, 12)} has taken over its ports and names; it only serves the connections that it has.` : '';
-}
-
-function health(record: ContainerRecord): string {
-  const state = record.state.health;
-  if (!state) return '';
-  const probe = state.log.at(-1);
-  return ` Its health is ${state.status}${probe && probe.exitCode !== 0 ? `: the last check ended with ${probe.exitCode}: ${probe.output.trim().slice(0, 300)}` : ''}.`;
 }
 
 function age(milliseconds: number): string {

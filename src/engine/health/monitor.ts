@@ -1,5 +1,5 @@
 import { describe } from '../../base/index.ts';
-import { type ContainerRecord, type HealthCheck, type HealthProbe, isAlive } from '../../model/index.ts';
+import { type ContainerRecord, type HealthCheck, type HealthProbe, type HealthState, isAlive } from '../../model/index.ts';
 import type { ExecHandle } from '../../runtime/index.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { afterProbe, nextProbeDelay, probeCommand, probeTimeout } from './plan.ts';
@@ -7,13 +7,21 @@ import { afterProbe, nextProbeDelay, probeCommand, probeTimeout } from './plan.t
 /** Characters of output kept of one probe. */
 const OUTPUT_LIMIT = 4096;
 
+/** Called when a verdict changes, after it was recorded and told. */
+export interface HealthHooks {
+  healthy(record: ContainerRecord): Promise<void>;
+  unhealthy(record: ContainerRecord): Promise<void>;
+}
+
 /** Runs the health checks of running containers, one at a time each. */
 export class HealthMonitor {
   #parts: EngineParts;
+  #hooks: HealthHooks;
   #timers = new Map<string, () => void>();
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, hooks: HealthHooks) {
     this.#parts = parts;
+    this.#hooks = hooks;
   }
 
   /** Begins when the container runs; `fresh` false goes on with what is known (after a daemon restart). */
@@ -107,16 +115,21 @@ export class HealthMonitor {
     // A probe that outlived its run says nothing about the next one.
     if (!record || !isAlive(record.state) || record.state.startedAt !== startedAt) return;
     const before = record.state.health ?? { status: 'starting', failingStreak: 0, log: [] };
-    const health = afterProbe(check, before, probe, clock.now() - Date.parse(startedAt));
+    const sinceStart = clock.now() - Date.parse(startedAt);
+    const health = afterProbe(check, before, probe, sinceStart);
     const after = await table.changeState(id, { health });
     if (health.status === before.status) return;
     publishContainerEvent(this.#parts, after, `health_status: ${health.status}`);
-    decisions.add(
-      id,
-      'health',
-      `${before.status} → ${health.status}: ${probe.exitCode === 0 ? 'the check passed' : `the check failed ${health.failingStreak} times in a row, last with ${probe.exitCode}: ${probe.output.trim().slice(0, 200)}`}`,
-    );
+    decisions.add(id, 'health', `${before.status} → ${health.status}: ${verdict(health, probe, sinceStart)}`);
+    if (health.status === 'unhealthy') await this.#hooks.unhealthy(after);
+    else await this.#hooks.healthy(after);
   }
+}
+
+function verdict(health: HealthState, probe: HealthProbe, sinceStart: number): string {
+  if (probe.exitCode === 0) return `the check passed, ${(sinceStart / 1000).toFixed(1)} s after the start`;
+  const times = health.failingStreak === 1 ? 'once' : `${health.failingStreak} times in a row, last`;
+  return `the check failed ${times} with ${probe.exitCode}: ${probe.output.trim().slice(0, 200)}`;
 }
 
 function collect(handle: ExecHandle): () => string {

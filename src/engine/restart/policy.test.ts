@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { NEVER, type RestartPolicy } from '../../model/index.ts';
 import { decideRestart, restartsAtBoot } from './policy.ts';
 
-const facts = { exitCode: 1, stoppedByUser: false, restartCount: 0, lived: 50, lastDelay: 0 };
+const facts = { exitCode: 1, stoppedByUser: false, unhealthy: false, restartCount: 0, lived: 50, lastDelay: 0 };
 const policy = (name: RestartPolicy['name'], maximumRetryCount = 0): RestartPolicy => ({ name, maximumRetryCount });
 
 suite('restart policy', () => {
@@ -22,6 +22,8 @@ suite('restart policy', () => {
     ['no', 0, {}, false],
     ['always', 0, { exitCode: 0 }, true],
     ['always', 0, { stoppedByUser: true }, false],
+    ['no', 0, { unhealthy: true, exitCode: 0 }, true],
+    ['no', 0, { unhealthy: true, stoppedByUser: true }, false],
     ['unless-stopped', 0, { exitCode: 0 }, true],
     ['on-failure', 0, { exitCode: 0 }, false],
     ['on-failure', 0, { restartCount: 1000 }, true],
@@ -31,7 +33,7 @@ suite('restart policy', () => {
     test(`decideRestart() says ${expected} for ${name}:${maximum} with ${JSON.stringify(patch)}`, () => {
       const decision = decideRestart(policy(name, maximum), { ...facts, ...patch });
       assert.equal(decision.restart, expected);
-      assert.match(decision.why, /restart policy/);
+      assert.match(decision.why, /restart policy|unhealthy/);
     });
   }
 
@@ -44,6 +46,8 @@ suite('restart policy', () => {
     ['on-failure', {}, true],
     ['no', {}, false],
     ['no', { status: 'restarting', stoppedByUser: true }, true],
+    ['no', { recovery: { restarts: 0, ending: true } }, true],
+    ['no', { recovery: { restarts: 0, ending: true }, stoppedByUser: true }, false],
   ] as const) {
     test(`restartsAtBoot() says ${expected} for ${name} with ${JSON.stringify(patch)}`, () => {
       const state = { status: 'exited', exitCode: 1, stoppedByUser: false, startedAt: '2026-01-01T00:00:00Z', restartCount: 0, ...patch };

@@ -1,4 +1,4 @@
-import type { RestartPolicy } from '../../model/index.ts';
+import type { Recovery, RestartPolicy } from '../../model/index.ts';
 
 /** First wait before a restart, doubled each time. Milliseconds; Docker's numbers. */
 const FIRST_DELAY = 100;
@@ -9,6 +9,8 @@ const STEADY_AFTER = 10_000;
 export interface ExitFacts {
   exitCode: number;
   stoppedByUser: boolean;
+  /** It was ended because it was unhealthy. */
+  unhealthy: boolean;
   /** Automatic restarts since the user's last start. */
   restartCount: number;
   /** Milliseconds that it lived. */
@@ -27,6 +29,7 @@ export interface RestartDecision {
 /** Whether, and after which wait, a container that has just ended starts again. */
 export function decideRestart(policy: RestartPolicy, facts: ExitFacts): RestartDecision {
   const no = (why: string): RestartDecision => ({ restart: false, delay: 0, why });
+  if (facts.unhealthy && !facts.stoppedByUser) return { restart: true, delay: 0, why: 'it was ended because it was unhealthy' };
   if (policy.name === 'no') return no('its restart policy is "no"');
   if (facts.stoppedByUser) return no('it was stopped on request, which its restart policy respects');
   if (policy.name === 'on-failure') {
@@ -48,13 +51,14 @@ export function decideRestart(policy: RestartPolicy, facts: ExitFacts): RestartD
 /** Whether a container that is not running is started when the daemon starts. */
 export function restartsAtBoot(
   policy: RestartPolicy,
-  state: { status: string; exitCode: number; stoppedByUser: boolean; startedAt: string; restartCount: number },
+  state: { status: string; exitCode: number; stoppedByUser: boolean; startedAt: string; restartCount: number; recovery?: Recovery },
   never: string,
 ): boolean {
   if (state.startedAt === never && state.status === 'created') return false;
   // Its start was due when the daemon ended: by its policy, or because someone had asked for a restart.
   if (state.status === 'restarting') return true;
   if (policy.name === 'always') return true;
+  if (state.recovery?.ending && !state.stoppedByUser) return true;
   if (policy.name === 'unless-stopped') return !state.stoppedByUser;
   if (policy.name !== 'on-failure' || state.stoppedByUser || state.exitCode === 0) return false;
   return policy.maximumRetryCount === 0 || state.restartCount < policy.maximumRetryCount;
