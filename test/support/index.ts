@@ -2,6 +2,7 @@ export { eventually, exitOf, must, type Outcome, PROJECT, type RunOptions, run, 
 export { type DaemonOptions, startDaemon, type TestDaemon } from './daemon.ts';
 export { type Footprint, lasting } from './footprint.ts';
 export { imageFile, type TestImage } from './images.ts';
+export { type LoadOptions, type LoadResult, startLoad } from './load.ts';
 export { ComposeProject } from './project.ts';
 export { startRegistry, type TestRegistry } from './registry.ts';
 export { Terminal } from './terminal.ts';
