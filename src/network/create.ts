@@ -4,6 +4,7 @@ import { netlink } from '../host/index.ts';
 import type { NetworkRecord } from '../model/index.ts';
 import { Allocator, formatSubnet, parseCidr, type Subnet } from './addresses/index.ts';
 import { ensureBridge } from './bridge/bridge.ts';
+import { Ground } from './bridge/ground.ts';
 import { describeBridge, planAddress } from './bridge/plan.ts';
 import { readHostNetwork } from './bridge/uplink.ts';
 import { Directory } from './directory.ts';
@@ -85,7 +86,7 @@ async function prepare(
   const addresses = new Allocator(address);
   const maker = { socket, names, ids, log };
   const namespaces = undo.use(new Namespaces({ maker, bridge, addresses, clock, log, poolSize: options.poolSize ?? POOL_SIZE }));
-  const ground: GuardedNetwork = {
+  const guarded: GuardedNetwork = {
     bridge: names.bridge,
     name: 'bridge',
     subnet4: formatSubnet(address.subnet),
@@ -99,9 +100,10 @@ async function prepare(
   };
   const ipv6 = existsSync('/proc/net/if_inet6');
   const surroundings = new HostSurroundings(socket, names.gate, ipv6, log);
-  const firewall = new Firewall({ table: names.table, ipv6, networks: [ground] }, surroundings, undo.use(nftables()), log);
-  await users.start({ socket, firewall, uplinkMtu: mtu, ground });
+  const firewall = new Firewall({ table: names.table, ipv6, networks: [guarded] }, surroundings, undo.use(nftables()), log);
+  await users.start({ socket, firewall, uplinkMtu: mtu, ground: guarded });
   firewall.setNetworks(users.guarded());
-  const sweep = new Sweep(socket, users, log);
-  return { bridge, namespaces, firewall, socket, sweep };
+  const ground = new Ground(socket, bridge, namespaces, log);
+  const sweep = new Sweep({ socket, ground, users, networks: () => [records.bridge, ...records.made], log });
+  return { ground, bridge, namespaces, firewall, socket, sweep };
 }

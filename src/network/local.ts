@@ -11,6 +11,8 @@ import {
 } from '../model/index.ts';
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
+import type { Ground } from './bridge/ground.ts';
+import type { Covered } from './coverage.ts';
 import type { Directory } from './directory.ts';
 import type { Firewall } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
@@ -26,11 +28,12 @@ import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/insi
 import { removeInside } from './segments/macvlan.ts';
 import type { Plug } from './segments/segment.ts';
 import type { UserNetworks } from './user-networks.ts';
-import { type Sweep, watchKernel } from './watch.ts';
+import { type Living, type Sweep, watchKernel } from './watch.ts';
 
 /** What is there once the kernel has been prepared. */
 interface Prepared {
   bridge: Bridge;
+  ground: Ground;
   namespaces: Namespaces;
   firewall: Firewall;
   socket: netlink.NetlinkSocket;
@@ -90,7 +93,9 @@ export class LocalNetwork implements Network {
     ]);
     this.#prepared = prepared;
     watchRules(prepared.firewall, this.#stop.signal, clock, log);
-    watchKernel(prepared.sweep, () => this.#living(), this.#stop.signal, clock, log);
+    const watch = { sweep: prepared.sweep, living: () => this.#living(), tell: (covered: Covered) => this.#tellTrouble(covered) };
+    await prepared.sweep.devices(watch.living).catch((error) => log.error('Could not check links', { error: describe(error) }));
+    watchKernel(watch, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
     for (const one of held) this.#tellNames(one);
     await Promise.all(held.map((one) => this.#answerAgain(one)));
@@ -444,17 +449,26 @@ export class LocalNetwork implements Network {
   }
 
   /** Interfaces that must be there, for the look at the kernel. */
-  *#living() {
-    for (const { attachment, plugs } of this.#held.values())
+  *#living(): Iterable<Living> {
+    const { ground } = this.#ready();
+    for (const held of this.#held.values()) {
+      const { attachment, member, plugs } = held;
       for (const { plug } of plugs.values()) {
         const segment = this.#parts.users.segment(plug.endpoint.networkId);
-        if (segment) yield { segment, plug, namespace: attachment.namespace, repaired: () => this.#repaired(attachment.containerId) };
+        if (!segment) continue;
+        const restore = () => segment.restore(plug, attachment.namespace).then(() => this.#route(held));
+        yield { link: plug.link, mend: (links) => segment.mend(plug, links), restore };
       }
+      const onGround = attachment.endpoints.find(({ networkId }) => networkId === this.#parts.records.bridge.id);
+      if (!onGround || !member?.onBridge) continue;
+      const restore = () => ground.restore(member, onGround.interfaceName ?? 'eth0').then(() => this.#route(held));
+      yield { link: member.onBridge.link, mend: (links) => ground.mend(member, links), restore };
+    }
   }
 
-  async #repaired(containerId: string): Promise<void> {
-    const held = this.#held.get(containerId);
-    if (held) await this.#route(held);
+  #tellTrouble({ network, sentence }: Covered): void {
+    this.#parts.log.warn(sentence, { network: network.name });
+    for (const listener of this.#troubleListeners) listener(structuredClone(network), sentence);
   }
 
   #wishesOf(spec: ContainerSpec): { address?: string; macAddress?: string } {

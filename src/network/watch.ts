@@ -1,86 +1,121 @@
 import { type Clock, describe, type Log } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
-import type { Plug, Segment } from './segments/segment.ts';
+import type { NetworkRecord } from '../model/index.ts';
+import type { Ground } from './bridge/ground.ts';
+import { type Covered, coveredNetworks } from './coverage.ts';
+import { readHostPrefixes } from './define/taken.ts';
 import type { UserNetworks } from './user-networks.ts';
 
 /** A look costs microseconds; what it finds is put right within half a second. */
 const LOOK_MILLISECONDS = 400;
 
-/** An interface that a running container has. */
-export interface Living {
-  segment: Segment;
-  plug: Plug;
-  namespace: string;
-  /** Called when it was made anew: its routes are gone. */
-  repaired(): Promise<void>;
+/** A bridge that must be there. */
+export interface KeptBridge {
+  readonly bridge: string;
+  isSound(devices: netlink.Devices): boolean;
+  ensure(): Promise<unknown>;
+  /** Puts settings of the kernel back. Whether one had to be. */
+  checkSettings(): boolean;
 }
 
-/** Compares bridges, links and settings with what they should be, and puts them right. */
+/** An interface that a running container has. */
+export interface Living {
+  /** Of the host. */
+  link: string;
+  mend(links: readonly netlink.LinkFacts[]): Promise<'fine' | 'mended' | 'gone'>;
+  /** Makes it anew, with all that leads through it. */
+  restore(): Promise<void>;
+}
+
+export interface SweepParts {
+  socket: netlink.NetlinkSocket;
+  ground: Ground;
+  users: UserNetworks;
+  /** The networks by whose subnets the host's routes are judged. */
+  networks(): readonly NetworkRecord[];
+  log: Log;
+}
+
+/** Compares bridges, links, settings and routes with what they should be; puts right what is ours, and tells of what is not. */
 export class Sweep {
   readonly drift = { links: 0, sysctls: 0 };
-  readonly #socket: netlink.NetlinkSocket;
-  readonly #users: UserNetworks;
-  readonly #log: Log;
+  readonly #parts: SweepParts;
+  #told = new Set<string>();
 
-  constructor(socket: netlink.NetlinkSocket, users: UserNetworks, log: Log) {
-    this.#socket = socket;
-    this.#users = users;
-    this.#log = log;
+  constructor(parts: SweepParts) {
+    this.#parts = parts;
   }
 
-  async links(living: Iterable<Living>): Promise<void> {
-    let links = await this.#list();
-    const devices = new Map(links.map((link) => [link.name, link]));
-    for (const segment of this.#users.bridges) {
-      if (devices.get(segment.bridge)?.up) continue;
-      if (!this.#users.segment(segment.record.id)) continue;
+  async devices(living: () => Iterable<Living>): Promise<void> {
+    const { socket, ground, log } = this.#parts;
+    let devices = await netlink.readDevices(socket);
+    for (const one of this.#bridges()) {
+      if (one.isSound(devices)) continue;
+      // It may have changed on our own account since the list was made.
+      devices = await netlink.readDevices(socket);
+      if (one.isSound(devices) || !this.#bridges().includes(one)) continue;
       this.drift.links += 1;
-      this.#log.warn('The bridge of a network was deleted or set down by someone else: putting it back', { bridge: segment.bridge });
-      await segment.ensure();
-      links = await this.#list();
+      log.warn('The bridge of a network was deleted or changed by someone else: putting it back', { bridge: one.bridge });
+      await one.ensure();
+      devices = await netlink.readDevices(socket);
     }
-    for (const one of [...living]) await this.#mend(one, links);
+    ground.dropBroken(devices.links);
+    for (const one of [...living()]) await this.#mend(one, devices.links);
   }
 
-  async #mend({ segment, plug, namespace, repaired }: Living, links: readonly netlink.LinkFacts[]): Promise<void> {
-    const state = await segment.mend(plug, links);
+  async #mend(one: Living, links: readonly netlink.LinkFacts[]): Promise<void> {
+    const { socket, log } = this.#parts;
+    const state = await one.mend(links);
     if (state === 'fine') return;
     // It may be on its way out by now.
-    if (state === 'gone' && (await segment.mend(plug, await this.#list())) === 'fine') return;
+    if (state === 'gone' && (await one.mend((await netlink.readDevices(socket)).links)) === 'fine') return;
     this.drift.links += 1;
-    this.#log.warn('The link of a running container was changed or deleted by someone else: putting it back', { link: plug.link });
-    if (state === 'gone') {
-      await segment.restore(plug, namespace);
-      await repaired();
-    }
+    log.warn('The link of a running container was changed or deleted by someone else: putting it back', { link: one.link });
+    if (state === 'gone') await one.restore();
   }
 
   settings(): void {
-    for (const segment of this.#users.bridges) {
-      if (!segment.checkSettings()) continue;
+    for (const one of this.#bridges()) {
+      if (!one.checkSettings()) continue;
       this.drift.sysctls += 1;
-      this.#log.warn('A setting of the kernel was changed by someone else: putting it back', { bridge: segment.bridge });
+      this.#parts.log.warn('A setting of the kernel was changed by someone else: putting it back', { bridge: one.bridge });
     }
   }
 
-  async #list(): Promise<netlink.LinkFacts[]> {
-    return (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
+  /** What the host's routes have newly in the way of networks. */
+  async routes(): Promise<Covered[]> {
+    const own = new Set(this.#bridges().map(({ bridge }) => bridge));
+    const covered = coveredNetworks(this.#parts.networks(), await readHostPrefixes(this.#parts.socket, own));
+    const fresh = covered.filter(({ sentence }) => !this.#told.has(sentence));
+    this.#told = new Set(covered.map(({ sentence }) => sentence));
+    return fresh;
+  }
+
+  #bridges(): KeptBridge[] {
+    return [this.#parts.ground, ...this.#parts.users.bridges];
   }
 }
 
-/** Sweeps whenever links were changed by whomever, until the signal aborts. */
-export function watchKernel(sweep: Sweep, living: () => Iterable<Living>, signal: AbortSignal, clock: Clock, log: Log): void {
+export interface Watch {
+  sweep: Sweep;
+  living(): Iterable<Living>;
+  tell(covered: Covered): void;
+}
+
+/** Sweeps whenever links, addresses or routes were changed by whomever, until the signal aborts. */
+export function watchKernel({ sweep, living, tell }: Watch, signal: AbortSignal, clock: Clock, log: Log): void {
   const events = new netlink.RouteEvents();
   let cancel: () => void;
   const look = async () => {
-    const { links } = events.poll();
-    if (links) await sweep.links(living());
+    const { devices, routes } = events.poll();
+    if (devices) await sweep.devices(living);
+    if (routes) for (const covered of await sweep.routes()) tell(covered);
     sweep.settings();
   };
   const again = () => {
     cancel = clock.later(LOOK_MILLISECONDS, () => {
       void look()
-        .catch((error) => log.error('Could not check links and settings', { error: describe(error) }))
+        .catch((error) => log.error('Could not check links, routes and settings', { error: describe(error) }))
         .then(() => {
           if (!signal.aborted) again();
         });

@@ -9,7 +9,7 @@ import {
   type Received,
   textOf,
 } from './message.ts';
-import { NETLINK_ROUTE, NetlinkEvents } from './socket.ts';
+import { NETLINK_ROUTE, NetlinkEvents, type NetlinkSocket } from './socket.ts';
 
 /** Messages of rtnetlink(7): links, addresses and routes. Addresses are four bytes in network order. */
 const RTM_NEWLINK = 16;
@@ -38,8 +38,11 @@ const IFA_F_NODAD = 2;
 const RTA = { destination: 1, device: 4, gateway: 5, table: 15 } as const;
 const MAIN_TABLE = 254;
 const RTNLGRP_LINK = 1;
+const RTNLGRP_IPV4_ADDRESS = 5;
 const RTNLGRP_IPV4_ROUTE = 7;
+const RTNLGRP_IPV6_ADDRESS = 9;
 const RTNLGRP_IPV6_ROUTE = 11;
+const WATCHED_GROUPS = [RTNLGRP_LINK, RTNLGRP_IPV4_ADDRESS, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ADDRESS, RTNLGRP_IPV6_ROUTE];
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
 const SCOPE_LINK = 253;
@@ -240,16 +243,20 @@ export const listRoutes = (of: 4 | 6 = 4): Message => ({
   body: Buffer.from([family(of), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
 });
 
-/** What the kernel tells of links, IPv4 routes and IPv6 routes, by whomever. Two microseconds a look. */
+/** What the kernel tells of links, addresses and routes, by whomever. A look takes microseconds. */
 export class RouteEvents implements Disposable {
-  readonly #sources = [RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE].map((group) => new NetlinkEvents(NETLINK_ROUTE, group));
+  readonly #sources = WATCHED_GROUPS.map((group) => new NetlinkEvents(NETLINK_ROUTE, group));
 
   /** What changed since the last call. More than the kernel could keep counts as everything. */
-  poll(): { links: boolean; routes: boolean } {
+  poll(): { devices: boolean; routes: boolean } {
     const types = this.#sources.map((source) => source.poll());
-    if (types.includes('lost')) return { links: true, routes: true };
+    if (types.includes('lost')) return { devices: true, routes: true };
     const seen = new Set(types.flatMap((received) => (received === 'lost' ? [] : received.map(({ type }) => type))));
-    return { links: seen.has(RTM_DELLINK) || seen.has(RTM_NEWLINK), routes: seen.has(RTM_NEWROUTE) || seen.has(RTM_DELROUTE) };
+    const has = (...wanted: number[]) => wanted.some((type) => seen.has(type));
+    return {
+      devices: has(RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR),
+      routes: has(RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWADDR, RTM_DELADDR),
+    };
   }
 
   [Symbol.dispose](): void {
@@ -290,6 +297,18 @@ export interface AddressFacts {
   index: number;
   address: Buffer;
   prefixLength: number;
+}
+
+export interface Devices {
+  links: LinkFacts[];
+  addresses: AddressFacts[];
+}
+
+/** Every link and address of the socket's namespace. */
+export async function readDevices(socket: NetlinkSocket): Promise<Devices> {
+  const links = (await socket.dump(listLinks())).map(readLink);
+  const addresses = [...(await socket.dump(listAddresses(4))), ...(await socket.dump(listAddresses(6)))].map(readAddress);
+  return { links, addresses };
 }
 
 export function readAddress({ body }: Received): AddressFacts {

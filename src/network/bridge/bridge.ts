@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Log } from '../../base/index.ts';
+import { errnoOf, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import { addressBytes, type BridgeAddress, broadcastOf, formatAddress, macAddressOf } from '../addresses/index.ts';
 
@@ -30,26 +30,50 @@ export async function ensureBridge(
   }
   const index = link?.index ?? 0;
   await setAddress(socket, name, index, address);
-  // Only on the bridge: elsewhere neighbours on the wire could reach what listens on loopback.
-  writeFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
-  enableForwarding(log);
+  ensureSettings(name, log);
   return { name, index, mtu, address };
 }
 
-async function setAddress(socket: netlink.NetlinkSocket, name: string, index: number, { subnet, gateway }: BridgeAddress): Promise<void> {
+/** Whether the bridge is as it should be, by what the host has. */
+export function isSound({ name, index, mtu, address }: Bridge, { links, addresses }: netlink.Devices): boolean {
+  const link = links.find((one) => one.name === name);
+  if (!link?.up || link.index !== index || link.mtu !== mtu || link.macAddress !== macAddressOf(address.gateway)) return false;
+  const four = addresses.filter((one) => one.index === index && one.address.length === 4);
+  return four.length === 1 && four.every(isWanted(address));
+}
+
+const isWanted =
+  ({ subnet, gateway }: BridgeAddress) =>
+  (present: netlink.AddressFacts) =>
+    present.address.readUInt32BE(0) === gateway && present.prefixLength === subnet.prefixLength;
+
+async function setAddress(socket: netlink.NetlinkSocket, name: string, index: number, address: BridgeAddress): Promise<void> {
+  const { subnet, gateway } = address;
   const present = (await socket.dump(netlink.listAddresses())).map(netlink.readAddress).filter((address) => address.index === index);
-  const isWanted = (address: netlink.AddressFacts) =>
-    address.address.readUInt32BE(0) === gateway && address.prefixLength === subnet.prefixLength;
-  const stale = present.filter((address) => !isWanted(address));
-  const messages = stale.map((address) => netlink.deleteAddress(index, address.address, address.prefixLength));
-  if (!present.some(isWanted))
+  const wanted = isWanted(address);
+  const stale = present.filter((one) => !wanted(one));
+  const messages = stale.map((one) => netlink.deleteAddress(index, one.address, one.prefixLength));
+  if (!present.some(wanted))
     messages.push(netlink.addAddress(index, addressBytes(gateway), subnet.prefixLength, addressBytes(broadcastOf(subnet))));
   await socket.require(messages, () => `Giving the bridge ${name} the address ${formatAddress(gateway)}`);
 }
 
-function enableForwarding(log: Log): void {
-  const file = '/proc/sys/net/ipv4/ip_forward';
-  if (readFileSync(file, 'utf8').trim() === '1') return;
-  writeFileSync(file, '1');
-  log.info('Turned on IPv4 forwarding (net.ipv4.ip_forward), which containers on the bridge need');
+/** Settings of the kernel that the bridge needs. Resolves to whether one had to be written. A bridge that is gone has none. */
+export function ensureSettings(name: string, log: Log): boolean {
+  // Only on the bridge: elsewhere neighbours on the wire could reach what listens on loopback.
+  const own = write(`/proc/sys/net/ipv4/conf/${name}/route_localnet`);
+  const forwarding = write('/proc/sys/net/ipv4/ip_forward');
+  if (forwarding) log.info('Turned on IPv4 forwarding (net.ipv4.ip_forward), which containers on bridges need');
+  return own || forwarding;
+}
+
+function write(file: string): boolean {
+  try {
+    if (readFileSync(file, 'utf8').trim() === '1') return false;
+    writeFileSync(file, '1');
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import { netlink } from '../../host/index.ts';
 import type { Subnet } from '../addresses/index.ts';
 import { mask } from '../addresses/index.ts';
+import { WORLD_BITS } from '../define/taken.ts';
 
 const MAIN_TABLE = 254;
 const LOCAL_TABLE = 255;
@@ -27,7 +28,7 @@ export async function readHostNetwork(socket: netlink.NetlinkSocket, except: str
     links,
     taken: [
       ...addresses.map((address) => subnetOf(address.address, address.prefixLength)),
-      ...routes.filter((route) => route.prefixLength > 0).map((route) => subnetOf(route.destination, route.prefixLength)),
+      ...routes.filter((route) => route.prefixLength >= WORLD_BITS).map((route) => subnetOf(route.destination, route.prefixLength)),
     ],
     uplinkMtu: links.find((link) => link.index === uplink?.device)?.mtu ?? FALLBACK_MTU,
   };

@@ -5,6 +5,8 @@ import type { TakenPrefix } from './subnets.ts';
 
 const MAIN_TABLES_LOCAL = 255;
 const LOOPBACK_INDEX = 1;
+/** Routes of fewer bits stand for the whole world, such as 0.0.0.0/1. */
+export const WORLD_BITS = 8;
 
 /** What networks and the host cover: routes and addresses of the host, those of our own bridges left out. */
 export async function readTaken(
@@ -24,13 +26,13 @@ export function ofNetworks(networks: readonly NetworkRecord[]): TakenPrefix[] {
   );
 }
 
-/** Routes of any table but the local one, and addresses. Default routes cover nothing in particular. */
+/** Routes of any table but the local one, and addresses. Default routes cover nothing in particular, nor do those that VPNs set in their place. */
 export async function readHostPrefixes(socket: netlink.NetlinkSocket, ownDevices: ReadonlySet<string>): Promise<TakenPrefix[]> {
   const links = new Map((await socket.dump(netlink.listLinks())).map(netlink.readLink).map(({ index, name }) => [index, name]));
   const found: TakenPrefix[] = [];
   const note = (bytes: Buffer, length: number, device: number, what: string) => {
     const name = links.get(device) ?? '';
-    if (length === 0 || device === LOOPBACK_INDEX || ownDevices.has(name)) return;
+    if (length < WORLD_BITS || device === LOOPBACK_INDEX || ownDevices.has(name)) return;
     const ip = ipOfBytes(bytes);
     const prefix: Prefix = { family: ip.family, base: ip.value & maskOf(ip.family, length), length };
     // Link-local and multicast addresses are on every device.

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Clock, describe, errnoOf, isKind, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
-import { type Allocator, formatAddress, parseAddress } from '../addresses/index.ts';
+import { type Allocator, parseAddress } from '../addresses/index.ts';
 import type { Bridge } from '../bridge/bridge.ts';
 import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, plugIn, removeLinks } from './member.ts';
 import { Pool } from './pool.ts';
@@ -141,6 +141,18 @@ export class Namespaces implements AsyncDisposable {
     }
   }
 
+  /** Gives a member in use its interface on the bridge once more, with the same addresses. */
+  async replug(member: Member, device: string): Promise<void> {
+    const { maker, bridge } = this.#options;
+    const { onBridge } = member;
+    if (onBridge) await plugIn(maker, bridge, member, device, onBridge.address, onBridge.macAddress);
+  }
+
+  /** Takes apart those that lie ready and that `isBad` says of; others are made in their place. */
+  discardIdle(isBad: (member: Member) => boolean): void {
+    for (let member = this.#onBridge.takeWhere(isBad); member; member = this.#onBridge.takeWhere(isBad)) this.discard(member);
+  }
+
   /** Takes a member that is in use off the bridge. */
   async unplug(member: Member): Promise<void> {
     const { onBridge } = member;
@@ -154,9 +166,9 @@ export class Namespaces implements AsyncDisposable {
     return removeLinks(this.#removalSocket, [link]);
   }
 
-  /** Makes the kernel have exactly the namespaces and links of `members`, and each link at our bridge. */
+  /** Removes every namespace and link of ours that is not of `members`, `further` links apart. */
   async removeStrangers(members: readonly Member[], further: readonly string[] = []): Promise<void> {
-    const { maker, bridge, log } = this.#options;
+    const { maker } = this.#options;
     const links = (await maker.socket.dump(netlink.listLinks())).map(netlink.readLink);
     const ours = links.filter(({ name, kind }) => kind === 'veth' && name.startsWith(maker.names.linkPrefix));
     const known = new Set(members.map(({ onBridge }) => onBridge?.link));
@@ -167,19 +179,6 @@ export class Namespaces implements AsyncDisposable {
       ours.filter(({ name }) => !known.has(name) && !further.includes(name)).map(({ name }) => name),
     );
     for (const id of strangers) this.#dropStranger(path.join(maker.names.namespaces, id));
-    const astray = ours.filter(({ name, master, up }) => known.has(name) && (master !== bridge.index || !up));
-    await maker.socket.require(
-      astray.map(({ index }) => netlink.setLink(index, { master: bridge.index, up: true })),
-      (index) => `Putting ${astray[index]?.name} back on the bridge ${bridge.name}`,
-    );
-    for (const { onBridge } of members) {
-      if (onBridge && !ours.some(({ name }) => name === onBridge.link)) {
-        log.warn('A running container has lost its link to the bridge: restart it', {
-          link: onBridge.link,
-          address: formatAddress(onBridge.address),
-        });
-      }
-    }
   }
 
   #dropStranger(file: string): void {

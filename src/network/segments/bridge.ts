@@ -8,7 +8,7 @@ import type { GuardedNetwork } from '../firewall/index.ts';
 import { removeLinks } from '../pool/member.ts';
 import { Addressing, type Grant } from './addressing.ts';
 import { deviceDescriptor } from './descriptor.ts';
-import { addressesOn, configureDevice, SYSCTLS_OPTION } from './inside.ts';
+import { addressesOn, configureDevice, type DeviceAddress, onDevice, SYSCTLS_OPTION } from './inside.ts';
 import type { Plug, PlugRequest, Segment } from './segment.ts';
 
 export interface SegmentParts {
@@ -132,20 +132,17 @@ export class BridgeSegment implements Segment {
     return true;
   }
 
+  /** Whether the bridge is as it should be, by what the host has. */
+  isSound({ links, addresses }: netlink.Devices): boolean {
+    const link = links.find(({ name }) => name === this.bridge);
+    if (!link?.up || link.index !== this.#index) return false;
+    const { missing, stale } = this.#compare(onDevice(addresses, link.index));
+    return missing.length + stale.length === 0;
+  }
+
   async #ensureAddresses(): Promise<boolean> {
     const { socket } = this.#parts;
-    const wanted = this.record.subnets.flatMap(({ subnet, gateway }) => {
-      const ip = parseIp(gateway);
-      const prefix = requirePrefix(subnet, 'subnet');
-      const mode = prefix.family === 4 ? this.settings.gatewayMode4 : this.settings.gatewayMode6;
-      return ip && mode !== 'isolated' ? [{ ip, prefix }] : [];
-    });
-    const present = await addressesOn(socket, this.#index);
-    const same = (a: (typeof present)[number], b: (typeof wanted)[number]) =>
-      a.ip.family === b.ip.family && a.ip.value === b.ip.value && a.prefixLength === b.prefix.length;
-    const linkLocal = (one: (typeof present)[number]) => one.ip.family === 6 && one.ip.value >> 118n === 0x3fan;
-    const missing = wanted.filter((one) => !present.some((other) => same(other, one)));
-    const stale = present.filter((one) => !linkLocal(one) && !wanted.some((other) => same(one, other)));
+    const { missing, stale } = this.#compare(await addressesOn(socket, this.#index));
     const messages = [
       ...stale.map((one) => netlink.deleteAddress(this.#index, one.bytes, one.prefixLength)),
       ...missing.map(({ ip, prefix }) =>
@@ -159,6 +156,22 @@ export class BridgeSegment implements Segment {
     ];
     await socket.require(messages, () => `Giving the bridge ${this.bridge} its address`);
     return messages.length > 0;
+  }
+
+  #compare(present: readonly DeviceAddress[]) {
+    const wanted = this.record.subnets.flatMap(({ subnet, gateway }) => {
+      const ip = parseIp(gateway);
+      const prefix = requirePrefix(subnet, 'subnet');
+      const mode = prefix.family === 4 ? this.settings.gatewayMode4 : this.settings.gatewayMode6;
+      return ip && mode !== 'isolated' ? [{ ip, prefix }] : [];
+    });
+    const same = (a: DeviceAddress, b: (typeof wanted)[number]) =>
+      a.ip.family === b.ip.family && a.ip.value === b.ip.value && a.prefixLength === b.prefix.length;
+    const linkLocal = ({ ip }: DeviceAddress) => ip.family === 6 && ip.value >> 118n === 0x3fan;
+    return {
+      missing: wanted.filter((one) => !present.some((other) => same(other, one))),
+      stale: present.filter((one) => !linkLocal(one) && !wanted.some((other) => same(one, other))),
+    };
   }
 
   async plug({ owner, namespace, device, wish }: PlugRequest): Promise<Plug> {

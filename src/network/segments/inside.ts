@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { errnoOf, GantryError, invalid } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
-import { ipBytes, ipOfBytes, lastOf, parseIp } from '../addresses/index.ts';
+import { type Ip, ipBytes, ipOfBytes, lastOf, parseIp } from '../addresses/index.ts';
 import type { Grant } from './addressing.ts';
 
 /** Settings of the kernel for one device, `name=value` with IFNAME for its name. */
@@ -91,11 +91,20 @@ export async function setDefaultRoutes(namespace: string, gateways: ReturnType<t
   await inside.require(messages, () => 'Setting the default route of a container', [ENOENT, ESRCH, ENETUNREACH]);
 }
 
+export interface DeviceAddress {
+  ip: Ip;
+  prefixLength: number;
+  bytes: Buffer;
+}
+
 /** The addresses that the kernel has on a device of the host. */
-export async function addressesOn(socket: netlink.NetlinkSocket, index: number) {
+export async function addressesOn(socket: netlink.NetlinkSocket, index: number): Promise<DeviceAddress[]> {
   const all = [...(await socket.dump(netlink.listAddresses(4))), ...(await socket.dump(netlink.listAddresses(6)))];
-  return all
-    .map(netlink.readAddress)
+  return onDevice(all.map(netlink.readAddress), index);
+}
+
+export function onDevice(addresses: readonly netlink.AddressFacts[], index: number): DeviceAddress[] {
+  return addresses
     .filter((address) => address.index === index)
     .map(({ address, prefixLength }) => ({ ip: ipOfBytes(address), prefixLength, bytes: address }));
 }
