@@ -23,7 +23,7 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
     const own = rules.takeOwnRemovals();
     const changes = events.poll();
     const moved = routes.poll();
-    const around = rules.heedsHost && (moved.links || moved.routes);
+    const around = rules.heedsHost && (moved.devices || moved.routes);
     if (around || changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
   };
   const again = () => {
