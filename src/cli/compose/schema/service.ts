@@ -240,5 +240,5 @@ export const service = object({
   pull_policy: { type: 'string', pattern: '^(always|never|if_not_present|missing|build|refresh|daily|weekly|every_([0-9]+[wdhms])+)$' },
   pull_refresh_after: text,
   scale: number,
-  'x-gantry': object({ drain: duration }),
+  'x-gantry': object({ drain: duration, restart_unhealthy: truth, expose: word('host', 'lan', 'public') }),
 });
