@@ -24,7 +24,11 @@ export function completeService(tree: Mapping, lookup: Lookup): Mapping {
   const environment = { ...Object.fromEntries(readVariables(files, lookup)), ...inherited(tree['environment'], lookup) };
   if (Object.keys(environment).length > 0) made['environment'] = sorted(environment);
   const labelFiles = section.texts('label_file').map((path) => ({ path, required: true }));
-  const labels = { ...Object.fromEntries(readVariables(labelFiles, lookup)), ...section.pairs('labels'), ...ownLabels(section.section('x-gantry')) };
+  const labels = {
+    ...Object.fromEntries(readVariables(labelFiles, lookup)),
+    ...section.pairs('labels'),
+    ...ownLabels(section.section('x-gantry')),
+  };
   if (Object.keys(labels).length > 0) made['labels'] = sorted(labels);
   const needed = implied(section).filter((name) => !Object.hasOwn(section.section('depends_on').tree, name));
   if (needed.length > 0)
