@@ -63,7 +63,7 @@ export class BudgetKeeper implements Disposable {
     const { budget } = this.#parts;
     if (this.#used > 0 && this.#used + bytes < budget * AT_EASE) return;
     await this.#inTurn(async () => {
-      await this.#measure();
+      await this.#measure(budget - bytes);
       if (this.#used + bytes > budget)
         await this.#collect(Math.max(0, Math.min(budget * LOW_MARK, budget - bytes)), `room was wanted for ${purpose}`);
       if (this.#used + bytes > budget) throw await this.#noRoom(purpose, bytes);
@@ -92,19 +92,27 @@ export class BudgetKeeper implements Disposable {
 
   async #look(): Promise<void> {
     const { budget } = this.#parts;
-    await this.#measure();
+    await this.#measure(budget);
     if (this.#used > budget) await this.#collect(budget * LOW_MARK, 'more was used than the budget allows');
     if (this.#used > budget) this.#tellFull();
     else this.#told = false;
   }
 
-  async #measure(): Promise<void> {
-    this.#used = sum((await this.#parts.owners.ledger()).map(({ bytes }) => bytes));
+  /** Where more than `limit` bytes are used, what was removed is waited for: it is being deleted. */
+  async #measure(limit: number): Promise<void> {
+    const { owners, trash, engine } = this.#parts;
+    const look = async () => {
+      this.#used = sum((await owners.ledger()).map(({ bytes }) => bytes));
+    };
+    await look();
+    if (this.#used <= limit) return;
+    await Promise.all([trash.idle(), engine.volumes.idle()]);
+    await look();
   }
 
   /** Brings the use down to `target` bytes, as far as that goes. */
   async #collect(target: number, why: string): Promise<void> {
-    const { engine, owners, clock, trash } = this.#parts;
+    const { engine, owners, clock } = this.#parts;
     const before = this.#used;
     let [cache, images] = [0, 0];
     for (let round = 0; round < ROUNDS && this.#used > target; round += 1) {
@@ -112,8 +120,7 @@ export class BudgetKeeper implements Disposable {
       if (plan.cache.size + plan.images.size === 0) break;
       if (plan.cache.size > 0) cache += await this.#pruneCache(plan.cache);
       if (plan.images.size > 0) images += await this.#pruneImages(plan.images);
-      await trash.idle();
-      await this.#measure();
+      await this.#measure(target);
     }
     if (cache + images > 0) this.#tellCollected({ before, cache, images, why });
   }

@@ -171,6 +171,10 @@ class LocalVolumes implements Volumes {
     return (await diskUsage(this.#directories.of(name))).bytes;
   }
 
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
   rest(): Promise<number> {
     return restOfFolder(this.#directories.root, (name) => this.#records.has(name));
   }

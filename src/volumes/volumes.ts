@@ -28,6 +28,8 @@ export interface Volumes {
   fill(name: string, root: string, source: string, subpath?: string): Promise<void>;
   /** Bytes on disk. What the options had mounted from elsewhere is not counted, nor looked at. */
   size(name: string): Promise<number>;
+  /** Resolves when nothing is under way, the deletion of removed volumes included. */
+  idle(): Promise<void>;
   /** Bytes on disk of what is no volume: the folder itself, and removed ones that are being deleted. */
   rest(): Promise<number>;
 }

@@ -126,7 +126,7 @@ export async function puller(socket: string, image: string): Promise<void> {
   });
 }
 
-async function untilGone(work: () => Promise<unknown>): Promise<void> {
+export async function untilGone(work: () => Promise<unknown>): Promise<void> {
   try {
     for (;;) await work();
   } catch (error) {
