@@ -298,7 +298,7 @@ export interface Engine extends AsyncDisposable {
   readonly handOver: HandOvers;
   readonly images: Images;
   readonly volumes: Volumes;
-  readonly network: Pick<Network, 'list' | 'get' | 'attachments'>;
+  readonly network: Pick<Network, 'list' | 'get' | 'attachments' | 'reach' | 'drift'>;
   /** Reconciles what the store says with what the kernel has, then goes on where the last daemon stopped. */
   start(): Promise<void>;
 }

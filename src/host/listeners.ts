@@ -41,15 +41,21 @@ export interface SocketOwner {
 
 /** The process that has a socket open; undefined when none is found, such as a socket of the kernel's own. */
 export function ownerOfSocket(inode: number): SocketOwner | undefined {
-  const wanted = `socket:[${inode}]`;
+  return ownersOfSockets(new Set([inode])).get(inode);
+}
+
+/** The same for many sockets in one look at all processes. */
+export function ownersOfSockets(inodes: ReadonlySet<number>): Map<number, SocketOwner> {
+  const owners = new Map<number, SocketOwner>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     for (const descriptor of namesIn(`/proc/${pid}/fd`)) {
-      if (linkOf(`/proc/${pid}/fd/${descriptor}`) === wanted) {
-        return { pid: Number(pid), name: readProc(`/proc/${pid}/comm`).trim(), cgroup: readProc(`/proc/${pid}/cgroup`) };
-      }
+      const inode = Number(/^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${descriptor}`))?.[1] ?? 0);
+      if (!inodes.has(inode) || owners.has(inode)) continue;
+      owners.set(inode, { pid: Number(pid), name: readProc(`/proc/${pid}/comm`).trim(), cgroup: readProc(`/proc/${pid}/cgroup`) });
+      if (owners.size === inodes.size) return owners;
     }
   }
-  return undefined;
+  return owners;
 }
 
 /** Processes and descriptors come and go while one looks. */

@@ -2,4 +2,5 @@ export type { AddressPool } from './addresses/index.ts';
 export { createNetwork } from './create.ts';
 export { changeHosts, isUnedited, ownEntries } from './names/index.ts';
 export type * from './network.ts';
+export type { PortReach, ReachSubject } from './reach/words.ts';
 export type { NetworkOptions } from './settings.ts';

@@ -22,6 +22,7 @@ import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from 
 import type { Member } from './pool/member.ts';
 import type { Namespaces } from './pool/namespaces.ts';
 import type { Publisher } from './ports/index.ts';
+import type { PortReach, ReachSubject } from './reach/words.ts';
 import { type Records, resolveNetwork } from './records.ts';
 import type { Resolver } from './resolver/resolver.ts';
 import { chooseGateways, DEVICE_OPTION, setDefaultRoutes } from './segments/inside.ts';
@@ -132,6 +133,12 @@ export class LocalNetwork implements Network {
 
   get(reference: string): NetworkRecord {
     return resolveNetwork(this.list(), reference);
+  }
+
+  async reach(subjects: readonly ReachSubject[]): Promise<PortReach[]> {
+    this.#ready();
+    const { reachNow } = await import('./reach/now.ts');
+    return await reachNow(subjects, this.#parts.records, this.#parts.users);
   }
 
   attachments(): ReadonlyMap<string, Attachment> {

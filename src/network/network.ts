@@ -1,4 +1,5 @@
 import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, NetworkRequest, PublishedPort } from '../model/index.ts';
+import type { PortReach, ReachSubject } from './reach/words.ts';
 
 /**
  * The network room: namespaces prepared ahead, bridges, addresses, published ports, name files, and the resolver of networks that people make.
@@ -44,6 +45,8 @@ export interface Network extends AsyncDisposable {
   takeOver(request: AttachRequest, from: string | undefined): Promise<Attachment>;
   /** Idempotent. Returns at once: the namespace goes away in the background. Links and ports are gone when it resolves. */
   detach(containerId: string): Promise<void>;
+  /** Who can reach the ports of running containers, and why: rules of other programs are read, and nothing is changed. */
+  reach(subjects: readonly ReachSubject[]): Promise<PortReach[]>;
   /** Attachments that are known, by container id. */
   attachments(): ReadonlyMap<string, Attachment>;
   /** Contents of /etc/resolv.conf for a container. `host` mode gets the host's own; who is on a network that someone made gets our resolver. */

@@ -19,6 +19,7 @@ import { handOverRoutes } from './routes/handover.ts';
 import { imageTransferRoutes } from './routes/image-transfer.ts';
 import { imageRoutes } from './routes/images.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { portRoutes } from './routes/ports.ts';
 import { scanRoutes } from './routes/scan.ts';
 import { searchRoutes } from './routes/search.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -101,6 +102,7 @@ function collectRoutes(
   systemRoutes(add, parts, { buildkit: upgrades !== undefined });
   diskRoutes(add, parts, cache, disk);
   whyRoutes(add, parts, disk);
+  portRoutes(add, parts);
   buildRoutes(add, parts, builder);
   scanRoutes(add, parts, scanner);
   trustRoutes(add, parts);

@@ -135,6 +135,7 @@ export const TREE: readonly Entry[] = [
   leaf('inspect', 'Show all about containers, images, volumes or networks', () => import('./system/inspect.ts')),
   leaf('login', 'Keep a name and password for a registry', () => import('./image/login.ts')),
   leaf('logout', 'Forget the password for a registry', () => import('./image/logout.ts')),
+  leaf('ports', 'List who can reach which ports of containers, and why', () => import('./system/ports.ts')),
   leaf('scan', 'Tell what software an image holds and what is known of it', () => import('./image/scan.ts')),
   leaf('search', 'Search Docker Hub for images', () => import('./image/search.ts')),
   leaf('version', 'Show the versions of command and engine', () => import('./system/version.ts')),

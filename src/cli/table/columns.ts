@@ -23,6 +23,7 @@ const SHORTENED = new Set([
   'DESCRIPTION',
   'DIGEST',
   'DOCKER ENDPOINT',
+  'WHY',
 ]);
 const LEAST_SHORTENED = 12;
 

@@ -65,9 +65,10 @@ export async function acceptInLegacyTables(bridge: string, log: Log): Promise<vo
   }
 }
 
-function legacyTables(): string[] {
+/** Tables of the old back end of iptables that are in use. */
+export function legacyTables(family: 4 | 6 = 4): string[] {
   try {
-    return readFileSync('/proc/net/ip_tables_names', 'utf8').split('\n');
+    return readFileSync(`/proc/net/ip${family === 6 ? '6' : ''}_tables_names`, 'utf8').split('\n');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
