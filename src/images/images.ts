@@ -21,7 +21,8 @@ export interface Images {
   get(reference: string): ImageRecord;
   /** Pulls, verified and resumable. Platform is `os/arch[/variant]`. */
   pull(reference: string, options: PullOptions): Promise<ImageRecord>;
-  push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }>;
+  /** With `allTags` the name stands for every tag that the repository has here; resolves to the last one. */
+  push(reference: string, options: PushOptions): Promise<{ digest: string; size: number }>;
   /** Names of repositories with a term in them, sorted, in the catalog of a registry: `host[:port]/term`; without a host in that of Docker Hub's mirror. */
   search(term: string, options: { limit: number; credentials?: Credentials; signal: AbortSignal }): Promise<string[]>;
   /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
@@ -187,6 +188,10 @@ export interface TransferOptions {
 
 export interface PullOptions extends TransferOptions {
   platform?: string;
+  allTags?: boolean;
+}
+
+export interface PushOptions extends TransferOptions {
   allTags?: boolean;
 }
 

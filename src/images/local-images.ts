@@ -21,9 +21,9 @@ import type {
   LoadOptions,
   MakeRoom,
   PullOptions,
+  PushOptions,
   RemoteImage,
   RemovedImage,
-  TransferOptions,
   TrustReport,
 } from './images.ts';
 import { chainIds } from './layers/chain.ts';
@@ -70,7 +70,7 @@ export class LocalImages implements Images {
     return this.#parts.distribution.pull(parseReference(reference), options);
   }
 
-  push(reference: string, options: TransferOptions): Promise<{ digest: string; size: number }> {
+  push(reference: string, options: PushOptions): Promise<{ digest: string; size: number }> {
     this.#noteUse(reference);
     return this.#parts.distribution.push(parseReference(reference), options);
   }

@@ -47,6 +47,13 @@ test('docker pushes an image, mounts its layers into another repository, and pul
   assert.equal(await daemon.ok('image', 'inspect', '--format', '{{.Id}}', name), id);
 });
 
+test('docker pushes all tags of a repository with --all-tags', async () => {
+  for (const tag of ['a', 'b']) await daemon.ok('tag', 'gantry/busybox', `${registry.address}/team/tags:${tag}`);
+  await daemon.ok('push', '--all-tags', `${registry.address}/team/tags`);
+  const tags = JSON.parse(await skopeo('list-tags', '--tls-verify=false', `docker://${registry.address}/team/tags`));
+  assert.deepEqual(tags.Tags, ['a', 'b']);
+});
+
 test('docker pulls what it pushed from a registry that was killed and started again', async () => {
   const name = `${registry.address}/team/app:kept`;
   await daemon.ok('tag', 'gantry/busybox', name);

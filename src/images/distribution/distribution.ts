@@ -1,7 +1,7 @@
-import { describe, errnoOf, GantryError, invalid, isKind, type Log } from '../../base/index.ts';
+import { describe, errnoOf, GantryError, invalid, isKind, type Log, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
-import type { AdmitPulled, Credentials, PullOptions, RemoteImage, TransferOptions } from '../images.ts';
-import { familiarName, formatReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
+import type { AdmitPulled, Credentials, PullOptions, PushOptions, RemoteImage, TransferOptions } from '../images.ts';
+import { familiarName, formatReference, parseReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import type { TrustReport } from '../trust/index.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { pullFailure, pushFailure, RegistryError } from './failures.ts';
@@ -67,20 +67,33 @@ export class Distribution {
     }
   }
 
-  /** Pushes the image of one tag (`latest` when there is none). */
-  async push(reference: Reference, options: TransferOptions): Promise<Pushed> {
-    const { tag, digest } = withDefaultTag(reference);
-    if (tag === undefined || digest !== undefined) throw invalid('cannot push a digest reference');
+  /** Pushes the image of one tag (`latest` when there is none), or of every tag. Resolves to the (last) manifest. */
+  async push(reference: Reference, options: PushOptions): Promise<Pushed> {
+    if (reference.digest !== undefined) throw invalid('cannot push a digest reference');
+    if (options.allTags && reference.tag !== undefined) throw invalid("tag can't be used with --all-tags/-a");
     options.progress({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
-    this.#checkPresent(`${repositoryOf(reference)}:${tag}`, familiarName(reference));
+    const tags = options.allTags ? this.#tagsHere(reference) : [withDefaultTag(reference).tag ?? 'latest'];
+    let pushed: Pushed | undefined;
+    for (const tag of tags) {
+      this.#checkPresent(`${repositoryOf(reference)}:${tag}`, familiarName(reference));
+      pushed = await this.#pushTag({ ...reference, tag }, options);
+    }
+    if (!pushed) throw notFound(`An image does not exist locally with the tag: ${familiarName(reference)}`);
+    return pushed;
+  }
+
+  async #pushTag(reference: Reference & { tag: string }, options: TransferOptions): Promise<Pushed> {
     try {
-      return await this.#withEndpoint(reference, 'pull,push', options, (repository) =>
-        this.#push.push(repository, { ...reference, tag }, options),
-      );
+      return await this.#withEndpoint(reference, 'pull,push', options, (repository) => this.#push.push(repository, reference, options));
     } catch (error) {
       options.signal.throwIfAborted();
-      throw asGantryError(pushFailure(error), `push of ${formatReference({ ...reference, tag })}`);
+      throw asGantryError(pushFailure(error), `push of ${formatReference(reference)}`);
     }
+  }
+
+  #tagsHere(reference: Reference): string[] {
+    const names = this.#parts.catalog.list().flatMap((image) => image.tags.map((name) => parseReference(name)));
+    return names.flatMap((name) => (repositoryOf(name) === repositoryOf(reference) && name.tag !== undefined ? [name.tag] : [])).sort();
   }
 
   /** What the registry itself has under this name; nothing is kept. */

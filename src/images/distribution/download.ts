@@ -46,7 +46,10 @@ export async function downloadBlob(
   const add = async (chunk: Buffer) => {
     if (file.size + chunk.length > blob.size) {
       await file.clear();
-      throw new GantryError('unavailable', `the registry sent more bytes for ${blob.digest} than the ${blob.size} that its manifest says`);
+      throw new GantryError(
+        'unavailable',
+        `${repository.name} sent more bytes for ${blob.digest} than the ${blob.size} that its manifest says`,
+      );
     }
     hash.update(chunk);
     await file.write(chunk);
@@ -58,7 +61,7 @@ export async function downloadBlob(
   await file.clear();
   throw new WrongBytes(
     earlier > 0,
-    `filesystem layer verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`,
+    `filesystem layer verification failed for digest ${blob.digest}: ${repository.name} sent bytes with the digest ${digest}`,
   );
 }
 
@@ -97,7 +100,7 @@ async function fetchOnce(
     if (response.status === 206 && !String(response.headers['content-range']).startsWith(`bytes ${offset}-`)) {
       throw new GantryError(
         'unavailable',
-        `${response.url.host} sent another part of ${blob.digest} than was asked for: ${response.headers['content-range']}`,
+        `${repository.name} sent another part of ${blob.digest} than was asked for: ${response.headers['content-range']}`,
       );
     }
     // A registry that cannot resume sends everything again.
@@ -111,8 +114,11 @@ async function fetchOnce(
     response.body.destroy();
   }
   if (file.size < blob.size) {
-    throw Object.assign(new GantryError('unavailable', `the registry ended ${blob.digest} after ${file.size} of ${blob.size} bytes`), {
-      code: 'ABORTED_BODY',
-    });
+    throw Object.assign(
+      new GantryError('unavailable', `${repository.name} ended ${blob.digest} after ${file.size} of ${blob.size} bytes`),
+      {
+        code: 'ABORTED_BODY',
+      },
+    );
   }
 }

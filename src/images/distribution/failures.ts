@@ -22,6 +22,13 @@ export class RegistryError extends GantryError {
   }
 }
 
+/** The registry no longer takes the token that a streamed request came with: with a new one it may. */
+export class TokenExpired extends RegistryError {
+  constructor({ message, status, code, said, retryAfter }: RegistryError) {
+    super(message.slice(0, -said.length - 2), { status, code, said, retryAfter });
+  }
+}
+
 const MOST_ERROR_BYTES = 64 * 1024;
 /** Longer texts of a registry are cut: they end up on a terminal. */
 const MOST_CHARACTERS = 500;

@@ -111,6 +111,11 @@ export class ImagePull {
     if (first.kind === 'image') return { image: first, manifest: kept(top) };
     const entry = choosePlatform(shown, first, wanted);
     const inner = await repository.getManifest(entry.digest, signal);
+    if (inner.body.length !== entry.size)
+      throw new GantryError(
+        'unavailable',
+        `The index of ${shown} says that the manifest ${entry.digest} has ${entry.size} bytes, but ${repository.name} sent ${inner.body.length}`,
+      );
     const image = parseManifest(shown, inner.body, inner.contentType || entry.mediaType);
     if (image.kind === 'index')
       throw new GantryError('unsupported', `The index of ${shown} has an index for ${formatPlatform(wanted)}, where an image is expected`);
@@ -127,7 +132,7 @@ export class ImagePull {
       if (digest !== blob.digest)
         throw new GantryError(
           'unavailable',
-          `image config verification failed for digest ${blob.digest}: the registry sent bytes with the digest ${digest}`,
+          `image config verification failed for digest ${blob.digest}: ${repository.name} sent bytes with the digest ${digest}`,
         );
       return body;
     });

@@ -2,7 +2,7 @@ import { type Clock, GantryError } from '../../base/index.ts';
 import type { Credentials } from '../images.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Endpoint } from './endpoints.ts';
-import { registryFailure } from './failures.ts';
+import { registryFailure, TokenExpired } from './failures.ts';
 import { ACCEPTED_MANIFESTS, isDigest, sha256Digest } from './manifest.ts';
 import { withRetries } from './retry.ts';
 import { basicHeader, type TokenCache } from './tokens.ts';
@@ -11,7 +11,7 @@ import { ConnectionError, describeRequest, type RegistryRequest, type RegistryRe
 /** Docker's limit for manifests. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MOST_PAGE_BYTES = 4 * 1024 * 1024;
-const MOST_PAGES = 1000;
+const MOST_NAMES = 100_000;
 const ATTEMPTS = 5;
 
 export interface RepositoryParts {
@@ -44,6 +44,10 @@ type Call = Pick<RegistryRequest, 'method' | 'signal'> & {
 export class Repository {
   readonly #parts: RepositoryParts;
   #challenge: Challenge | undefined;
+  /** The registry has answered before: where nobody listens now, it is being started again. */
+  #reached = false;
+  /** The last token was refused; the next request gets a new one. */
+  #refused = false;
   readonly #extraScopes: string[] = [];
 
   constructor(parts: RepositoryParts) {
@@ -52,6 +56,11 @@ export class Repository {
 
   get endpoint(): Endpoint {
     return this.#parts.endpoint;
+  }
+
+  /** Registry and repository, as messages name them. */
+  get name(): string {
+    return `${new URL(this.endpoint.origin).host}/${this.#parts.path}`;
   }
 
   /** Asks whether a v2 registry answers at the endpoint, and how it wants to be logged in to. */
@@ -63,6 +72,7 @@ export class Repository {
     if (response.status === 400 && url.protocol === 'http:')
       throw new ConnectionError(`${describeRequest({ method: 'GET', url })}: the server does not speak plain HTTP`, false, undefined);
     if (response.status === 401) this.#challenge = this.#choose(response);
+    this.#reached = true;
   }
 
   /** Manifest or index by tag or digest; its digest is verified. */
@@ -81,7 +91,7 @@ export class Repository {
       if (digest !== wanted)
         throw new GantryError(
           'unavailable',
-          `manifest verification failed for digest ${wanted}: ${this.endpoint.origin} sent a manifest with the digest ${digest}`,
+          `manifest verification failed for digest ${wanted}: ${this.name} sent a manifest with the digest ${digest}`,
         );
       return { digest, body, contentType: String(response.headers['content-type'] ?? '') };
     });
@@ -99,10 +109,7 @@ export class Repository {
     response.body.resume();
     const kept = response.headers['docker-content-digest'];
     if (isDigest(kept) && kept !== digest)
-      throw new GantryError(
-        'unavailable',
-        `${this.endpoint.origin} kept the manifest of ${this.#parts.path}:${tag} as ${kept} instead of ${digest}`,
-      );
+      throw new GantryError('unavailable', `${this.name} kept the manifest of ${tag} as ${kept} instead of ${digest}`);
   }
 
   /** All tags. */
@@ -119,8 +126,12 @@ export class Repository {
   async #list(target: string, key: string, signal: AbortSignal): Promise<string[]> {
     const all: string[] = [];
     let next: string | undefined = target;
-    for (let page = 0; next !== undefined && page < MOST_PAGES; page += 1) {
+    const seen = new Set<string>();
+    while (next !== undefined) {
       const path: string = next;
+      if (seen.has(path) || all.length > MOST_NAMES)
+        throw new GantryError('unavailable', `the list of ${key} of ${this.name} does not end: ${all.length} came so far`);
+      seen.add(path);
       const { body, link } = await withRetries(this.#parts.clock, ATTEMPTS, signal, async () => {
         const response = await this.call(path, { method: 'GET', expect: [200], signal });
         return { body: await readBody(response, MOST_PAGE_BYTES), link: response.headers['link'] };
@@ -156,30 +167,39 @@ export class Repository {
     if (!ours && url.protocol === 'http:' && !endpoint.insecure)
       throw new GantryError('unavailable', `${endpoint.origin} sends us on to plain HTTP at ${url.host}`);
     for (let again = false; ; again = true) {
-      const headers = { ...call.headers, ...(ours ? await this.#authorization(call.signal, again) : {}) };
-      const response = await this.#parts.transport.request({
-        method: call.method,
-        url,
-        headers,
-        insecure: endpoint.insecure,
-        signal: call.signal,
-        ...(call.body === undefined ? {} : { body: call.body }),
-      });
+      const headers = { ...call.headers, ...(ours ? await this.#authorization(call.signal) : {}) };
+      const response = await this.#request({ ...call, url, headers });
       if (call.expect.includes(response.status)) return response;
-      const streamed = call.body !== undefined && !(call.body instanceof Uint8Array);
-      if (response.status === 401 && ours && !again && !streamed) {
-        const challenge = this.#choose(response);
-        if (challenge) {
-          this.#challenge = challenge;
-          response.body.resume();
-          continue;
-        }
-      }
-      throw await registryFailure(response, { method: call.method, url });
+      const challenge = response.status === 401 && ours ? this.#choose(response) : undefined;
+      const failure = challenge && !again && isRepeatable(call) ? undefined : await registryFailure(response, { method: call.method, url });
+      if (challenge) this.#challenge = challenge;
+      this.#refused = challenge !== undefined;
+      // What was streamed is gone: whoever sends it finds out how far it got, and goes on with a new token.
+      if (failure && challenge && !isRepeatable(call) && challenge.scheme === 'bearer') throw new TokenExpired(failure);
+      if (failure) throw failure;
+      response.body.resume();
     }
   }
 
-  async #authorization(signal: AbortSignal, refused: boolean): Promise<Record<string, string>> {
+  async #request(call: Omit<RegistryRequest, 'insecure'>): Promise<RegistryResponse> {
+    const { method, url, headers = {}, body, signal } = call;
+    try {
+      const { transport, endpoint } = this.#parts;
+      return await transport.request({
+        method,
+        url,
+        headers,
+        insecure: endpoint.insecure,
+        signal,
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (error) {
+      if (this.#reached && error instanceof ConnectionError && error.refused) throw new ConnectionError(error.message, true, error.cause);
+      throw error;
+    }
+  }
+
+  async #authorization(signal: AbortSignal): Promise<Record<string, string>> {
     const { credentials, tokens, path, actions, endpoint, scope: own } = this.#parts;
     if (credentials?.registryToken) return { authorization: `Bearer ${credentials.registryToken}` };
     const challenge = this.#challenge;
@@ -193,7 +213,9 @@ export class Repository {
       return basicHeader(credentials);
     }
     const scope = own ?? [`repository:${path}:${actions}`, ...this.#extraScopes].join(' ');
-    return { authorization: `Bearer ${await tokens.get({ challenge, scope, credentials, insecure: endpoint.insecure, signal }, refused)}` };
+    const token = await tokens.get({ challenge, scope, credentials, insecure: endpoint.insecure, signal }, this.#refused);
+    this.#refused = false;
+    return { authorization: `Bearer ${token}` };
   }
 
   /** Bearer before basic; undefined when the registry offers neither. */
@@ -215,3 +237,5 @@ export class Repository {
     return list.filter((entry): entry is string => typeof entry === 'string');
   }
 }
+
+const isRepeatable = ({ body }: Call) => body === undefined || body instanceof Uint8Array;

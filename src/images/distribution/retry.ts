@@ -1,5 +1,5 @@
 import { type Clock, errnoOf } from '../../base/index.ts';
-import { RegistryError } from './failures.ts';
+import { RegistryError, TokenExpired } from './failures.ts';
 import { ConnectionError } from './transport.ts';
 
 /** Milliseconds before the first repetition; each further one waits twice as long. */
@@ -13,6 +13,7 @@ const PASSING_CODES: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', '
 /** Whether the same request may well succeed a little later. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof ConnectionError) return error.passing;
+  if (error instanceof TokenExpired) return true;
   if (error instanceof RegistryError) return PASSING_STATUSES.includes(error.status) && (error.retryAfter ?? 0) <= LONGEST_RETRY_AFTER;
   return PASSING_CODES.includes(errnoOf(error));
 }

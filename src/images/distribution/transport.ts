@@ -34,6 +34,8 @@ export interface RegistryResponse {
 }
 
 const MOST_REDIRECTS = 5;
+/** Manifests, tokens, lists and errors take no longer, also over a slow line. Milliseconds. */
+const SHORT_ANSWER = 300_000;
 const CONNECTIONS_PER_HOST = 8;
 /** How long an idle connection is kept, in milliseconds. */
 const KEEP_IDLE = 15_000;
@@ -42,10 +44,13 @@ const KEEP_IDLE = 15_000;
 export class ConnectionError extends GantryError {
   /** False when nobody listens there or the name is unknown: trying again at once is no use. */
   readonly passing: boolean;
+  /** Nobody listens there now. Where somebody did a moment ago, a server is being started again. */
+  readonly refused: boolean;
 
-  constructor(message: string, passing: boolean, cause: unknown) {
+  constructor(message: string, passing: boolean, cause: unknown, refused = false) {
     super('unavailable', message, { cause });
     this.passing = passing;
+    this.refused = refused;
   }
 }
 
@@ -174,15 +179,24 @@ async function sendAll(body: AsyncIterable<Uint8Array>, outgoing: ClientRequest)
 
 const agentKey = (url: URL, insecure: boolean) => `${url.origin} ${insecure}`;
 
-/** Reads a whole body of at most `limit` bytes. */
-export async function readBody(response: RegistryResponse, limit: number): Promise<Buffer> {
+/** Reads a whole body of at most `limit` bytes, within `patience` milliseconds: a byte now and then is no answer. */
+export async function readBody(response: RegistryResponse, limit: number, patience = SHORT_ANSWER): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit)
-      throw new GantryError('unavailable', `${response.url.host} sent more than ${limit} bytes where a short answer was expected`);
-    chunks.push(chunk);
+  const late = () =>
+    response.body.destroy(
+      new GantryError('unavailable', `${response.url.host} did not end a short answer within ${patience / 1000} seconds`),
+    );
+  const timer = setTimeout(late, patience);
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limit)
+        throw new GantryError('unavailable', `${response.url.host} sent more than ${limit} bytes where a short answer was expected`);
+      chunks.push(chunk);
+    }
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 }
@@ -225,5 +239,6 @@ function connectionError(request: RegistryRequest, error: unknown): ConnectionEr
     !certificate && !LASTING.includes(code) && !code?.startsWith('HPE_'),
     // What has been said is not said again.
     reason === said || reason.includes(said) || REASONS[code ?? ''] ? undefined : error,
+    code === 'ECONNREFUSED',
   );
 }

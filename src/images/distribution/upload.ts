@@ -1,5 +1,6 @@
 import { type Clock, GantryError } from '../../base/index.ts';
 import type { GrowingFile } from './growing-file.ts';
+import { isDigest } from './manifest.ts';
 import type { Repository } from './repository.ts';
 import { backOff, isPassing } from './retry.ts';
 
@@ -76,8 +77,7 @@ async function resume(repository: Repository, location: string, signal: AbortSig
   const response = await repository.call(location, { method: 'GET', expect: [204, 202, 404], signal });
   response.body.resume();
   if (response.status === 404) return { location: await begin(repository, signal), offset: 0 };
-  // `Range: 0-N`, both ends included; an empty upload says `0-0`, as one with a single byte does.
-  const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(String(response.headers['range'] ?? ''))?.[1] ?? 0);
+  const last = lastByteOf(response.headers['range']) ?? 0;
   return {
     location: response.headers.location ? locationOf(response.headers.location, response.url) : location,
     offset: last === 0 ? 0 : last + 1,
@@ -108,7 +108,18 @@ async function send(
     signal,
   });
   response.body.resume();
+  const kept = lastByteOf(response.headers['range']);
+  if (kept !== undefined && kept + 1 < file.size && file.size > 1)
+    throw Object.assign(new GantryError('unavailable', `${repository.name} kept ${kept + 1} of ${file.size} bytes that it was sent`), {
+      code: 'ABORTED_BODY',
+    });
   return locationOf(response.headers.location ?? upload.location, response.url);
+}
+
+/** `Range: 0-N`, both ends included; an empty upload says `0-0`, as one with a single byte does. */
+function lastByteOf(range: unknown): number | undefined {
+  const last = /^(?:bytes=)?0-(\d+)$/.exec(String(range ?? ''))?.[1];
+  return last === undefined ? undefined : Number(last);
 }
 
 async function commit(repository: Repository, location: string, digest: string, signal: AbortSignal): Promise<void> {
@@ -121,6 +132,8 @@ async function commit(repository: Repository, location: string, digest: string, 
     signal,
   });
   response.body.resume();
+  const kept = response.headers['docker-content-digest'];
+  if (isDigest(kept) && kept !== digest) throw new GantryError('unavailable', `${repository.name} kept the blob ${digest} as ${kept}`);
 }
 
 /** Small blobs in one request (configurations). */
@@ -138,7 +151,10 @@ export async function uploadBytes(repository: Repository, data: Uint8Array, dige
 }
 
 function locationOf(location: string | undefined, from: URL): string {
-  if (!location || !URL.canParse(location, from))
-    throw new GantryError('unavailable', `${from.host} opened an upload without saying where`);
-  return new URL(location, from).href;
+  const url = location !== undefined && URL.canParse(location, from) ? new URL(location, from) : undefined;
+  if (!url) throw new GantryError('unavailable', `${from.host} opened an upload without saying where`);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new GantryError('unavailable', `${from.host} wants an upload to go to ${url.protocol}//…, which is not a web address`);
+  url.username = url.password = '';
+  return url.href;
 }

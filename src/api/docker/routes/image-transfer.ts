@@ -70,6 +70,7 @@ async function push(call: Call, parts: Parts): Promise<void> {
     await parts.engine.images.push(reference, {
       progress: stream.progress,
       signal: call.exchange.signal,
+      ...(reference === withoutTag(reference) ? { allTags: true } : {}),
       ...(credentials ? { credentials } : {}),
     });
   });

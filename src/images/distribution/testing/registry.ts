@@ -76,6 +76,15 @@ export class TestRegistry implements AsyncDisposable {
     return digest;
   }
 
+  /** Nobody listens for a while, and then the same registry again; what it held of uploads is the test's affair. */
+  async restart(milliseconds: number): Promise<void> {
+    const { port } = this.#server.address() as AddressInfo;
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+  }
+
   count(pattern: RegExp): number {
     return this.requests.filter((request) => pattern.test(request)).length;
   }

@@ -64,6 +64,7 @@ export class TestStores {
       const record = { id, layers } as ImageRecord;
       this.images.set(id, { record, config: Buffer.from(image.config), ...(image.manifest ? { manifest: image.manifest } : {}) });
       for (const name of image.names) this.names.set(canonical(name), id);
+      record.tags = [...this.names].filter(([name, of]) => of === id && !name.includes('@')).map(([name]) => name);
       return record;
     },
     manifest: (id: string) => this.images.get(id)?.manifest,
