@@ -88,7 +88,7 @@ make_debian_plus() { # NAME
   archive "$1" "$cache/debian.layer" "$cache/$1.layer"
 }
 
-[ $# -gt 0 ] || set -- busybox debian nginx redis mariadb
+[ $# -gt 0 ] || set -- busybox debian nginx redis mariadb postgres python node
 for image in "$@"; do
   [ -e "images/$image/config.json" ] || { echo "images: no recipe named '$image' in images/" >&2; exit 1; }
   fresh "$image" && continue

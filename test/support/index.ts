@@ -1,3 +1,4 @@
+export { type Browser, openBrowser } from './browser.ts';
 export { eventually, exitOf, must, type Outcome, PROJECT, type RunOptions, run, start } from './command.ts';
 export { type DaemonOptions, startDaemon, type TestDaemon } from './daemon.ts';
 export { type Footprint, lasting } from './footprint.ts';
