@@ -3,10 +3,11 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { PROJECT } from '../support/command.ts';
+import { must, PROJECT, run } from '../support/command.ts';
 import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
 import { startDaemon, startTestHost, Terminal, type TestDaemon, type TestHost } from '../support/index.ts';
 
+const SERVED = '127.0.0.1:5001';
 const PASSWORD = 'correct horse';
 
 let host: TestHost;
@@ -25,7 +26,7 @@ before(async () => {
     assert.equal((await addUser(name ?? '', ...rights)).status, 0);
   await registry.command('policy', 'add', 'public', '--allow', 'pull', '--who', 'everybody', '--repository', 'team/public');
   await registry.command('policy', 'add', 'releases', '--immutable', 'v*', '--repository', 'team/**');
-  daemon = await startDaemon({ host, images: ['busybox'] });
+  daemon = await startDaemon({ host, images: ['busybox'], flags: ['--registry', SERVED] });
 });
 
 after(async () => {
@@ -117,6 +118,21 @@ test('a robot pulls by skopeo with its token until it is revoked, and users chan
   assert.equal((await inspect(`bob:${PASSWORD}`)).status, 0);
   const verdict = await registry.commandWith({}, 'policy', 'test', 'bob', 'push', 'team/app', '--format', 'json');
   assert.deepEqual([verdict.status, JSON.parse(verdict.stdout).allowed], [1, false]);
+});
+
+test("an engine's images are closed by the same users and rules, below its data root", async () => {
+  const root = path.join(daemon.root, 'data/registry');
+  const inspect = (...more: string[]) => skopeo('inspect', '--tls-verify=false', ...more, `docker://${SERVED}/gantry/busybox`);
+  assert.equal((await inspect()).status, 0, 'open to everybody at first');
+  const gantry = path.join(PROJECT, 'bin/gantry');
+  const added = await run(gantry, ['registry', 'user', 'add', 'ann', '--root', root, '--password-stdin', '--actions', 'pull'], {
+    input: PASSWORD,
+  });
+  assert.equal(added.status, 0, told(added));
+  assert.match(told(await inspect()), /unauthorized|authentication required|user name/);
+  assert.equal((await inspect('--creds', `ann:${PASSWORD}`)).status, 0);
+  await must(gantry, ['registry', 'policy', 'add', 'all', '--root', root, '--allow', 'pull', '--who', 'everybody', '--repository', '**']);
+  assert.equal((await inspect()).status, 0);
 });
 
 test('a password is asked for twice and not shown', async () => {

@@ -86,8 +86,10 @@ async function apply(store: Store, names: readonly string[], json: boolean): Pro
 }
 
 async function readDocument(file: string): Promise<unknown> {
+  // JSON is YAML too.
+  const { parse } = await import('yaml');
   try {
-    return JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8'));
+    return parse(readFileSync(file === '-' ? 0 : file, 'utf8'), { strict: true, maxAliasCount: 0 });
   } catch (error) {
     throw invalid(`the policy ${file} cannot be read: ${describe(error)}`);
   }
