@@ -38,7 +38,12 @@ function translation({ gate }: RuleSettings, family: 4 | 6): Chain[] {
   const back = gate ? [`iifname "${gate.back}" goto translate comment "the host's own rules let it in"`] : [];
   return [
     { name: 'incoming', base: 'type nat hook prerouting priority dstnat', rules: [`${WITH_PORTS} fib daddr type local jump allowed`] },
-    { name: 'outgoing', base: 'type nat hook output priority -100', rules: [`${WITH_PORTS} fib daddr type local jump translate`] },
+    {
+      name: 'outgoing',
+      base: 'type nat hook output priority -100',
+      // What comes from ::1 cannot leave loopback, as it can from 127.0.0.1 (route_localnet): the daemon's sockets answer there.
+      rules: [`${WITH_PORTS} ${family === 4 ? '' : 'ip6 daddr != ::1 '}fib daddr type local jump translate`],
+    },
     {
       name: 'allowed',
       rules: [
@@ -70,7 +75,7 @@ function leaving({ networks }: RuleSettings, family: 4 | 6): Chain {
     base: 'type nat hook postrouting priority srcnat',
     rules: [
       `${ip} saddr @translated oifname != @bridges masquerade comment "to the world"`,
-      `oifname @bridges ${ip} saddr ${family === 4 ? '127.0.0.0/8' : '::1'} masquerade comment "from the host's loopback"`,
+      ...(family === 4 ? [`oifname @bridges ip saddr 127.0.0.0/8 masquerade comment "from the host's loopback"`] : []),
       `ct status dnat oifname . ${ip} saddr @at_home masquerade comment "neighbours would answer each other past the translation"`,
       ...chosen.map(({ subnet4, hostIPv4 }) => `ip saddr ${subnet4} oifname != @bridges snat to ${hostIPv4}`),
     ],

@@ -184,6 +184,11 @@ export class PortBook {
         `cannot publish ${count === 1 ? 'a port' : `a range of ${count} ports`} on ${hostAddress}: the container has no IPv${ip.family} address`,
         `Put it on a network with IPv${ip.family}${count === 1 ? '' : ', or publish fewer than 33 ports, which the daemon relays'}.`,
       );
+    if (formatIp(ip) === '::1' && !crosses)
+      throw invalid(
+        'cannot publish a range on ::1: the kernel translates no IPv6 of loopback',
+        'Publish fewer than 33 ports, or on 127.0.0.1.',
+      );
     return [formatIp(ip)];
   }
 

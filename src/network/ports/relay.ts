@@ -57,7 +57,7 @@ export function relayDatagrams(server: dgram.Socket, target: Target, mayUse: May
   const begin = (client: string, from: dgram.RemoteInfo): Flow => {
     const [oldest] = flows.keys();
     if (flows.size >= MOST_FLOWS && oldest !== undefined) forget(oldest);
-    const socket = dgram.createSocket('udp4');
+    const socket = dgram.createSocket(net.isIPv6(target.address) ? 'udp6' : 'udp4');
     socket.unref();
     socket.on('message', (answer) => server.send(answer, from.port, from.address));
     // Nobody listens in the container: the client finds out by silence.
