@@ -78,7 +78,8 @@ export function createEngine(options: EngineOptions): Engine {
   );
   const stopper = new Stopper(parts, lifecycle);
   const remover = new Remover(parts, lifecycle, stopper, (id) => desk.endWaiting(id));
-  const networkUse = new NetworkUses(parts);
+  const networkDecisions = new DecisionLog(store, clock, 'network-decision');
+  const networkUse = new NetworkUses(parts, networkDecisions);
   const handOver = new HandOver(parts);
   const reconciler = new Reconciler(parts, { lifecycle, remover, health, recoveries, networks: networkUse, handOver });
   images.onEvent((action, id, attributes) => parts.events.publish({ type: 'image', action, actor: { id, attributes }, scope: 'local' }));
@@ -98,6 +99,7 @@ export function createEngine(options: EngineOptions): Engine {
     async start() {
       await parts.table.load();
       await parts.decisions.load();
+      await networkDecisions.load();
       await reconciler.run();
       reconciler.startPolicies();
     },
@@ -107,6 +109,7 @@ export function createEngine(options: EngineOptions): Engine {
       recoveries.close();
       await parts.queue.idle();
       await parts.decisions.flush();
+      await networkDecisions.flush();
     },
   };
 }

@@ -66,7 +66,7 @@ export interface Containers {
   prune(filter: (container: ContainerRecord) => boolean): Promise<{ removed: string[]; spaceReclaimed: number }>;
   /** Host paths of the files made for the container, for inspect. */
   paths(id: string): { log: string; resolver: string; hostname: string; hosts: string };
-  why(reference: string): Promise<{ subject: string; state: string; summary: string; decisions: Decision[] }>;
+  why(reference: string): Promise<Explanation>;
 }
 
 export interface CommitOptions {
@@ -259,6 +259,8 @@ export interface VolumeUseCases {
 
 /** Network verbs that change containers too. References are names, ids or unique id prefixes. */
 export interface NetworkUseCases {
+  /** The story of a network. */
+  why(reference: string): Explanation;
   create(request: NetworkRequest): Promise<NetworkRecord>;
   /** Fails with `denied` while containers are on it. */
   remove(reference: string): Promise<void>;
@@ -267,6 +269,16 @@ export interface NetworkUseCases {
   /** Of a running container at once, of others at their next start. */
   connect(network: string, container: string, wish: EndpointRequest): Promise<void>;
   disconnect(network: string, container: string): Promise<void>;
+}
+
+/** Why something is as it is. */
+export interface Explanation {
+  subject: string;
+  state: string;
+  /** The sentence that explains it best. */
+  summary: string;
+  /** In order. */
+  decisions: Decision[];
 }
 
 /**

@@ -198,7 +198,7 @@ function attachmentOf(record: ContainerRecord): Attachment[] {
       namespace: record.state.networkNamespace,
       endpoints: record.state.endpoints,
       publishedPorts: record.state.publishedPorts,
-      nameServers: record.spec.dnsServers,
+      spec: record.spec,
     },
   ];
 }

@@ -115,6 +115,10 @@ async function run(options: DaemonOptions): Promise<void> {
     const { serveEngineImages } = await import('./registry/engine-images.ts');
     house.use(await serveEngineImages({ ...options, registry: options.registry }, images, clock, log));
   }
+  if (options.metricsAddress !== undefined) {
+    const { serveMetrics } = await import('./metrics.ts');
+    house.use(await serveMetrics(options.metricsAddress, engine));
+  }
   process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
   const signal = await terminated();
   log.info('stopping; containers go on', { signal });

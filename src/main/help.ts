@@ -51,6 +51,8 @@ Containers
       --log-opt KEY=VALUE       default log option of new containers; repeatable
 
 The daemon itself
+      --metrics-addr ADDRESS:PORT
+                                serve figures for Prometheus at /metrics (default: off)
       --label KEY=VALUE         shown by info; repeatable
   -l, --log-level LEVEL         debug, info, warn, error or fatal (default info)
   -D, --debug                   the same as --log-level debug

@@ -12,6 +12,8 @@ export interface DaemonOptions {
   dataRoot: string;
   execRoot: string;
   pidfile: string | undefined;
+  /** host:port where figures for Prometheus are served; undefined: nowhere. */
+  metricsAddress: string | undefined;
   bip: string | undefined;
   defaultAddressPools: { base: string; size: number }[];
   mtu: number | undefined;
@@ -54,6 +56,7 @@ const FLAGS = {
   'exec-root': { type: 'string' },
   'disk-budget': { type: 'string' },
   pidfile: { type: 'string', short: 'p' },
+  'metrics-addr': { type: 'string' },
   'config-file': { type: 'string' },
   bip: { type: 'string' },
   'default-address-pool': { type: 'string', multiple: true },
@@ -96,6 +99,7 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   'exec-root': 'exec-root',
   'disk-budget': 'disk-budget',
   pidfile: 'pidfile',
+  'metrics-addr': 'metrics-addr',
   bip: 'bip',
   'default-address-pools': 'default-address-pool',
   mtu: 'mtu',
@@ -212,6 +216,7 @@ function resolve(raw: Raw): DaemonOptions {
     execRoot: text('exec-root') ?? '/run/gantry',
     diskLimit: parseDiskLimit(text('disk-budget') ?? 'off'),
     pidfile: text('pidfile'),
+    metricsAddress: text('metrics-addr'),
     bip: text('bip'),
     defaultAddressPools: many('default-address-pool').map(parsePool),
     mtu: mtu === undefined || mtu === '0' ? undefined : Number(mtu),

@@ -85,6 +85,7 @@ export class LocalNetwork implements Network {
     publisher.start(prepared.firewall);
     for (const attachment of attachments) await this.#adopt(prepared, attachment);
     const held = [...this.#held.values()];
+    prepared.firewall.setNetworks(this.#parts.users.guarded());
     await Promise.all([
       prepared.firewall.install(publisher.forwardings()),
       prepared.namespaces.removeStrangers(
@@ -96,6 +97,7 @@ export class LocalNetwork implements Network {
     watchRules(prepared.firewall, this.#stop.signal, clock, log);
     const watch = { sweep: prepared.sweep, living: () => this.#living(), tell: (covered: Covered) => this.#tellTrouble(covered) };
     await prepared.sweep.devices(watch.living).catch((error) => log.error('Could not check links', { error: describe(error) }));
+    for (const covered of await prepared.sweep.routes()) watch.tell(covered);
     watchKernel(watch, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
     for (const one of held) this.#tellNames(one);
@@ -322,7 +324,7 @@ export class LocalNetwork implements Network {
         namespace: member.file,
         endpoints: onBridge ? [{ ...this.#endpointOf(member), gatewayPriority: onBridge.wish.gatewayPriority ?? 0 }] : [],
         publishedPorts: [],
-        nameServers: request.spec.dnsServers,
+        spec: request.spec,
       },
       member,
       plugs: new Map(),
@@ -420,10 +422,10 @@ export class LocalNetwork implements Network {
 
   /** Has the resolver answer a container that is on a network with discovery. */
   async #answer(held: Held): Promise<void> {
-    const { containerId, namespace, nameServers = [] } = held.attachment;
+    const { containerId, namespace, spec } = held.attachment;
     if (held.plugs.size === 0) return;
     const leadsOut = () => Object.values(chooseGateways(held.attachment.endpoints, () => 0)).some((endpoint) => endpoint !== undefined);
-    await this.#parts.resolver.open({ containerId, namespace, servers: nameServers, leadsOut });
+    await this.#parts.resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut });
   }
 
   async #answerAgain(held: Held): Promise<void> {

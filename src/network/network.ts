@@ -70,8 +70,8 @@ export interface Attachment {
   namespace: string;
   endpoints: EndpointState[];
   publishedPorts: PublishedPort[];
-  /** Servers that it wants asked for names of the world; the host's when absent or empty. */
-  nameServers?: readonly string[];
+  /** What the container asked for, as far as known. */
+  spec?: ContainerSpec;
 }
 
 /** Things found changed and put right. */

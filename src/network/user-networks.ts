@@ -179,12 +179,15 @@ export class UserNetworks {
     };
   }
 
-  /** Sets which ports of a container are reached untranslated. */
+  /** Sets which ports of a container are reached untranslated, without telling the firewall yet. Whether that is news. */
+  noteOpen(containerId: string, open: GuardedNetwork['open']): boolean {
+    if (open.length === 0) return this.#open.delete(containerId);
+    this.#open.set(containerId, open);
+    return true;
+  }
+
   async setOpen(containerId: string, open: GuardedNetwork['open']): Promise<void> {
-    if (open.length === 0 && !this.#open.has(containerId)) return;
-    if (open.length > 0) this.#open.set(containerId, open);
-    else this.#open.delete(containerId);
-    await this.#ready().firewall.guard(this.guarded());
+    if (this.noteOpen(containerId, open)) await this.#ready().firewall.guard(this.guarded());
   }
 
   #ready(): KernelParts {

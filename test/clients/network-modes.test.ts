@@ -57,6 +57,10 @@ suite('modes of networks with the docker client', () => {
     });
     await listener;
     assert.equal(seen, address);
+    await daemon.kill9();
+    await daemon.start();
+    assert.equal(await asked('outside', address, 80), NEIGHBOUR_ADDRESS);
+    assert.equal(await asked('outside', address, 81), '');
   });
 
   test('nat-unprotected: every port is reached by the address of the container', async () => {

@@ -139,7 +139,7 @@ export const TREE: readonly Entry[] = [
   leaf('scan', 'Tell what software an image holds and what is known of it', () => import('./image/scan.ts')),
   leaf('search', 'Search Docker Hub for images', () => import('./image/search.ts')),
   leaf('version', 'Show the versions of command and engine', () => import('./system/version.ts')),
-  leaf('why', 'Tell why a container is in the state it is in', () => import('./system/why.ts')),
+  leaf('why', 'Tell why a container or a network is in the state it is in', () => import('./system/why.ts')),
   COMPOSE,
   group('container', 'Work with containers', CONTAINER_GROUP),
   group('context', 'Work with addresses of engines', CONTEXT_GROUP),

@@ -30,14 +30,15 @@ export function tellVolume(
   parts.events.publish({ type: 'volume', action, actor: { id: name, attributes: { driver: 'local', ...extra } }, scope: 'local' });
 }
 
-/** Tells of a network as Docker does; `container` is the one that comes or goes. */
+/** Tells of a network as Docker does; `container` is the one that comes or goes. `covered` is ours: something of the host is in its way. */
 export function tellNetwork(
   parts: Pick<EngineParts, 'events'>,
   { id, name, driver }: Pick<NetworkRecord, 'id' | 'name' | 'driver'>,
-  action: 'create' | 'destroy' | 'connect' | 'disconnect',
+  action: 'create' | 'destroy' | 'connect' | 'disconnect' | 'covered',
   container?: string,
+  more: Record<string, string> = {},
 ): void {
-  const attributes = { ...(container === undefined ? {} : { container }), name, type: driver };
+  const attributes = { ...(container === undefined ? {} : { container }), name, type: driver, ...more };
   parts.events.publish({ type: 'network', action, actor: { id, attributes }, scope: 'local' });
 }
 

@@ -7,28 +7,47 @@ import {
   type NetworkRequest,
   PREDEFINED_NETWORKS,
 } from '../../model/index.ts';
+import type { DecisionLog } from '../containers/decisions.ts';
 import { withoutIntent } from '../containers/lifecycle.ts';
-import type { NetworkUseCases } from '../engine.ts';
+import type { Explanation, NetworkUseCases } from '../engine.ts';
 import { tellNetwork } from '../events/attachments.ts';
 import { type EngineParts, publishPrune } from '../parts.ts';
 import { refreshNameFiles } from './name-files.ts';
+import { explainNetwork, subnetReason } from './why.ts';
 
 /** Network verbs, and how they change the containers that are joined. */
 export class NetworkUses implements NetworkUseCases {
   #parts: EngineParts;
+  /** Of networks, by their ids. */
+  #decisions: DecisionLog;
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, decisions: DecisionLog) {
     this.#parts = parts;
+    this.#decisions = decisions;
+    parts.network.onTrouble((network, sentence) => {
+      const known = decisions.of(network.id).findLast(({ what }) => what === 'covered');
+      if (known?.why !== sentence) decisions.add(network.id, 'covered', sentence);
+      tellNetwork(parts, network, 'covered', undefined, { why: sentence });
+    });
   }
 
   async create(request: NetworkRequest): Promise<NetworkRecord> {
     const made = await this.#parts.network.create(request);
+    for (const { subnet } of made.subnets) this.#decisions.add(made.id, 'created', subnetReason(subnet, request));
     tellNetwork(this.#parts, made, 'create');
     return made;
   }
 
   async remove(reference: string): Promise<void> {
-    tellNetwork(this.#parts, await this.#parts.network.remove(reference), 'destroy');
+    const removed = await this.#parts.network.remove(reference);
+    await this.#decisions.forget(removed.id);
+    tellNetwork(this.#parts, removed, 'destroy');
+  }
+
+  why(reference: string): Explanation {
+    const network = this.#parts.network.get(reference);
+    const attachments = [...this.#parts.network.attachments().values()];
+    return explainNetwork(network, attachments, this.#decisions.of(network.id));
   }
 
   async prune(filter: (network: NetworkRecord) => boolean): Promise<string[]> {

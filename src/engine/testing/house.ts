@@ -41,6 +41,7 @@ export class FakeHouse {
     const named = (name: string) => ({ id: name, name, driver: name === 'none' ? 'null' : name === 'host' ? 'host' : 'bridge' });
     const fake = {
       list: () => [],
+      onTrouble: () => () => undefined,
       get: named,
       start: async (attachments: readonly Attachment[]) => void (this.startedWith = attachments),
       attach: async ({ containerId }: { containerId: string }) => {

@@ -134,12 +134,16 @@ export class Publisher {
     return ports;
   }
 
-  /** Goes on with ports that an earlier daemon published; `forwardings` has them afterwards. */
+  /** Goes on with ports that an earlier daemon published; `forwardings` and the open ports of the networks have them afterwards. */
   async adopt(attachment: Attachment): Promise<void> {
-    const { containerId, publishedPorts } = attachment;
+    const { containerId, publishedPorts, spec } = attachment;
     const lead = this.#leadOf(attachment);
     const mine: Published = { requests: publishedPorts.map(asRequest), forwardings: [], ...(lead ? { leadsTo: lead.id } : {}) };
     this.#published.set(containerId, mine);
+    // What is reached without translation is no published port. One that stands by has no names, and nothing open.
+    const serves = (lead?.endpoint.dnsNames ?? []).length > 0;
+    if (publishedPorts.length === 0 && spec && serves) mine.requests = requestedPorts(spec, this.#parts.exposure);
+    if (lead) this.#parts.users.noteOpen(containerId, openPorts(lead.routed, mine.requests));
     if (publishedPorts.length === 0 || !lead) return;
     mine.forwardings = forwardingsOf(lead.targets, publishedPorts);
     const publication = await this.#parts.book.adopt(containerId, lead.targets, publishedPorts);

@@ -47,7 +47,12 @@ export function encodeInfo(host: HostDescription, engine: Engine, build: BuildIn
       ['Supports d_type', 'true'],
       ['Native Overlay Diff', 'true'],
     ],
-    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local', 'none'] },
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'local', 'none'],
+    },
     ...limits(host),
     Debug: false,
     NFd: -1,

@@ -14,9 +14,9 @@ interface Explanation {
 }
 
 const command: Command = {
-  usage: '[OPTIONS] CONTAINER|disk',
+  usage: '[OPTIONS] CONTAINER|NETWORK|disk',
   about:
-    'Tells why a container is in the state it is in: what the engine decided, when, and what made it do so.\n' +
+    'Tells why a container or a network is in the state it is in: what the engine decided, when, and what made it do so.\n' +
     "With 'disk': who uses the disk, what its budget is, and what was collected to keep it. A container of that name is /disk.",
   flags: [text('format', "Print 'json' instead of text", { short: 'f', choices: ['json'] })],
   args: [1, 1],
