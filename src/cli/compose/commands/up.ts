@@ -3,7 +3,7 @@ import { CommandFailure } from '../../failure.ts';
 import { bool, type Flags, int, list, text } from '../../flags/index.ts';
 import type { Session } from '../../session.ts';
 import type { Context } from '../engine/context.ts';
-import { provideImages } from '../engine/images.ts';
+import { type ImageStep, type ImageWishes, imageStep, provideImages } from '../engine/images.ts';
 import { imageName } from '../engine/make.ts';
 import { waitReady } from '../engine/ready.ts';
 import { carryOut, planProject, type UpWishes } from '../engine/up.ts';
@@ -53,26 +53,34 @@ export function upWishes(flags: Flags, services: readonly string[], more: Partia
 const servicesOf = (project: Project, wishes: UpWishes) =>
   inOrder(project, wishes.services, !wishes.noDeps).map((name) => project.services.get(name) as Service);
 
-/** Sees to the images, plans, and does it. */
-export async function bringUp(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
+function imageWishes(flags: Flags): ImageWishes {
   const pull = flags.text('pull');
-  const images = await provideImages(context, servicesOf(context.project, wishes), {
+  return {
     build: flags.bool('build') || pull === 'build',
     noBuild: flags.bool('no-build'),
     pull: pull === 'policy' || pull === 'build' ? '' : pull,
     quiet: flags.bool('quiet-pull'),
-  });
+  };
+}
+
+/** Sees to the images, plans, and does it. */
+export async function bringUp(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
+  const images = await provideImages(context, servicesOf(context.project, wishes), imageWishes(flags));
   await carryOut(context, await planProject(context, wishes, images), wishes, images);
 }
 
-/** Prints what would be done. Images are looked at as they are: nothing is fetched or built. */
+/** Prints what would be done. Nothing is fetched or built: what that would bring is not known. */
 async function showPlan(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
   const images = new Map<string, string>();
+  const imageSteps: ImageStep[] = [];
   for (const service of servicesOf(context.project, wishes)) {
-    const id = await context.api.imageId(imageName(context, service));
+    const name = imageName(context, service);
+    const id = await context.api.imageId(name);
     if (id !== undefined) images.set(service.name, id);
+    const step = imageStep(service, name, id !== undefined, imageWishes(flags));
+    if (step && !imageSteps.some((other) => other.name === step.name)) imageSteps.push(step);
   }
-  const steps = plannedSteps(await planProject(context, wishes, images), wishes.removeOrphans);
+  const steps = plannedSteps(await planProject(context, wishes, images), imageSteps, wishes.removeOrphans);
   const { session } = context;
   session.out(flags.text('format') === 'json' ? `${JSON.stringify(steps, undefined, 2)}\n` : planTable(steps));
 }

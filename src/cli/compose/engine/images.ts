@@ -18,6 +18,29 @@ export interface ImageWishes {
   readonly quiet: boolean;
 }
 
+/** How the image of one service comes to be there. */
+export interface ImageStep {
+  readonly action: 'build' | 'pull';
+  readonly service: string;
+  readonly name: string;
+  readonly because: string;
+}
+
+/** Decides for one service; undefined when its image is `there` and will do. Throws `CommandFailure` when it is not, and may not come. */
+export function imageStep(service: Service, name: string, there: boolean, wishes: ImageWishes): ImageStep | undefined {
+  const section = new Section(service.definition);
+  const policy = wishes.pull || (section.text('pull_policy') ?? 'missing');
+  const step = (action: ImageStep['action'], because: string) => ({ action, service: service.name, name, because });
+  if (section.has('build') && !wishes.noBuild) {
+    if (wishes.build || policy === 'build') return step('build', 'it is built each time');
+    if (!there && (policy !== 'always' || !section.has('image'))) return step('build', 'it is not there');
+  }
+  if (policy === 'always') return step('pull', 'it is fetched each time');
+  if (there) return undefined;
+  if (policy !== 'never') return step('pull', 'it is not there');
+  throw new CommandFailure(`services.${service.name}: image ${name} is not there, and its pull policy is never`);
+}
+
 /** Sees that the image of each service is there, and resolves to their ids. */
 export async function provideImages(context: Context, services: readonly Service[], wishes: ImageWishes): Promise<Map<string, string>> {
   const ids = new Map<string, string>();
@@ -25,19 +48,10 @@ export async function provideImages(context: Context, services: readonly Service
   const builds: Service[] = [];
   await Promise.all(
     services.map(async (service) => {
-      const section = new Section(service.definition);
       const name = imageName(context, service);
-      const policy = wishes.pull || (section.text('pull_policy') ?? 'missing');
-      const there = await context.api.imageId(name);
-      const wantsBuild =
-        section.has('build') &&
-        !wishes.noBuild &&
-        (wishes.build || policy === 'build' || (there === undefined && (policy !== 'always' || !section.has('image'))));
-      if (wantsBuild) builds.push(service);
-      else if (policy === 'always' || (there === undefined && policy !== 'never'))
-        await once(pulls, name, () => pull(context, name, section.text('platform'), wishes.quiet));
-      else if (there === undefined)
-        throw new CommandFailure(`services.${service.name}: image ${name} is not there, and its pull policy is ${policy}`);
+      const step = imageStep(service, name, (await context.api.imageId(name)) !== undefined, wishes);
+      if (step?.action === 'build') builds.push(service);
+      else if (step) await once(pulls, name, () => pull(context, name, new Section(service.definition).text('platform'), wishes.quiet));
     }),
   );
   // One after the other: one may be built on the result of another, and their output stays readable.

@@ -1,14 +1,15 @@
 import { layOut } from '../../table/index.ts';
+import type { ImageStep } from '../engine/images.ts';
 import type { UpPlan } from '../engine/up.ts';
 import type { Manner } from '../plan/manner.ts';
 import type { Step } from '../plan/plan.ts';
 
 /** One thing that `up` would do. */
 export interface PlannedStep {
-  readonly Kind: 'network' | 'volume' | 'container';
+  readonly Kind: 'image' | 'network' | 'volume' | 'container';
   readonly Name: string;
   readonly Service: string;
-  /** create, replace, start, restart, remove, keep; undo and finish for an update that was cut short. */
+  /** pull, build; create, replace, start, restart, remove, keep; undo and finish for an update that was cut short. */
   readonly Action: string;
   /** What changed, or why it goes. */
   readonly Reasons: readonly string[];
@@ -26,8 +27,11 @@ const step = (one: Partial<PlannedStep> & Pick<PlannedStep, 'Kind' | 'Name' | 'A
 });
 
 /** All that a plan comes to, in the order in which it would happen. */
-export function plannedSteps(plan: UpPlan, removeOrphans: boolean): PlannedStep[] {
+export function plannedSteps(plan: UpPlan, images: readonly ImageStep[], removeOrphans: boolean): PlannedStep[] {
   return [
+    ...images.map(({ action, name, service, because }) =>
+      step({ Kind: 'image', Name: name, Service: service, Action: action, Reasons: [because] }),
+    ),
     ...plan.networks.map(({ name }) => step({ Kind: 'network', Name: name, Action: 'create' })),
     ...plan.volumes.map(({ name }) => step({ Kind: 'volume', Name: name, Action: 'create' })),
     ...plan.leftovers.map(({ kind, fresh }) =>

@@ -82,7 +82,7 @@ export class Progress implements Disposable {
   }
 
   #draw(): void {
-    const height = Math.max(2, (this.#session.stderr.rows ?? 24) - 1);
+    const height = Math.max(2, (this.#session.stderr.rows || 24) - 1);
     const lines = this.#lines();
     // What does not fit the screen could not be redrawn: the newest rows are what matters.
     const shown = lines.length > height ? lines.slice(-height) : lines;
@@ -94,7 +94,8 @@ export class Progress implements Disposable {
   #lines(): string[] {
     const now = this.#session.clock.now();
     const coloured = wantsColour(this.#session.stderr, this.#session.env);
-    const columns = this.#session.stderr.columns ?? 80;
+    // A terminal of unknown width says 0.
+    const columns = this.#session.stderr.columns || 80;
     const width = Math.max(0, ...[...this.#rows.keys()].map((what) => what.length));
     return [...this.#rows].map(([what, { status, outcome, since, until }]) => {
       const time = `${(((outcome === 'working' ? now : until) - since) / 1000).toFixed(1)}s`;
