@@ -262,5 +262,5 @@ test('every command has a help page, and completion offers its flags', async () 
     assert.match(page.out, new RegExp(`^Usage:  gantry ${name}`), name);
     assert.equal(page.code, 0);
   }
-  assert.match((await gantry(engine, ['__complete', '--', 'run', '--rest'])).out, /^--restart\t.*\n:none\n$/);
+  assert.match((await gantry(engine, ['__complete', '--', 'run', '--rest'])).out, /^--restart\t.*\n--restart-unhealthy\t.*\n:none\n$/);
 });
