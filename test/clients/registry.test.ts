@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { eventually } from '../support/command.ts';
 import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
 import { must, startDaemon, startRegistry, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
 
@@ -62,6 +65,42 @@ test('docker pulls what it pushed from a registry that was killed and started ag
   await registry.start();
   await daemon.ok('rmi', name);
   await daemon.ok('pull', name);
+});
+
+test('a push goes on when the registry is killed and started again in its middle', async () => {
+  const name = `${registry.address}/team/large:1`;
+  const id = await daemon.ok('run', '--detach', 'gantry/busybox', 'dd', 'if=/dev/urandom', 'of=/large', 'bs=1M', 'count=60');
+  assert.equal(await daemon.ok('wait', id), '0');
+  await daemon.ok('commit', id, name);
+  const uploads = path.join(registry.root, 'data/uploads');
+  const pushing = daemon.docker('push', name);
+  await eventually(
+    'the upload to be on its way',
+    async () => readdirSync(uploads).some((file) => statSync(path.join(uploads, file), { throwIfNoEntry: false })?.size) || undefined,
+  );
+  await registry.kill9();
+  await registry.start();
+  const pushed = await pushing;
+  assert.equal(pushed.status, 0, pushed.stdout + pushed.stderr);
+  await daemon.ok('rm', id);
+  await daemon.ok('rmi', name);
+  await daemon.ok('pull', name);
+});
+
+test('a daemon that is killed in the middle of a push leaves nothing, and pushes the same again', async () => {
+  const name = `${registry.address}/other/large:1`;
+  const id = await daemon.ok('run', '--detach', 'gantry/busybox', 'dd', 'if=/dev/urandom', 'of=/larger', 'bs=1M', 'count=60');
+  assert.equal(await daemon.ok('wait', id), '0');
+  await daemon.ok('commit', id, name);
+  const downloads = path.join(daemon.root, 'data/tmp/downloads');
+  const pushing = daemon.docker('push', name);
+  await eventually('the push to be on its way', async () => readdirSync(downloads).some((file) => file.startsWith('push-')) || undefined);
+  await daemon.kill9();
+  await pushing;
+  await daemon.start();
+  assert.deepEqual(existsSync(downloads) ? readdirSync(downloads) : [], []);
+  await daemon.ok('push', name);
+  await daemon.ok('rm', id);
 });
 
 test('skopeo converts to OCI and schema 2, lists and deletes tags', async () => {

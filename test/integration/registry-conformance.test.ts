@@ -11,7 +11,7 @@ const NAME = 'team/conformance';
 
 let registry: TestGantryRegistry;
 before(async () => {
-  registry = await startGantryRegistry({ flags: ['--allow-delete', '--quota', 'small=1000'] });
+  registry = await startGantryRegistry({ flags: ['--allow-delete', '--quota', 'small=1000', '--quota', 'crowd/=1000'] });
 });
 after(() => registry[Symbol.asyncDispose]());
 
@@ -275,9 +275,23 @@ test('a full quota refuses with the bytes used and the limit', async () => {
   assert.match(refused.body.toString(), /the quota of the repository small is full: it uses 600 of 1000 bytes, and this needs 600/);
 });
 
+test('a quota of a namespace is shared by all below it, and a blob counts once there', async () => {
+  const shared = randomBytes(600);
+  const digest = await pushBlob(shared, 'crowd/one');
+  assert.equal((await ask('POST', `/v2/crowd/two/deep/blobs/uploads/?mount=${digest}&from=crowd/one`)).status, 201);
+  const refused = await ask('POST', `/v2/crowd/two/blobs/uploads/?digest=${digestOf('x'.repeat(500))}`, {
+    body: 'x'.repeat(500),
+    headers: BYTES,
+  });
+  assert.deepEqual([refused.status, code(refused)], [403, 'DENIED']);
+  assert.match(refused.body.toString(), /the quota of the namespace crowd\/ is full: it uses 600 of 1000 bytes/);
+  await pushBlob('x'.repeat(500), 'crowded');
+});
+
 test('collection frees what was deleted', async () => {
   const report = await registry.command('gc', '--dry-run');
   assert.match(report, /^Would free \d+ bytes/);
+  assert.equal(JSON.parse(await registry.command('gc', '--dry-run', '--format', 'json')).dryRun, true);
   const metrics = await ask('GET', '/metrics');
   assert.match(metrics.body.toString(), /gantry_registry_storage_bytes \d+/);
   assert.equal((await ask('GET', '/healthz')).status, 200);

@@ -39,17 +39,31 @@ async function serve(args: readonly string[]): Promise<number> {
 }
 
 async function collect(args: readonly string[]): Promise<number> {
-  const dryRun = args.includes('--dry-run');
-  const options = parseRegistryOptions(args.filter((word) => word !== '--dry-run'));
+  const { rest, dryRun, json } = takeCollectionFlags(args);
+  const options = parseRegistryOptions(rest);
   if (!options) {
     process.stdout.write(GC_HELP);
     return 0;
   }
   const { askForCollection } = await import('./control.ts');
   const report = (await askForCollection(options.root, dryRun)) ?? (await collectAlone(options, dryRun));
+  if (json) {
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return 0;
+  }
   const verb = report.dryRun ? 'Would free' : 'Freed';
   process.stdout.write(`${verb} ${report.bytes} bytes: ${report.blobs} blobs, ${report.manifests} manifests, ${report.uploads} uploads\n`);
   return 0;
+}
+
+/** What `gc` has beside the settings of the registry. */
+function takeCollectionFlags(args: readonly string[]): { rest: string[]; dryRun: boolean; json: boolean } {
+  const at = args.findIndex((word) => word === '--format' || word.startsWith('--format='));
+  const format = at < 0 ? 'table' : args[at]?.includes('=') ? args[at]?.slice('--format='.length) : args[at + 1];
+  if (format !== 'table' && format !== 'json') throw invalid(`--format ${format ?? ''} is not known`, 'Use table or json.');
+  const used = at < 0 ? 0 : args[at]?.includes('=') ? 1 : 2;
+  const rest = args.filter((word, i) => word !== '--dry-run' && (at < 0 || i < at || i >= at + used));
+  return { rest, dryRun: args.includes('--dry-run'), json: format === 'json' };
 }
 
 async function collectAlone(options: NonNullable<ReturnType<typeof parseRegistryOptions>>, dryRun: boolean) {

@@ -113,6 +113,7 @@ runs on this root; where none runs, does it itself.
 
       --root DIRECTORY          default /var/lib/gantry-registry
       --dry-run                 only tell what would go
+      --format json             the report as one JSON object
       --keep-untagged TIME, --gc-lease TIME, --keep-uploads TIME
                                 as for serve; only where no registry runs
   -h, --help                    print this and exit

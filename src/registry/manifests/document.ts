@@ -47,7 +47,8 @@ export function parseManifest(data: Buffer, contentType: string): ManifestDocume
   const image = IMAGES.includes(mediaType);
   if (!image && !isIndex(mediaType)) throw broken(`the media type '${mediaType}' is not one of ${[...IMAGES, ...INDEXES].join(', ')}`);
   const document = image ? parseImage(value) : parseIndex(value);
-  const subject = value['subject'] === undefined ? undefined : parsePointer(value['subject'], 'subject').digest;
+  const subject =
+    value['subject'] === undefined || value['subject'] === null ? undefined : parsePointer(value['subject'], 'subject').digest;
   const annotations = parseAnnotations(value['annotations']);
   const artifactType = parseText(value['artifactType'], 'artifactType') ?? document.artifactType;
   return {
