@@ -54,6 +54,8 @@ export interface PutManifest {
   digest: string;
   /** The digest that the manifest says it is about. */
   subject?: string;
+  /** Sentences that the client should show: a quota is nearly full. */
+  warnings: string[];
 }
 
 /** A descriptor as the referrers API lists it. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { must, PROJECT, run } from '../support/command.ts';
 import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
-import { startDaemon, startTestHost, Terminal, type TestDaemon, type TestHost } from '../support/index.ts';
+import { startDaemon, startRegistry, startTestHost, Terminal, type TestDaemon, type TestHost } from '../support/index.ts';
 
 const SERVED = '127.0.0.1:5001';
 const PASSWORD = 'correct horse';
@@ -118,6 +118,39 @@ test('a robot pulls by skopeo with its token until it is revoked, and users chan
   assert.equal((await inspect(`bob:${PASSWORD}`)).status, 0);
   const verdict = await registry.commandWith({}, 'policy', 'test', 'bob', 'push', 'team/app', '--format', 'json');
   assert.deepEqual([verdict.status, JSON.parse(verdict.stdout).allowed], [1, false]);
+});
+
+test("images go to Debian's docker-registry with a password and come back, by skopeo and by docker", async () => {
+  // The password is "secret".
+  await using peer = await startRegistry(host, 5002, { htpasswd: 'anna:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n' });
+  const [ours, theirs] = [`docker://${registry.address}/team`, `docker://${peer.address}/there`];
+  const copy = async (from: string, fromCreds: string, to: string, toCreds: string, ...more: string[]) => {
+    const plain = ['--src-tls-verify=false', '--dest-tls-verify=false', '--src-creds', fromCreds, '--dest-creds', toCreds];
+    const copied = await skopeo('copy', '--quiet', '--insecure-policy', ...plain, ...more, from, to);
+    assert.equal(copied.status, 0, told(copied));
+  };
+  for (const format of ['oci', 'v2s2']) {
+    await copy(`${ours}/app:1`, `ann:${PASSWORD}`, `${theirs}:${format}`, 'anna:secret', '--format', format);
+    await copy(`${theirs}:${format}`, 'anna:secret', `${ours}/back:${format}`, `ann:${PASSWORD}`);
+  }
+  const env = { ...daemon.clientEnv, DOCKER_CONFIG: path.join(folder, 'both') };
+  for (const [user, password, address] of [
+    ['anna', 'secret', peer.address],
+    ['ann', PASSWORD, registry.address],
+  ])
+    assert.equal(
+      (await daemon.dockerWith({ env, input: password ?? '' }, 'login', '-u', user ?? '', '--password-stdin', address ?? '')).status,
+      0,
+    );
+  const docker = async (...args: string[]) => {
+    const done = await daemon.dockerWith({ env }, ...args);
+    assert.equal(done.status, 0, told(done));
+  };
+  await docker('pull', `${peer.address}/there:oci`);
+  await docker('tag', `${peer.address}/there:oci`, `${registry.address}/team/again:1`);
+  await docker('push', `${registry.address}/team/again:1`);
+  await docker('tag', `${peer.address}/there:oci`, `${peer.address}/again:1`);
+  await docker('push', `${peer.address}/again:1`);
 });
 
 test("an engine's images are closed by the same users and rules, below its data root", async () => {

@@ -275,6 +275,18 @@ test('a full quota refuses with the bytes used and the limit', async () => {
   assert.match(refused.body.toString(), /the quota of the repository small is full: it uses 600 of 1000 bytes, and this needs 600/);
 });
 
+test('a push that leaves little of a quota is warned', async () => {
+  const config = '{"architecture":"amd64","os":"linux"}';
+  const layer = randomBytes(560);
+  const manifest = await imageOf(layer, {}, 'crowd/near');
+  assert.ok(config.length + layer.length + manifest.length > 900);
+  const pushed = await putManifest('v1', manifest, MANIFEST, 'crowd/near');
+  assert.equal(pushed.status, 201, pushed.body.toString());
+  assert.match(String(pushed.headers['warning']), /^299 - "the quota of the namespace crowd\/ is nearly full: it uses \d+ of 1000 bytes"$/);
+  await ask('DELETE', `/v2/crowd/near/manifests/${digestOf(manifest)}`);
+  for (const data of [config, layer]) await ask('DELETE', `/v2/crowd/near/blobs/${digestOf(data)}`);
+});
+
 test('a quota of a namespace is shared by all below it, and a blob counts once there', async () => {
   const shared = randomBytes(600);
   const digest = await pushBlob(shared, 'crowd/one');

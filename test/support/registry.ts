@@ -15,19 +15,22 @@ export interface TestRegistry extends AsyncDisposable {
   add(image: TestImage, name: string, format?: 'oci' | 'v2s2'): Promise<void>;
 }
 
-export async function startRegistry(host: TestHost, port = 5000): Promise<TestRegistry> {
+/** With `htpasswd`, the text of such a file (bcrypt), it wants basic authentication. */
+export async function startRegistry(host: TestHost, port = 5000, { htpasswd }: { htpasswd?: string } = {}): Promise<TestRegistry> {
   const root = mkdtempSync('/var/tmp/gantry-registry-');
   const address = `127.0.0.1:${port}`;
   const config = {
     version: 0.1,
     storage: { filesystem: { rootdirectory: path.join(root, 'data') }, delete: { enabled: true } },
     http: { addr: address },
+    ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: path.join(root, 'htpasswd') } } }),
   };
+  if (htpasswd !== undefined) writeFileSync(path.join(root, 'htpasswd'), htpasswd);
   // YAML reads JSON.
   writeFileSync(path.join(root, 'config.yml'), JSON.stringify(config));
   const [command, args] = host.inside('docker-registry', ['serve', path.join(root, 'config.yml')]);
   const child = spawn(command, args, { stdio: 'ignore' });
-  await eventually('docker-registry to answer', async () => (await host.run('curl', ['-sf', `http://${address}/v2/`])).status === 0);
+  await eventually('docker-registry to answer', async () => (await host.run('curl', ['-s', `http://${address}/v2/`])).status === 0);
   return {
     address,
     async add(image, name, format = 'v2s2') {

@@ -53,10 +53,12 @@ export async function putManifest(call: Call, repository: string, reference: str
     for (const tag of tags) await call.permit({ action: 'push', repository, tag, overwrite: true });
   };
   const type = exchange.request.headers['content-type'] ?? '';
-  const { digest, subject } = await registry.putManifest(repository, reference, type, data, guard);
+  const { digest, subject, warnings } = await registry.putManifest(repository, reference, type, data, guard);
   exchange.sendEmpty(201, [
     ...['Location', `/v2/${repository}/manifests/${digest}`, 'Docker-Content-Digest', digest],
     ...(subject === undefined ? [] : ['OCI-Subject', subject]),
+    // RFC 7234, 5.5, in the form that the distribution specification asks for.
+    ...warnings.flatMap((text) => ['Warning', `299 - "${text}"`]),
   ]);
 }
 

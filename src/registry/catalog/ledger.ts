@@ -10,6 +10,9 @@ interface Scope {
   pending: number;
 }
 
+/** Share of a limit from which on pushes are warned. */
+const NEARLY = 0.9;
+
 /** Who holds how many bytes: the whole, each namespace with a limit, each repository. */
 export class Ledger {
   readonly #quotas: Quotas;
@@ -70,15 +73,23 @@ export class Ledger {
     this.#check(repository, size, digest);
   }
 
+  /** Sentences about limits of this repository that are nearly reached. */
+  nearlyFull(repository: string): string[] {
+    return this.#namesOf(repository).flatMap((name) => {
+      const { limit, used } = this.#scope(name);
+      if (limit === undefined || used < limit * NEARLY) return [];
+      return [`the quota of ${ownerOf(name)} is nearly full: it uses ${used} of ${limit} bytes`];
+    });
+  }
+
   #check(repository: string, bytes: number, digest: string | undefined): void {
     for (const name of this.#namesOf(repository)) {
       const { limit, used, pending, holders } = this.#scope(name);
       if (limit === undefined || (digest !== undefined && holders.has(digest))) continue;
       if (used + pending + bytes <= limit) continue;
-      const whose = name === '' ? 'the registry' : name.endsWith('/') ? `the namespace ${name}` : `the repository ${name}`;
       throw new RegistryError(
         'DENIED',
-        `the quota of ${whose} is full: it uses ${used} of ${limit} bytes${pending > 0 ? `, ${pending} more are on their way` : ''}, and this needs ${bytes}`,
+        `the quota of ${ownerOf(name)} is full: it uses ${used} of ${limit} bytes${pending > 0 ? `, ${pending} more are on their way` : ''}, and this needs ${bytes}`,
         { used, limit, pending, needed: bytes },
       );
     }
@@ -102,4 +113,9 @@ export class Ledger {
     }
     return scope;
   }
+}
+
+function ownerOf(name: string): string {
+  if (name === '') return 'the registry';
+  return name.endsWith('/') ? `the namespace ${name}` : `the repository ${name}`;
 }

@@ -60,7 +60,7 @@ export class LocalManifests {
     if (tag !== undefined) await catalog.putTag({ repository, tag, digest, movedAt: clock.now() });
     const { mediaType, subject } = document;
     onEvent({ action: 'push', kind: 'manifest', repository, digest, mediaType, size: data.length, ...(tag === undefined ? {} : { tag }) });
-    return { digest, ...(subject === undefined ? {} : { subject }) };
+    return { digest, warnings: catalog.ledger.nearlyFull(repository), ...(subject === undefined ? {} : { subject }) };
   }
 
   async #write(repository: string, digest: string, document: ManifestDocument, data: Buffer, needs: string[]): Promise<void> {
