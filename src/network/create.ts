@@ -11,7 +11,9 @@ import { Directory } from './directory.ts';
 import { Firewall, type GuardedNetwork, HostSurroundings, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
 import { HOST_NAMES } from './names/index.ts';
+import { Naming } from './naming.ts';
 import type { Attachment, Network } from './network.ts';
+import { Plugging } from './plugging.ts';
 import { Namespaces } from './pool/namespaces.ts';
 import { PortBook, Publisher } from './ports/index.ts';
 import { loadRecords, saveRecord } from './records.ts';
@@ -38,11 +40,11 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const upstream = new Upstream(nameSources.resolver, clock, () => Number.parseInt(ids.next().slice(0, 4), 16));
   const resolver = new Resolver({ directory, upstream, log, random: Math.random });
   return new LocalNetwork({
-    ...{ directory, resolver, nameSources },
+    naming: new Naming(directory, resolver, log),
+    nameSources,
     records,
     users,
     clock: options.clock,
-    ids: options.ids,
     log: options.log,
     publisher: new Publisher({ book, records, users, exposure: options.exposure ?? 'public', hostBinding: options.hostBinding ?? '', log }),
     prepare: (attachments, undo) => prepare(options, records, users, attachments, undo),
@@ -105,5 +107,6 @@ async function prepare(
   firewall.setNetworks(users.guarded());
   const ground = new Ground(socket, bridge, namespaces, log);
   const sweep = new Sweep({ socket, ground, users, networks: () => [records.bridge, ...records.made], log });
-  return { ground, bridge, namespaces, firewall, socket, sweep };
+  const plugging = new Plugging({ records, users, namespaces, bridge, ground, ids, log });
+  return { plugging, namespaces, firewall, sweep };
 }

@@ -1,0 +1,80 @@
+import { describe, type Log } from '../base/index.ts';
+import type { EndpointState } from '../model/index.ts';
+import type { Directory } from './directory.ts';
+import { type Held, setEndpoints, waysOut } from './held.ts';
+import type { Resolver } from './resolver/resolver.ts';
+
+/** By which names containers are found, and that they are answered themselves. */
+export class Naming {
+  readonly #directory: Directory;
+  readonly #resolver: Resolver;
+  readonly #log: Log;
+
+  constructor(directory: Directory, resolver: Resolver, log: Log) {
+    this.#directory = directory;
+    this.#resolver = resolver;
+    this.#log = log;
+  }
+
+  /** Has the resolver answer a container that is on a network with discovery, from before it can ask. */
+  async answer(held: Held): Promise<void> {
+    const { containerId, namespace, spec } = held.attachment;
+    if (held.plugs.size === 0) return;
+    const leadsOut = () => Object.values(waysOut(held)).some((endpoint) => endpoint !== undefined);
+    await this.#resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut });
+  }
+
+  /** The same for a container that an earlier daemon has answered. */
+  async answerAgain(held: Held): Promise<void> {
+    try {
+      await this.answer(held);
+    } catch (error) {
+      const { containerId } = held.attachment;
+      this.#log.error('A running container cannot ask for names: restart it', { container: containerId, error: describe(error) });
+    }
+  }
+
+  /** Tells others of a container as it is now: its endpoints on networks with discovery, the way out first. */
+  tell(held: Held): void {
+    const { attachment, plugs } = held;
+    const { containerId, endpoints } = attachment;
+    const first = waysOut(held).four;
+    const found = endpoints.filter(({ networkId }) => plugs.has(networkId));
+    const named = [...found].sort((a, b) => Number(b === first) - Number(a === first));
+    this.#directory.set(
+      containerId,
+      named.map(({ networkId, networkName, ipv4Address, ipv6Address, dnsNames = [], links = [] }) => ({
+        ...{ containerId, networkId, networkName, ipv4Address, ipv6Address, names: dnsNames },
+        links: new Map(links.map(linkOf)),
+      })),
+    );
+  }
+
+  /** Gives a container other names on all its networks. */
+  rename(held: Held, namesOn: (endpoint: EndpointState) => string[]): void {
+    const renamed = (endpoint: EndpointState) =>
+      held.plugs.has(endpoint.networkId) ? { ...endpoint, dnsNames: namesOn(endpoint) } : endpoint;
+    setEndpoints(held, held.attachment.endpoints.map(renamed));
+    this.tell(held);
+  }
+
+  /** Nobody finds it, and it is not answered, from here on. */
+  forget(containerId: string): void {
+    this.#directory.set(containerId, []);
+    this.#resolver.close(containerId);
+  }
+
+  stopAnswering(containerId: string): void {
+    this.#resolver.close(containerId);
+  }
+
+  close(): void {
+    this.#resolver[Symbol.dispose]();
+  }
+}
+
+/** `container:alias` as alias → container. */
+function linkOf(text: string): [string, string] {
+  const [container = text, alias = container] = text.split(':');
+  return [alias.toLowerCase(), container];
+}
