@@ -6,6 +6,7 @@ import type { BuildParts } from '../parts.ts';
 import { type EvaluatedStage, evaluateStage, Linter, planStages, type StagePlan } from '../plan/index.ts';
 import { hostPlatform } from './build-plan.ts';
 import { BuildContexts } from './contexts.ts';
+import { checkIgnoredCopies } from './lint.ts';
 import { definedOnly } from './prepare.ts';
 import { Progress } from './progress.ts';
 
@@ -13,7 +14,8 @@ import { Progress } from './progress.ts';
 export async function checkBuild(parts: BuildParts, request: BuildRequest, signal: AbortSignal): Promise<DockerfileReport> {
   await using undo = new AsyncDisposableStack();
   const progress = new Progress({ observe: request.observe, clock: parts.clock, buildId: parts.ids.next() });
-  const { source } = await new BuildContexts(parts, request, progress, undo).readDefinition(signal);
+  const contexts = new BuildContexts(parts, request, progress, undo);
+  const { source } = await contexts.readDefinition(signal);
   const empty: DockerfileReport = {
     ...{ source, warnings: [], failsOnWarnings: false, targets: [] },
     outline: { name: '', description: '', arguments: [], secrets: [], ssh: [], cacheMounts: [] },
@@ -30,6 +32,7 @@ export async function checkBuild(parts: BuildParts, request: BuildRequest, signa
     };
     const plan = planStages(dockerfile, options);
     const evaluated = evaluateBlindly(plan);
+    if (linter.asks('CopyIgnoredFile')) checkIgnoredCopies(evaluated.values(), await contexts.readExclusions(signal), linter);
     return {
       ...empty,
       warnings: linter.warnings,

@@ -42,13 +42,18 @@ export class BuildContexts {
     return { source: { filename, data }, step };
   }
 
-  /** What the `.dockerignore` of the Dockerfile, or else that of the context, excludes. */
-  async readExclusions(signal: AbortSignal): Promise<void> {
+  /**
+   * What the `.dockerignore` of the Dockerfile, or else that of the context, excludes. Only directories of clients have one: an archive, a
+   * repository is taken as it is, as with Docker.
+   */
+  async readExclusions(signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#request.context?.kind !== 'client') return [];
     const ignoreStep = this.#progress.announce('[internal] load .dockerignore');
     this.#excluded = await ignoreStep.during(async () => {
       const text = this.#ignoreBeside ?? (await this.#ignoreFile(ignoreStep, signal));
       return text ? ignorePatterns(text) : [];
     });
+    return this.#excluded;
   }
 
   /** The main context with these paths (patterns of COPY); all of it for undefined. Nothing is fetched yet. */
@@ -80,13 +85,11 @@ export class BuildContexts {
   }
 
   async #openNamed(source: DirectorySource, shown: StepProgress, signal: AbortSignal): Promise<OpenContext> {
-    const isClient = source.kind === 'client';
-    const small = isClient
-      ? await this.#small(source, ['.dockerignore'], shown, signal)
-      : await this.#open(source, EVERYTHING, shown, signal);
+    if (source.kind !== 'client') return await this.#open(source, EVERYTHING, shown, signal);
+    const small = await this.#small(source, ['.dockerignore'], shown, signal);
     const text = await small.readFile('.dockerignore', DOCKERFILE_LIMIT);
     const patterns = text ? ignorePatterns(text) : [];
-    const opened = isClient ? await this.#open(source, { followPaths: [], excludePatterns: patterns }, shown, signal) : small;
+    const opened = await this.#open(source, { followPaths: [], excludePatterns: patterns }, shown, signal);
     await opened.exclude(patterns);
     return opened;
   }
@@ -105,7 +108,7 @@ export class BuildContexts {
 
   async #ignoreFile(step: StepProgress, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { context } = this.#request;
-    if (context === undefined || context.kind === 'image' || context.kind === 'build') return undefined;
+    if (context?.kind !== 'client') return undefined;
     try {
       const opened = await this.#small(context, ['.dockerignore'], step, signal);
       return await opened.readFile('.dockerignore', DOCKERFILE_LIMIT);

@@ -10,6 +10,7 @@ import type { EvaluatedStage, PlannedStage, StageBase, StagePlan } from '../plan
 import { type BuildPlan, hostPlatform, imageKey, type MadeBase, type NamedSource, type StageToMake, sourcesOf } from './build-plan.ts';
 import { BuildContexts } from './contexts.ts';
 import { BuildImages, type FoundImage, longName } from './images.ts';
+import { checkBasePlatform, checkIgnoredCopies } from './lint.ts';
 import { imageFrom, PreparedImage } from './prepared.ts';
 import { Progress, type StepProgress } from './progress.ts';
 
@@ -22,7 +23,6 @@ export async function prepareBuild(parts: BuildParts, request: BuildRequest, sig
     const contexts = new BuildContexts(parts, request, progress, held);
     const { source, step } = await contexts.readDefinition(signal);
     const plan = await locating(source, () => decide({ parts, request, source, contexts, progress, definition: step, lease }, signal));
-    await contexts.readExclusions(signal);
     for (const warning of plan.warnings) step.warn(warning, source);
     return new PreparedImage(parts, plan, lease, held);
   } catch (error) {
@@ -66,6 +66,7 @@ async function decide(setting: Setting, signal: AbortSignal): Promise<BuildPlan>
       include = [...include, ...missing];
       continue;
     }
+    lintInputs(stages, await setting.contexts.readExclusions(signal), linter);
     const violation = linter.violation();
     if (violation !== undefined)
       throw new DockerfileError(
@@ -79,6 +80,15 @@ async function decide(setting: Setting, signal: AbortSignal): Promise<BuildPlan>
     const { contexts, definition } = setting;
     return { request, source, definition, plan, stages, images: taken, named, contexts, progress, warnings: linter.warnings };
   }
+}
+
+function lintInputs(stages: readonly StageToMake[], excluded: readonly string[], linter: Linter): void {
+  checkIgnoredCopies(
+    stages.map(({ evaluated }) => evaluated),
+    excluded,
+    linter,
+  );
+  for (const { planned, base } of stages) if (base.kind === 'image') checkBasePlatform(planned, base.found, linter);
 }
 
 interface Lookup {

@@ -12,6 +12,11 @@ export class Linter {
     this.#settings = settings;
   }
 
+  /** Whether the Dockerfile as a whole wants to hear of it. */
+  asks(rule: RuleName): boolean {
+    return this.#wanted(rule, []);
+  }
+
   /** `comments` are those above the instruction: one may be `check=skip=…`. */
   report(rule: RuleName, detail: string, range: SourceRange, comments: readonly string[] = []): void {
     if (!this.#wanted(rule, comments)) return;

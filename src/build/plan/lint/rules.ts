@@ -30,7 +30,7 @@ export const RULES = {
 export type RuleName = keyof typeof RULES;
 
 /** Only when `# check=experimental=…` asks for it. */
-export const EXPERIMENTAL: ReadonlySet<RuleName> = new Set(['InvalidDefinitionDescription']);
+export const EXPERIMENTAL: ReadonlySet<RuleName> = new Set(['InvalidDefinitionDescription', 'CopyIgnoredFile']);
 
 /** Where the rule is explained; one has no page. */
 export function ruleUrl(rule: RuleName): string {
