@@ -13,7 +13,7 @@ engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golan
 # Makes images from Debian's archive, and asks the first of them for its page.
 images='mmdebstrap debian-archive-keyring curl'
 # The peers, clients and probes that the tests drive.
-tests='openssl e2fsprogs busybox-static docker-registry skopeo socat iptables ufw docker-compose chromium'
+tests='openssl e2fsprogs git busybox-static docker-registry skopeo socat iptables ufw docker-compose chromium'
 case ${1:-all} in
   all) packages="$engine $images $tests" ;;
   engine) packages="$engine $images" ;;

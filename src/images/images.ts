@@ -31,6 +31,8 @@ export interface Images {
   guardPulls(admit: AdmitPulled): void;
   /** What the trust policy makes of a name that might be pulled. Nothing is kept. */
   judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport>;
+  /** The configuration of an image that a registry has, under the rules of a pull; its layers come one by one when they are asked for. */
+  peek(reference: string, options: PullOptions): Promise<RemoteLayers>;
   /**
    * For `docker login`: fails with `denied` when the registry does not accept them. Resolves with a token to keep instead of the
    * password, if the registry gives one. `serverAddress` is a host, a URL, or empty for Docker Hub.
@@ -161,6 +163,16 @@ export interface RemoteImage {
   /** Bytes of the manifest. */
   size: number;
   platforms: { os: string; architecture: string; variant?: string }[];
+}
+
+/** An image that stays in its registry. */
+export interface RemoteLayers {
+  /** Its configuration document. */
+  config: Readonly<Record<string, unknown>>;
+  /** Diff ids, base first. */
+  layers: readonly string[];
+  /** Brings one of them here, unless it is. The lease keeps it. */
+  fetch(diffId: string, lease: LayerLease, options: Pick<PullOptions, 'progress' | 'signal'>): Promise<LayerRecord>;
 }
 
 export interface ImageUse {

@@ -23,6 +23,7 @@ import type {
   PullOptions,
   PushOptions,
   RemoteImage,
+  RemoteLayers,
   RemovedImage,
   TrustReport,
 } from './images.ts';
@@ -68,6 +69,10 @@ export class LocalImages implements Images {
 
   pull(reference: string, options: PullOptions): Promise<ImageRecord> {
     return this.#parts.distribution.pull(parseReference(reference), options);
+  }
+
+  peek(reference: string, options: PullOptions): Promise<RemoteLayers> {
+    return this.#parts.distribution.peek(parseReference(reference), options);
   }
 
   push(reference: string, options: PushOptions): Promise<{ digest: string; size: number }> {

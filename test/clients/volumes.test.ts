@@ -71,7 +71,10 @@ suite('volumes and mounts with the docker client', () => {
       assert.equal(await seen('readonly,bind-recursive=writable'), '/x ro\n/x/inner rw');
       assert.equal(await seen('readonly,bind-recursive=disabled'), '/x ro');
       writeFileSync(path.join(top, 'file'), 'one file');
-      assert.equal(await once('-v', `${path.join(top, 'file')}:/x:ro`, IMAGE, 'sh', '-c', `cat /x; echo; ${MOUNTS_AT('/x')}`), 'one file\n/x ro');
+      assert.equal(
+        await once('-v', `${path.join(top, 'file')}:/x:ro`, IMAGE, 'sh', '-c', `cat /x; echo; ${MOUNTS_AT('/x')}`),
+        'one file\n/x ro',
+      );
       for (const runtime of ['crun', 'runc'])
         assert.match(
           await once('--runtime', runtime, '-v', `${strict}:/x`, IMAGE, 'grep', ' /x ', '/proc/mounts'),

@@ -1,5 +1,5 @@
 import { isKind } from '../../base/index.ts';
-import { formatReference, parseReference, withDefaultTag } from '../../images/index.ts';
+import { formatReference, type ProgressEvent, parseReference, type RemoteLayers, withDefaultTag } from '../../images/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { BuildRequest } from '../builder.ts';
 import type { BuildParts } from '../parts.ts';
@@ -60,22 +60,34 @@ export class BuildImages {
   }
 
   async pull(reference: string, platform: string, step: StepProgress, signal: AbortSignal): Promise<ImageRecord> {
+    const { name, options } = await this.#transfer(reference, platform, step, signal);
+    return await this.#parts.images.pull(name, options);
+  }
+
+  /** What a registry has, without taking it. */
+  async peek(reference: string, platform: string, step: StepProgress, signal: AbortSignal): Promise<RemoteLayers> {
+    const { name, options } = await this.#transfer(reference, platform, step, signal);
+    return await this.#parts.images.peek(name, options);
+  }
+
+  async #transfer(reference: string, platform: string, step: StepProgress, signal: AbortSignal) {
     const parsed = withDefaultTag(parseReference(reference));
     const credentials = await this.#request.client.credentials(parsed.domain, signal);
-    const counters = new Map<string, ReturnType<StepProgress['counter']>>();
-    return await this.#parts.images.pull(formatReference(parsed), {
-      platform,
-      ...(credentials === undefined ? {} : { credentials }),
-      progress: ({ id, status, current, total }) => {
-        if (id === undefined || current === undefined) return;
-        const name = `${status.toLowerCase()} ${id}`;
-        const count = counters.get(name) ?? step.counter(name, status.toLowerCase());
-        counters.set(name, count);
-        count(current, total ?? 0, total !== undefined && current >= total);
-      },
-      signal,
-    });
+    const options = { platform, ...(credentials === undefined ? {} : { credentials }), progress: countingIn(step), signal };
+    return { name: formatReference(parsed), options };
   }
+}
+
+/** Shows the bytes of layers that come in as part of a step. */
+export function countingIn(step: StepProgress): (event: ProgressEvent) => void {
+  const counters = new Map<string, ReturnType<StepProgress['counter']>>();
+  return ({ id, status, current, total }) => {
+    if (id === undefined || current === undefined) return;
+    const name = `${status.toLowerCase()} ${id}`;
+    const count = counters.get(name) ?? step.counter(name, status.toLowerCase());
+    counters.set(name, count);
+    count(current, total ?? 0, total !== undefined && current >= total);
+  };
 }
 
 /** `docker.io/library/busybox:latest`; an id stays as it is. */

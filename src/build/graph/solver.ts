@@ -1,26 +1,19 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, GantryError } from '../../base/index.ts';
-import { removeTree } from '../../host/index.ts';
-import type { LayerLease, LayerRecord } from '../../images/index.ts';
+import type { LayerLease } from '../../images/index.ts';
 import { InlineCache } from '../cache/inline-cache.ts';
 import type { StepRecord } from '../cache/record.ts';
 import { BuildStepError } from '../errors.ts';
 import type { HistoryEntry } from '../export/document.ts';
-import type { SourceTree } from '../files/files.ts';
 import type { BuildParts } from '../parts.ts';
-import type { CopyWork, FileSource, PlannedStep, RunWork, StepWork } from '../plan/plan.ts';
-import type { MountedSource } from '../steps/mounts.ts';
-import { networkOf, type ProcessSettings } from '../steps/process-spec.ts';
-import { ProcessFailure, runStep } from '../steps/run.ts';
-import { workdirStep, writeLayer } from '../steps/workdir.ts';
+import type { CopyWork, PlannedStep, StepWork } from '../plan/plan.ts';
+import { ProcessFailure } from '../steps/run.ts';
 import { type AnnouncedStage, announceSteps } from './announce.ts';
-import { type BuildPlan, imageKey, type MadeBase, type StageToMake } from './build-plan.ts';
+import type { BuildPlan, MadeBase, StageToMake } from './build-plan.ts';
 import { checkEntitlements } from './entitlements.ts';
-import { stepKey } from './keys.ts';
 import type { StepProgress } from './progress.ts';
+import { SourceTrees } from './source-trees.ts';
+import { StepTasks, type Task } from './tasks.ts';
 import { LayerTrees } from './trees.ts';
-import { wantedPaths } from './wanted-paths.ts';
 
 /** What a stage came to. */
 export interface SolvedStage {
@@ -29,12 +22,6 @@ export interface SolvedStage {
   history: readonly HistoryEntry[];
   /** Cache keys of its own steps that made layers; undefined for a layer of the base. */
   keys: readonly (string | undefined)[];
-}
-
-/** How a step is made, once it is clear that nobody has made it yet. */
-interface Task {
-  key: string;
-  make: () => Promise<LayerRecord>;
 }
 
 /** Makes the stages of a plan: side by side as far as they don't wait for each other, each step from the cache if it is there. */
@@ -46,8 +33,8 @@ export class Solver {
   readonly #undo: AsyncDisposableStack;
   readonly #stages = new Map<number, Promise<SolvedStage>>();
   readonly #inline: InlineCache;
+  readonly #tasks: StepTasks;
   #announced: ReadonlyMap<number, AnnouncedStage> = new Map();
-  #context: SourceTree | undefined;
   #contextStep: StepProgress | undefined;
 
   constructor(parts: BuildParts, plan: BuildPlan, lease: LayerLease, undo: AsyncDisposableStack) {
@@ -57,6 +44,13 @@ export class Solver {
     this.#undo = undo;
     this.trees = new LayerTrees(parts, lease, undo);
     this.#inline = new InlineCache(parts, plan.request, lease);
+    const sources = new SourceTrees(
+      plan,
+      this.trees,
+      async (index) => (await this.#stage(index)).layers,
+      () => this.#contextStep,
+    );
+    this.#tasks = new StepTasks(parts, plan, { lease, undo }, sources);
   }
 
   /** Id of the target's last step. */
@@ -157,7 +151,7 @@ export class Solver {
       keepGitDir: false,
     };
     const step = from ?? this.#plan.progress.announce(`load context ${name}`);
-    const task = await this.#copyTask(work, platform, [], signal);
+    const task = await this.#tasks.plan(work, platform, [], step, signal);
     const record = await this.#obtain(task, `context ${name}`, step, [], false, signal);
     return { layers: [record.diffId], history: [], keys: [record.key] };
   }
@@ -173,79 +167,12 @@ export class Solver {
     signal: AbortSignal,
   ): Promise<StepRecord> {
     try {
-      const task = await this.#task(stage, work, layers, shown, signal);
+      const task = await this.#tasks.plan(work, stage.planned.platform, layers, shown, signal);
       const parents = keys.findLast((key) => key !== undefined);
       return await this.#obtain(task, step.text, shown, parents === undefined ? [] : [parents], this.#ignoresCache(stage), signal);
     } catch (error) {
       throw this.#failure(error, step, shown, signal);
     }
-  }
-
-  #task(stage: StageToMake, work: StepWork, layers: readonly string[], shown: StepProgress, signal: AbortSignal): Promise<Task> {
-    const chain = [...layers];
-    if (work.kind === 'copy') return this.#copyTask(work, stage.planned.platform, chain, signal);
-    if (work.kind === 'run') return this.#runTask(work, stage.planned.platform, chain, shown, signal);
-    const request = { layers: chain, lease: this.#lease, sourceDateEpoch: this.#epoch };
-    return Promise.resolve({
-      key: stepKey(work, { parent: chain, sourceDateEpoch: this.#epoch }),
-      make: () => workdirStep(this.#parts, work, request, signal),
-    });
-  }
-
-  async #copyTask(work: CopyWork, platform: string, layers: readonly string[], signal: AbortSignal): Promise<Task> {
-    const scratch = join(this.#parts.scratch, this.#parts.ids.next().slice(0, 20));
-    await mkdir(scratch, { recursive: true, mode: 0o700 });
-    this.#undo.defer(() => removeTree(this.#parts.scratch, scratch));
-    const tree = this.#tree(work.source, platform, signal);
-    const plan = await this.#parts.files.planCopy(work, tree, { sourceDateEpoch: this.#epoch, scratch }, signal);
-    const ground = work.link ? [] : layers;
-    const key = stepKey(work, { parent: work.link ? undefined : layers, copied: plan.digest, sourceDateEpoch: this.#epoch });
-    const request = { layers: ground, lease: this.#lease, sourceDateEpoch: this.#epoch };
-    return { key, make: () => writeLayer(this.#parts, request, (root) => plan.apply(root, signal), signal) };
-  }
-
-  async #runTask(work: RunWork, platform: string, layers: readonly string[], shown: StepProgress, signal: AbortSignal): Promise<Task> {
-    const { request } = this.#plan;
-    const sources = await Promise.all(work.mounts.map((mount) => this.#mounted(mount, platform, signal)));
-    const settings = this.#settings();
-    const key = stepKey(work, {
-      parent: layers,
-      mounted: sources.map((source) => source?.digest),
-      network: networkOf(work, settings).kind,
-      extraHosts: request.extraHosts,
-      sourceDateEpoch: this.#epoch,
-    });
-    const make = () =>
-      runStep(
-        this.#parts,
-        {
-          ...{ work, layers, sources, settings },
-          client: request.client,
-          lease: this.#lease,
-          sourceDateEpoch: this.#epoch,
-          output: (stream, data) => shown.log(stream, data),
-        },
-        signal,
-      );
-    return { key, make };
-  }
-
-  async #mounted(mount: RunWork['mounts'][number], platform: string, signal: AbortSignal): Promise<MountedSource | undefined> {
-    const source = mount.type === 'bind' || mount.type === 'cache' ? mount.source : undefined;
-    if (source === undefined || !('sourcePath' in mount)) return undefined;
-    const tree = this.#tree(source, platform, signal);
-    return { tree, digest: await this.#parts.files.digestOf(tree, mount.sourcePath, signal) };
-  }
-
-  #settings(): ProcessSettings {
-    const { request } = this.#plan;
-    const { runtime, cgroupParent } = this.#parts.defaults;
-    const { network, extraHosts, resources, ulimits, shmSize } = request;
-    return { network, extraHosts, resources, ulimits, shmSize, runtime, cgroupParent: request.cgroupParent || cgroupParent };
-  }
-
-  get #epoch(): number | undefined {
-    return this.#plan.plan.sourceDateEpoch;
   }
 
   async #obtain(
@@ -258,7 +185,7 @@ export class Solver {
   ): Promise<StepRecord> {
     const { steps, made, limiter, clock } = this.#parts;
     const { key } = task;
-    const kept = ignoreCache ? undefined : (steps.find(key) ?? (await this.#inline.find(key, description)));
+    const kept = ignoreCache ? undefined : (steps.find(key) ?? (await this.#inline.find(key, description, shown, signal)));
     if (kept) return this.#use(kept, shown);
     shown.start();
     // A build without a cache makes its own.
@@ -300,38 +227,6 @@ export class Solver {
     const { noCache } = this.#plan.request;
     if (typeof noCache === 'boolean') return noCache;
     return noCache.some((name) => name.toLowerCase() === planned.stage.name || name === String(planned.stage.index));
-  }
-
-  #tree(source: FileSource, platform: string, signal: AbortSignal): SourceTree {
-    const { contexts } = this.#plan;
-    switch (source.kind) {
-      case 'empty':
-        return contexts.emptyTree();
-      case 'context':
-        this.#context ??= contexts.main(
-          wantedPaths(this.#plan),
-          () => this.#contextStep ?? this.#plan.progress.announce('[internal] load build context'),
-          signal,
-        );
-        return this.#context;
-      case 'stage':
-        return this.trees.tree(`stage ${source.index}`, async () => (await this.#stage(source.index)).layers);
-      case 'image': {
-        const found = this.#plan.images.get(imageKey(source.reference, platform));
-        if (!found) throw new GantryError('internal', `Image ${source.reference} is used, but was not looked up`);
-        return this.trees.tree(`image ${source.reference}`, async () => found.image.layers);
-      }
-      case 'named-context':
-        return this.#namedTree(source.name, signal);
-    }
-  }
-
-  #namedTree(name: string, signal: AbortSignal): SourceTree {
-    const source = this.#plan.named.get(name);
-    if (!source) throw new GantryError('internal', `Context ${name} is used, but was not looked up`);
-    if (source.kind === 'image') return this.trees.tree(`context ${name}`, async () => source.found.image.layers);
-    if (source.kind === 'build') return this.trees.tree(`context ${name}`, async () => (await source.build.layers(signal)).layers);
-    return this.#plan.contexts.named(name, source.source, () => this.#plan.progress.announce(`[context ${name}] load from client`), signal);
   }
 
   #failure(error: unknown, step: PlannedStep, shown: StepProgress, signal: AbortSignal): unknown {

@@ -1,6 +1,6 @@
 import { describe, errnoOf, GantryError, invalid, isKind, type Log, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
-import type { AdmitPulled, Credentials, PullOptions, PushOptions, RemoteImage, TransferOptions } from '../images.ts';
+import type { AdmitPulled, Credentials, PullOptions, PushOptions, RemoteImage, RemoteLayers, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, parseReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import type { TrustReport } from '../trust/index.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
@@ -64,6 +64,19 @@ export class Distribution {
     } catch (error) {
       options.signal.throwIfAborted();
       throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `pull of ${shown}`);
+    }
+  }
+
+  /** See `Images.peek`. */
+  async peek(reference: Reference, options: PullOptions): Promise<RemoteLayers> {
+    const wanted = withDefaultTag(reference);
+    const shown = formatReference(wanted);
+    this.#parts.trust?.admitName(wanted);
+    try {
+      return await this.#withEndpoint(wanted, 'pull', options, (repository) => this.#pull.peek(repository, wanted, options));
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `look-up of ${shown}`);
     }
   }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Clock, GantryError, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
-import type { AdmitPulled, MakeRoom, ProgressEvent, PullOptions } from '../images.ts';
-import type { LayerStore } from '../layers/layer-store.ts';
+import type { AdmitPulled, MakeRoom, ProgressEvent, PullOptions, RemoteLayers } from '../images.ts';
+import type { LayerRecord, LayerStore } from '../layers/layer-store.ts';
 import { formatReference, type Reference, repositoryOf } from '../reference.ts';
 import type { Trust, TrustReport } from '../trust/index.ts';
 import { LayerPull } from './layer-pull.ts';
@@ -51,18 +51,9 @@ export class ImagePull {
   async pull(source: Repository, reference: Reference, options: PullOptions): Promise<{ image: ImageRecord; changed: boolean }> {
     const { layers, catalog } = this.#parts;
     const { progress, signal } = options;
-    const wanted = options.platform ? parsePlatform(options.platform) : undefined;
-    const what = reference.digest ?? reference.tag ?? 'latest';
     const shown = formatReference(reference);
-    const top = await source.getManifest(what, signal);
-    progress({ id: what, status: `Pulling from ${reference.path}` });
     this.#collectPartials();
-    const chosen = await this.#choose(source, shown, top, wanted ?? hostPlatform(), signal);
-    const signature = await this.#parts.trust?.admit(source, reference, digestsOf(top, chosen), signal);
-    if (signature) progress({ id: what, status: `Trusted: a ${signature.form} ${signature.finding}` });
-    const config = await this.#config(source, shown, chosen.image.config, signal);
-    const { platform, diffIds } = parseConfig(shown, config, chosen.image.layers.length);
-    checkPlatform(shown, platform, wanted);
+    const { what, top, chosen, config, diffIds } = await this.#describe(source, reference, options);
     await using lease = layers.lease();
     for (const diffId of diffIds) lease.add(diffId);
     const repository = repositoryOf(reference);
@@ -82,6 +73,41 @@ export class ImagePull {
     const image = await catalog.put({ config, names, lease, manifest: chosen.manifest, event: { action: 'pull', reference: shown } });
     progress({ status: `Digest: ${top.digest}` });
     return { image, changed: before !== image.id };
+  }
+
+  /** See `Images.peek`. */
+  async peek(source: Repository, reference: Reference, options: PullOptions): Promise<RemoteLayers> {
+    const { layers, makeRoom } = this.#parts;
+    const { chosen, config, diffIds } = await this.#describe(source, reference, options);
+    const shown = formatReference(reference);
+    return {
+      config: JSON.parse(config.toString('utf8')) as Record<string, unknown>,
+      layers: diffIds,
+      fetch: async (diffId, lease, { progress, signal }) => {
+        const blob = chosen.image.layers[diffIds.indexOf(diffId)];
+        if (!blob) throw new GantryError('internal', `${shown} has no layer ${diffId}`);
+        lease.add(diffId);
+        if (!layers.get(diffId)) await makeRoom?.(`fetching a layer of ${shown}`, blob.size);
+        await this.#layers.pullAll(source, [{ blob, diffId }], { repository: repositoryOf(reference), progress, signal });
+        return layers.get(diffId) as LayerRecord;
+      },
+    };
+  }
+
+  /** What the registry has under the name for the platform, if the trust policy lets it in. */
+  async #describe(source: Repository, reference: Reference, { platform, progress, signal }: PullOptions) {
+    const wanted = platform ? parsePlatform(platform) : undefined;
+    const what = reference.digest ?? reference.tag ?? 'latest';
+    const shown = formatReference(reference);
+    const top = await source.getManifest(what, signal);
+    progress({ id: what, status: `Pulling from ${reference.path}` });
+    const chosen = await this.#choose(source, shown, top, wanted ?? hostPlatform(), signal);
+    const signature = await this.#parts.trust?.admit(source, reference, digestsOf(top, chosen), signal);
+    if (signature) progress({ id: what, status: `Trusted: a ${signature.form} ${signature.finding}` });
+    const config = await this.#config(source, shown, chosen.image.config, signal);
+    const parsed = parseConfig(shown, config, chosen.image.layers.length);
+    checkPlatform(shown, parsed.platform, wanted);
+    return { what, top, chosen, config, diffIds: parsed.diffIds };
   }
 
   /** What the trust policy, which wants a signature, makes of a name. Nothing is kept. */

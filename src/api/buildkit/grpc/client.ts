@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { GantryError } from '../../../base/index.ts';
 import type { Message, Sparse } from '../wire/codec.ts';
 import { frame, unframe } from './framing.ts';
@@ -72,6 +72,8 @@ export class GrpcClient {
 /** One call in progress. Leaving its scope cancels what is left of it. */
 export class ClientCall implements AsyncDisposable {
   readonly #stream: ClientHttp2Stream;
+  /** Takes in what comes from the first moment on: an HTTP/2 stream that closed before anyone read of it counts as broken off. */
+  readonly #incoming = new PassThrough();
   readonly #method: string;
   readonly #signal: AbortSignal;
   readonly #stop: () => void;
@@ -93,7 +95,12 @@ export class ClientCall implements AsyncDisposable {
     stream.on('error', (error) => {
       this.#failure = error;
     });
-    stream.once('close', () => signal.removeEventListener('abort', this.#stop));
+    this.#incoming.on('error', () => {});
+    stream.pipe(this.#incoming);
+    stream.once('close', () => {
+      signal.removeEventListener('abort', this.#stop);
+      if (!stream.readableEnded) this.#incoming.destroy(this.#failure ?? new Error('the stream was closed'));
+    });
   }
 
   /** Resolves when there is room for more. */
@@ -112,7 +119,7 @@ export class ClientCall implements AsyncDisposable {
   /** Fails with a `StatusError` when the call ended with a status other than OK. */
   async *messages(): AsyncGenerator<Buffer> {
     try {
-      yield* unframe(this.#stream);
+      yield* unframe(this.#incoming);
     } catch (error) {
       this.#check();
       throw error instanceof GantryError ? error : this.#broken(error);
