@@ -156,6 +156,20 @@ suite('a push to a registry that', { timeout: 60_000 }, () => {
     });
   }
 
+  test('has the layer already, as another registry gave it, is sent nothing of it', async () => {
+    await using first = await TestRegistry.start();
+    await using second = await TestRegistry.start();
+    using engine = new TestEngine();
+    new Uploads(first);
+    const uploads = new Uploads(second);
+    await give(engine, `${first.host}/app:v1`);
+    await engine.push(`${first.host}/app:v1`);
+    for (const [digest, blob] of first.blobs) second.blobs.set(digest, blob);
+    await give(engine, `${second.host}/app:v1`);
+    await engine.push(`${second.host}/app:v1`);
+    assert.deepEqual([uploads.count('begin'), second.manifests.has('app:v1')], [0, true]);
+  });
+
   test('sends uploads to another host gets them there, without the credentials', async () => {
     await using registry = await TestRegistry.start();
     await using storage = await TestRegistry.start();

@@ -15,6 +15,8 @@ import { hasBlob, mountBlob, uploadBlob } from './upload.ts';
 const PARALLEL_LAYERS = 3;
 const ATTEMPTS = 5;
 const REPORT_INTERVAL = 100;
+/** More blobs that hold the same layer are not looked for. */
+const MOST_CHECKS = 4;
 /** More places to mount a blob from are not tried. */
 const MOST_MOUNTS = 4;
 
@@ -79,8 +81,10 @@ export class LayerPush {
     report: Report,
     signal: AbortSignal,
   ): Promise<Descriptor | undefined> {
-    const known = this.#layers.blobs(diffId).filter((blob) => blob.repositories.some((place) => place.startsWith(`${domain}/`)));
-    for (const blob of known) {
+    const blobs = this.#layers.blobs(diffId);
+    const known = blobs.filter((blob) => blob.repositories.some((place) => place.startsWith(`${domain}/`)));
+    // Images wander: what another registry has may well be here too, under the same digest.
+    for (const blob of [...known, ...blobs.filter((one) => !known.includes(one))].slice(0, MOST_CHECKS)) {
       if (await withRetries(this.#clock, ATTEMPTS, signal, () => hasBlob(target, blob.digest, signal))) {
         report({ status: 'Layer already exists' });
         return descriptorOf(blob);
