@@ -126,8 +126,12 @@ suite('gantry compose', { timeout: 240_000 }, () => {
     assert.match(await docker('ls'), /shop +exited\(1\), running\(2\)|shop +running\(2\)/);
     await docker('down', '--timeout', '1');
     assert.equal(await daemon.ok('ps', '--all', '--quiet'), '');
+    assert.equal(await docker('config', '--hash', '*'), await ok('config', '--hash', '*'));
     await docker('up', '--detach', '--wait', 'db');
     assert.match(await ok('ps'), /shop-db-1 .* db .*\(healthy\)/);
+    // Each takes what the other made for its own.
+    assert.match(await ok('up', '-d'), /shop-db-1 {2}Running/);
+    assert.match(await docker('up', '--detach'), /shop-web-1 {2}Running/);
     assert.match(await ok('exec', '-T', 'db', 'hostname'), /^[0-9a-f]{12}$/m);
     await ok('--profile', 'more', 'up', '-d', 'extra');
     const share = (name: string) => daemon.ok('inspect', '--format', '{{.HostConfig.NetworkMode}} {{.Id}}', name);

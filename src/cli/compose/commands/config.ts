@@ -2,7 +2,7 @@ import type { Command } from '../../command.ts';
 import { bool, type Flags, text } from '../../flags/index.ts';
 import type { Mapping, Tree } from '../document/tree.ts';
 import { imageName } from '../engine/make.ts';
-import { fingerprint, wholeHash } from '../plan/fingerprint.ts';
+import { dockerHash } from '../plan/docker-hash.ts';
 import { inOrder } from '../plan/order.ts';
 import type { Project, Resources } from '../project/project.ts';
 
@@ -50,7 +50,7 @@ function listed(project: Project, flags: Flags, names: readonly string[]): strin
   if (hashes === '') return undefined;
   return services
     .filter((name) => hashes === '*' || hashes.split(',').includes(name))
-    .map((name) => `${name} ${wholeHash(fingerprint(project.services.get(name)?.definition ?? {}))}`);
+    .map((name) => `${name} ${dockerHash(project.services.get(name)?.definition ?? {})}`);
 }
 
 const command: Command = {

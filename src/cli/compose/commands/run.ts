@@ -10,7 +10,8 @@ import { provideImages } from '../engine/images.ts';
 import { imageName, makeContainer } from '../engine/make.ts';
 import { asOneOff, oneOffService } from '../engine/one-off.ts';
 import { carryOut, planProject } from '../engine/up.ts';
-import { fingerprint, wholeHash } from '../plan/fingerprint.ts';
+import { dockerHash } from '../plan/docker-hash.ts';
+import { fingerprint } from '../plan/fingerprint.ts';
 import { inOrder } from '../plan/order.ts';
 import { pathsFrom } from '../project/paths.ts';
 import type { Service } from '../project/project.ts';
@@ -67,7 +68,7 @@ async function make(session: Session, context: Context, service: Service, flags:
   const keys = fingerprint(service.definition);
   return await makeContainer(
     context,
-    { service, keys, hash: wholeHash(keys) },
+    { service, keys, hash: dockerHash(service.definition) },
     {
       name: flags.text('name') || `${context.project.name}-${service.name}-run-${slug}`,
       number: 1,

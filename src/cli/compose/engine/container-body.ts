@@ -42,6 +42,15 @@ export interface Identity {
   readonly version: string;
 }
 
+/** The extensions of ours that the engine knows as labels. */
+function ownLabels(own: Section): Record<string, string> {
+  const expose = own.text('expose');
+  return {
+    ...(own.truth('restart_unhealthy') ? { 'gantry.restart-unhealthy': 'true' } : {}),
+    ...(expose === undefined ? {} : { 'gantry.expose': expose }),
+  };
+}
+
 export function labelsOf(project: Project, { name, definition }: Service, identity: Identity): Record<string, string> {
   const service = new Section(definition);
   const needs = service.entries('depends_on').map(([other, wish]) => {
@@ -49,6 +58,7 @@ export function labelsOf(project: Project, { name, definition }: Service, identi
     return `${other}:${need.text('condition') ?? 'service_started'}:${need.truth('restart') === true}`;
   });
   return {
+    ...ownLabels(service.section('x-gantry')),
     ...service.pairs('labels'),
     ...projectLabels(project, identity.version),
     [LABELS.configHash]: identity.hash,

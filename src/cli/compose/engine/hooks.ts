@@ -2,23 +2,18 @@ import { copyOutput } from '../../client/index.ts';
 import { containerPath } from '../../commands/each.ts';
 import { CommandFailure } from '../../failure.ts';
 import type { Section } from '../project/section.ts';
-import { splitWords } from '../values/words.ts';
 import type { Context } from './context.ts';
 
 /** Runs one command in a container to its end. */
 export async function runHook({ api: { client } }: Context, id: string, hook: Section, what: string): Promise<void> {
-  const command = hook.tree['command'];
   const body = {
     AttachStdout: true,
     AttachStderr: true,
-    Cmd: typeof command === 'string' ? splitWords(command) : hook.texts('command'),
+    Cmd: hook.texts('command'),
     User: hook.text('user') ?? '',
     Privileged: hook.truth('privileged') === true,
     WorkingDir: hook.text('working_dir') ?? '',
-    Env:
-      hook.texts('environment').length > 0
-        ? hook.texts('environment')
-        : Object.entries(hook.pairs('environment')).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(hook.pairs('environment')).map(([name, value]) => `${name}=${value}`),
   };
   const { Id } = await client.json<{ Id: string }>('POST', containerPath(id, '/exec'), { body });
   const { socket, multiplexed } = await client.hijack(`/exec/${Id}/start`, { body: { Detach: false, Tty: false } });

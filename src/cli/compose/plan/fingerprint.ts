@@ -11,12 +11,15 @@ const IRRELEVANT = new Set([
   'pull_policy',
   'pull_refresh_after',
   'scale',
-  'x-gantry',
   'attach',
   'pre_stop',
   'post_start',
 ]);
-const IRRELEVANT_OF_DEPLOY = new Set(['replicas', 'update_config', 'rollback_config', 'placement', 'mode', 'endpoint_mode', 'labels']);
+/** The same of keys within keys. */
+const INNER: Readonly<Record<string, ReadonlySet<string>>> = {
+  deploy: new Set(['replicas', 'update_config', 'rollback_config', 'placement', 'mode', 'endpoint_mode', 'labels']),
+  'x-gantry': new Set(['drain']),
+};
 const DIGITS = 8;
 
 /** The same text for the same meaning: keys sorted, numbers and truths as texts. */
@@ -34,23 +37,17 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** A short digest of each key that matters to containers of a service. `more` are facts from outside the service. */
 export function fingerprint(definition: Mapping, more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const relevant = Object.entries(definition).filter(([key]) => !IRRELEVANT.has(key));
-  const parts = relevant.map(([key, value]): [string, Tree] => [
-    key,
-    key === 'deploy' && isMapping(value) ? withoutKeys(value, IRRELEVANT_OF_DEPLOY) : value,
-  ]);
+  const relevant = Object.entries(definition).filter(([key]) => !IRRELEVANT.has(key) && (!key.startsWith('x-') || key in INNER));
+  const parts = relevant.map(([key, value]): [string, Tree] => [key, isMapping(value) ? withoutKeys(value, INNER[key]) : value]);
   const meaning = [...parts.filter(([, value]) => !isEmpty(value)), ...Object.entries(more)];
   return Object.fromEntries(
     meaning.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, digest(canonicalText(value)).slice(0, DIGITS)]),
   );
 }
 
-const withoutKeys = (tree: Mapping, keys: ReadonlySet<string>) =>
+const withoutKeys = (tree: Mapping, keys: ReadonlySet<string> = new Set()) =>
   Object.fromEntries(Object.entries(tree).filter(([key]) => !keys.has(key)));
 const isEmpty = (tree: Tree) => tree === null || (typeof tree === 'object' && Object.keys(tree).length === 0);
-
-/** One digest of all, for the label that Docker Compose wants to see. */
-export const wholeHash = (keys: Readonly<Record<string, string>>) => digest(canonicalText({ ...keys }));
 
 export const keysLabel = (keys: Readonly<Record<string, string>>) =>
   Object.entries(keys)

@@ -1,6 +1,7 @@
 import type { Project, Service } from '../project/project.ts';
 import { Section } from '../project/section.ts';
-import { changedKeys, fingerprint, wholeHash } from './fingerprint.ts';
+import { dockerHash } from './docker-hash.ts';
+import { changedKeys, fingerprint } from './fingerprint.ts';
 import type { Manner } from './manner.ts';
 import { isRunning, type Observed } from './observed.ts';
 
@@ -96,7 +97,7 @@ function planService(
   replaced: ReadonlySet<string>,
 ): ServicePlan {
   const keys = fingerprint(service.definition, options.facts(service));
-  const hash = wholeHash(keys);
+  const hash = dockerHash(service.definition);
   const scale = options.scale.get(service.name) ?? scaleOf(service);
   const kept = own.slice(0, scale);
   const steps: Step[] = kept.map((old) => {

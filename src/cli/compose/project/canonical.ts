@@ -103,10 +103,13 @@ const environmentFiles: Change = (value, around) =>
     return [withSpots({ ...entry, path: paths.resolve(String(entry['path'])), required: entry['required'] ?? true }, entry)];
   })(typeof value === 'string' ? [value] : value, around);
 
-const longMount: Change = (value, { paths }) =>
-  isMapping(value) && value['type'] === 'bind' && typeof value['source'] === 'string'
-    ? withSpots({ ...value, source: paths.resolve(value['source']) }, value)
-    : value;
+const longMount: Change = (value, around) => {
+  if (!isMapping(value)) return value;
+  const made = changeKeys(value, { volume: within({ labels: pairs }) }, around);
+  return made['type'] === 'bind' ? changeKeys(made, { source: pathOf }, around) : made;
+};
+
+const hooks = each((item, around) => [within({ command: words, environment: pairs })(item, around)]);
 
 const longPort = (item: Mapping): Mapping =>
   withSpots(
@@ -142,6 +145,8 @@ const SERVICE: Record<string, Change> = {
   label_file: (value, around) => each((item, { paths }) => [paths.resolve(String(item))])(list(value, around), around),
   labels: pairs,
   networks: mappingBy((name) => [name, null]),
+  post_start: hooks,
+  pre_stop: hooks,
   ports: each((item, { place }) => (isMapping(item) ? [longPort(item)] : ports(String(item), place))),
   secrets: grants,
   sysctls: pairs,

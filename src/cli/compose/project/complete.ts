@@ -27,7 +27,6 @@ export function completeService(tree: Mapping, lookup: Lookup): Mapping {
   const labels = {
     ...Object.fromEntries(readVariables(labelFiles, lookup)),
     ...section.pairs('labels'),
-    ...ownLabels(section.section('x-gantry')),
   };
   if (Object.keys(labels).length > 0) made['labels'] = sorted(labels);
   const needed = implied(section).filter((name) => !Object.hasOwn(section.section('depends_on').tree, name));
@@ -39,15 +38,6 @@ export function completeService(tree: Mapping, lookup: Lookup): Mapping {
   if (section.has('build')) made['build'] = completeBuild(section.section('build').tree, lookup);
   if (!section.has('networks') && !section.has('network_mode')) made['networks'] = { default: null };
   return made;
-}
-
-/** The extensions of ours that the engine knows as labels. */
-function ownLabels(own: Section): Record<string, string> {
-  const expose = own.text('expose');
-  return {
-    ...(own.truth('restart_unhealthy') ? { 'gantry.restart-unhealthy': 'true' } : {}),
-    ...(expose === undefined ? {} : { 'gantry.expose': expose }),
-  };
 }
 
 /** Names without value take it from around; those that are not set there are left out. */

@@ -30,7 +30,8 @@ function serviceFaults({ name, definition }: Service, project: Project): Fault[]
   const faults: Fault[] = [];
   if (!service.has('image') && !service.has('build'))
     faults.push({ place: spotOf(definition, 'name')?.key, message: `services.${name}: it has neither an image nor a build` });
-  for (const [key, why] of Object.entries(UNSUPPORTED)) if (service.has(key)) faults.push(at(key, `not supported: ${why}`));
+  for (const [key, why] of Object.entries(UNSUPPORTED))
+    if (service.has(key) && definition[key] !== false) faults.push(at(key, `not supported: ${why}`));
   if (service.has('network_mode') && service.has('networks')) faults.push(at('network_mode', 'it excludes "networks"'));
   const driver = service.section('deploy').text('mode');
   if (driver !== undefined && driver !== 'replicated') faults.push(at('deploy', `mode ${driver} needs a cluster: there is "replicated"`));
