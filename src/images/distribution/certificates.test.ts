@@ -6,9 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { systemClock } from '../../base/index.ts';
 import { run } from '../../host/index.ts';
 import { readCertificates } from './certificates.ts';
+import { Repository } from './repository.ts';
+import { TokenCache } from './tokens.ts';
 import { Transport } from './transport.ts';
+
+/** What the server says beside 200. Nobody listens on port 1. */
+const ANSWERS: Record<string, [status: number, headers: Record<string, string>]> = {
+  'GET /v2/app/blobs/down': [307, { location: 'http://127.0.0.1:1/blob' }],
+  'GET /v2/app/blobs/token': [401, { 'www-authenticate': 'Bearer realm="http://127.0.0.1:1/token",service="s"' }],
+};
 
 suite('TLS', { timeout: 30_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-certificates-'));
@@ -44,7 +53,10 @@ suite('TLS', { timeout: 30_000 }, () => {
         requestCert: true,
         rejectUnauthorized: false,
       },
-      (request, response) => response.end(String((request.socket as TLSSocket).authorized)),
+      (request, response) => {
+        const [status, headers] = ANSWERS[`${request.method} ${request.url}`] ?? [200, {}];
+        response.writeHead(status, headers).end(String((request.socket as TLSSocket).authorized));
+      },
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -74,6 +86,39 @@ suite('TLS', { timeout: 30_000 }, () => {
     await assert.rejects(ask({ insecure: false }), /the certificate was refused: self-signed certificate/);
     assert.equal(await ask({ insecure: true }), 'false');
   });
+
+  /** One repository at the server, whose certificate is known. */
+  function repository(transport: Transport) {
+    const own = join(folder, 'known', host);
+    mkdirSync(own, { recursive: true });
+    copyFileSync(file('cert'), join(own, 'ca.crt'));
+    return new Repository({
+      transport,
+      tokens: new TokenCache(transport, systemClock()),
+      clock: systemClock(),
+      endpoint: { origin: `https://${host}`, insecure: false, mirror: false },
+      path: 'app',
+      actions: 'pull',
+      credentials: { username: 'anna', password: 'secret' },
+    });
+  }
+
+  const downgrades: [what: string, target: string, method: 'GET' | 'POST', says: RegExp][] = [
+    ['a blob', 'blobs/down', 'GET', /redirected from HTTPS to plain HTTP at 127\.0\.0\.1:1/],
+    ['an upload', 'http://127.0.0.1:1/upload', 'POST', /sends us on to plain HTTP at 127\.0\.0\.1:1/],
+    ['a password', 'blobs/token', 'GET', /asks to send the password in the clear to 127\.0\.0\.1:1; it was not sent/],
+  ];
+  for (const [what, target, method, says] of downgrades) {
+    test(`a registry with TLS cannot send us to plain HTTP with ${what}`, async () => {
+      const transport = new Transport({ certificateFolders: [join(folder, 'known')], userAgent: 'test', stallTimeout: 2000 });
+      try {
+        const calling = repository(transport).call(target, { method, expect: [200], signal: new AbortController().signal });
+        await assert.rejects(calling, says);
+      } finally {
+        transport.close();
+      }
+    });
+  }
 
   test('certs.d says whom to trust for one host, and who we are', async () => {
     const own = join(folder, 'certs.d', host);

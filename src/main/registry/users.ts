@@ -3,6 +3,7 @@ import {
   changePassword,
   changeTeam,
   changeUser,
+  checkNewUser,
   leaveTeams,
   NO_RIGHTS,
   removeUser,
@@ -58,6 +59,7 @@ async function add(store: Store, name: string, values: Values): Promise<void> {
   const teams = values.team ?? [];
   const rights = teams.length > 0 && Object.keys(given).length === 0 ? NO_RIGHTS : { ...EVERYWHERE, ...given };
   for (const team of teams) await changeTeam(store, team, {});
+  await checkNewUser(store, name, rights);
   await addUser(store, name, await readPassword(values['password-stdin']), rights);
   for (const team of teams) await changeTeam(store, team, { join: [name] });
 }

@@ -8,4 +8,4 @@ export { NO_RIGHTS } from './rights.ts';
 export { addRobot, type NewRobot, type Robot, removeRobot } from './robots.ts';
 export { addRule, parseRules, type Rule, readRules, removeRule, replaceRules } from './rules.ts';
 export { addTeam, changeTeam, leaveTeams, removeTeam, type Team } from './teams.ts';
-export { addUser, changePassword, changeUser, removeUser, type User } from './users.ts';
+export { addUser, changePassword, changeUser, checkNewUser, removeUser, type User } from './users.ts';

@@ -10,14 +10,19 @@ export interface User extends Rights {
   disabled?: boolean;
 }
 
-/** Fails with `invalid` for a name or right that is none, with `conflict` for a name that is taken. */
-export async function addUser(store: Store, name: string, password: string, rights: Rights): Promise<void> {
+/** Whether `addUser` would take the name and the rights: worth knowing before a password is asked for. Fails as that does. */
+export async function checkNewUser(store: Store, name: string, rights: Rights): Promise<void> {
   checkAccountName('user', name);
   checkRights(rights);
-  checkPassword(password);
   if (await store.get(ROBOT, name)) throw conflict(`${name} is the name of a robot already`);
   if (await store.get(USER, name))
     throw conflict(`the user ${name} exists already`, "Change it by 'gantry registry user set' or 'user passwd'.");
+}
+
+/** Fails with `invalid` for a name or right that is none, with `conflict` for a name that is taken. */
+export async function addUser(store: Store, name: string, password: string, rights: Rights): Promise<void> {
+  await checkNewUser(store, name, rights);
+  checkPassword(password);
   await store.create<User>(USER, name, { password: await hashPassword(password), ...rights });
 }
 
