@@ -124,11 +124,12 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     reader.streams?.endInput();
     assert.equal((await counted.ended).stdout, '70000\n');
 
-    const terminal = await exec(plainExec(['sh', '-c', 'stty size; read x; exit 4'], { tty: true, attachStdin: true }), {
-      size: { rows: 20, columns: 70 },
-    });
+    // crun starts an exec before it sets the terminal's size, so the first look may come too early.
+    const size = { size: { rows: 20, columns: 70 } };
+    const script = 'until [ "$(stty size 2>&1)" = "20 70" ]; do sleep 0.05; done; echo sized; read x; exit 4';
+    const terminal = await exec(plainExec(['sh', '-c', script], { tty: true, attachStdin: true }), size);
     const screen = collect(terminal.streams ?? assert.fail());
-    await screen.until('20 70');
+    await screen.until('sized');
     terminal.streams?.write(Buffer.from('\n'));
     assert.equal(await terminal.exited, 4);
 
