@@ -7,6 +7,7 @@ import { EngineClient } from '../support/engine-client.ts';
 import { eventually, imageFile, must, startDaemon, startRegistry, type TestDaemon } from '../support/index.ts';
 import { Random } from '../support/random.ts';
 import { imageWorker } from './image-workers.ts';
+import { assertNetworks, networkWorker, noNetworks, startMembers, vandal } from './network-workers.ts';
 import { assertReality } from './reality.ts';
 import { loader, puller, type Tracked, worker } from './workers.ts';
 
@@ -25,15 +26,21 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
     const random = new Random(SEED);
     for (let round = 1; round <= ROUNDS; round++) {
       const tracked: Tracked[] = [];
+      const networks = noNetworks();
+      const members = await startMembers(daemon.socket, `r${round}n`, IMAGE);
+      const stop = new AbortController();
       const work = [
         ...Array.from({ length: WORKERS }, (_, i) =>
           worker(daemon.socket, `r${round}w${i}`, IMAGE, tracked, new Random(random.integer(2 ** 31))),
         ),
+        networkWorker(daemon.socket, `r${round}n`, members, networks, new Random(random.integer(2 ** 31))),
+        ...(round % 2 === 0 ? [vandal(daemon, new Random(random.integer(2 ** 31)), stop.signal)] : []),
         imageWorker(daemon.socket, IMAGE, registry.address, new Random(random.integer(2 ** 31))),
         ...(random.next() < 0.5 ? [loader(daemon.socket, archive)] : [puller(daemon.socket, `${registry.address}/pulled:1`)]),
       ];
       await sleep(50 + random.integer(1200));
       await daemon.kill9();
+      stop.abort();
       await Promise.all(work);
       await daemon.start();
       const containers = await assertReality(daemon);
@@ -41,6 +48,7 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
       for (const { name, expected, last } of tracked) {
         if (expected !== 'unknown') assert.equal(now.get(name) ?? 'gone', expected, `round ${round}: ${name} after ${last}`);
       }
+      await assertNetworks(daemon, networks);
       await clear(daemon);
       await assertImagesWhole(daemon, IMAGE);
     }
@@ -86,6 +94,8 @@ async function clear(daemon: TestDaemon): Promise<void> {
   for (const { Id } of await client.json<{ Id: string }[]>('GET', '/containers/json?all=1'))
     await client.json('DELETE', `/containers/${Id}?force=1&v=1`);
   assert.deepEqual(await assertReality(daemon), []);
+  await client.json('POST', '/networks/prune');
+  await assertNetworks(daemon, noNetworks());
   assert.deepEqual(
     (await client.json<{ Volumes: unknown[] | null }>('GET', '/volumes')).Volumes ?? [],
     [],

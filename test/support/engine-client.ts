@@ -67,5 +67,10 @@ export interface InspectedContainer {
     Error: string;
   };
   RestartCount: number;
-  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> };
+  NetworkSettings: {
+    Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
+    Networks: Record<string, { IPAddress: string }>;
+    /** File of its network namespace. */
+    SandboxKey: string;
+  };
 }
