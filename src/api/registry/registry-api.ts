@@ -22,7 +22,7 @@ export interface RegistryApiOptions {
   version: string;
 }
 
-const EVERYBODY: Identity = { kind: 'anonymous', name: '', teams: [] };
+const EVERYBODY: Identity = { kind: 'anonymous', name: '' };
 
 type Operation = (call: Call, repository: string, reference: string) => void | Promise<void>;
 

@@ -43,7 +43,6 @@ export interface Identity {
   kind: 'anonymous' | 'user' | 'robot';
   /** The user's or robot's name; empty for anonymous. */
   name: string;
-  teams: readonly string[];
   /** What a token of the token endpoint was issued for: what it lacks is answered with 401 and a challenge, as a new token may have it. */
   grants?: readonly Scope[];
 }

@@ -6,7 +6,6 @@ import { ROBOT, TEAM, USER } from './kinds.ts';
 import { isExpired, type Robot } from './robots.ts';
 import { type Rule, readRules } from './rules.ts';
 import type { Team } from './teams.ts';
-import { stampOf } from './tokens.ts';
 import type { User } from './users.ts';
 
 /** A user or a robot as the store has it now. */
@@ -48,10 +47,6 @@ export class Accounts {
       expiresAt,
       barred: isExpired(robot.value, now) ? `the robot ${name} has expired` : undefined,
     };
-  }
-
-  async identityOf({ kind, name, secret }: Account): Promise<Identity & { stamp: string }> {
-    return { kind, name, teams: kind === 'user' ? (await this.#teamsOf(name)).map((team) => team.name) : [], stamp: stampOf(secret) };
   }
 
   /** What decides about this identity. */

@@ -43,7 +43,7 @@ function byRules(identity: Identity, standing: Standing, wish: Wish): Verdict {
   const repository = 'repository' in wish ? wish.repository : undefined;
   const what = `${wish.action}${repository === undefined ? '' : ` ${repository}`}`;
   const who = identity.kind === 'anonymous' ? 'somebody without a name' : `the ${identity.kind} ${identity.name}`;
-  const mine = standing.rules.filter(({ who: names = [] }) => names.some((name) => isMeant(identity, name)));
+  const mine = standing.rules.filter(({ who: names = [] }) => names.some((name) => isMeant(identity, standing.teams, name)));
   const denial = mine.find(({ deny, repositories }) => deny && covers({ actions: deny, repositories }, wish.action, repository));
   if (denial) return refused(identity, wish, `the rule ${denial.name} denies ${who} to ${what}`);
   const allowed = (by: string): Verdict => ({ allowed: true, reason: `${who} may ${what} by ${by}` });
@@ -68,11 +68,11 @@ function asksForName(wish: Wish): Verdict {
   return { allowed: false, reason, status: 401, scopes: scopesOf(wish) };
 }
 
-const isMeant = ({ kind, name, teams }: Identity, who: string): boolean =>
-  who === 'everybody' ||
-  (kind === 'anonymous'
-    ? who === 'anonymous'
-    : who === 'authenticated' || who === `${kind}:${name}` || teams.some((team) => who === `team:${team}`));
+function isMeant({ kind, name }: Identity, teams: Standing['teams'], who: string): boolean {
+  if (who === 'everybody') return true;
+  if (kind === 'anonymous') return who === 'anonymous';
+  return who === 'authenticated' || who === `${kind}:${name}` || teams.some((team) => who === `team:${team.name}`);
+}
 
 function summary({ own, teams }: Standing): string {
   const tell = ({ actions, repositories }: Rights) => `${actions.join(', ')} of ${repositories.join(', ')}`;

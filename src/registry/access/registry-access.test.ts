@@ -13,7 +13,7 @@ const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 const RIGHTS = { repositories: ['team/**'], actions: ['pull', 'push'] };
 const pull = { action: 'pull', repository: 'team/app' } as const;
 const push = { action: 'push', repository: 'team/app' } as const;
-const NOBODY = { kind: 'anonymous', name: '', teams: [] } as const;
+const NOBODY = { kind: 'anonymous', name: '' } as const;
 
 async function open() {
   const store = memoryStore();

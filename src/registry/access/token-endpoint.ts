@@ -55,7 +55,7 @@ async function askedByForm(form: URLSearchParams, parts: TokenParts): Promise<As
   const account = await parts.accounts.find(claims.sub, parts.now);
   if (!account || account.barred !== undefined || stampOf(account.secret) !== claims.stamp)
     return failure(401, 'invalid_grant', `${account?.barred ?? `the login of ${claims.sub} is no longer valid`}: log in again`);
-  return { identity: await parts.accounts.identityOf(account), wantsRefresh: form.get('access_type') === 'offline' };
+  return { identity: { kind: account.kind, name: account.name }, wantsRefresh: form.get('access_type') === 'offline' };
 }
 
 /** A token for as much of what was asked as the rules allow: less is no failure, the registry tells what is missing. */
