@@ -1,7 +1,7 @@
 import { notFound } from '../../base/index.ts';
 import type { Images } from '../../images/index.ts';
 import { plainImage } from '../../model/testing/image.ts';
-import type { Attachment, Network } from '../../network/index.ts';
+import type { Attachment, AttachRequest, Network } from '../../network/index.ts';
 import type { Volumes } from '../../volumes/index.ts';
 
 const image = plainImage();
@@ -11,6 +11,9 @@ export class FakeHouse {
   layers = new Map<string, { mounted: boolean }>();
   attached = new Map<string, Attachment>();
   startedWith: readonly Attachment[] = [];
+  /** Called around each take-over: what they throw makes it fail there. */
+  beforeTakeOver: () => void = () => undefined;
+  afterTakeOver: () => void = () => undefined;
 
   images(): Images {
     const { layers } = this;
@@ -43,11 +46,27 @@ export class FakeHouse {
       list: () => [],
       onTrouble: () => () => undefined,
       get: named,
-      start: async (attachments: readonly Attachment[]) => void (this.startedWith = attachments),
-      attach: async ({ containerId }: { containerId: string }) => {
-        const attachment: Attachment = { containerId, namespace: '/fake/netns', endpoints: [], publishedPorts: [] };
+      start: async (attachments: readonly Attachment[]) => {
+        this.startedWith = attachments;
+        for (const one of attachments) attached.set(one.containerId, one);
+      },
+      attach: async ({ containerId, spec, standby }: AttachRequest) => {
+        const attachment: Attachment = {
+          containerId,
+          namespace: '/fake/netns',
+          endpoints: [],
+          publishedPorts: standby ? [] : portsOf(spec),
+        };
         attached.set(containerId, attachment);
         return attachment;
+      },
+      takeOver: async ({ containerId, spec }: AttachRequest, from: string | undefined) => {
+        this.beforeTakeOver();
+        const old = attached.get(from ?? '');
+        if (old) attached.set(old.containerId, { ...old, publishedPorts: [] });
+        attached.set(containerId, { containerId, namespace: '/fake/netns', endpoints: [], publishedPorts: portsOf(spec) });
+        this.afterTakeOver();
+        return attached.get(containerId);
       },
       detach: async (id: string) => void attached.delete(id),
       attachments: () => attached,
@@ -67,3 +86,12 @@ export class FakeHouse {
     } as unknown as Volumes;
   }
 }
+
+/** Every port that is asked for, as it would be published. */
+const portsOf = ({ ports }: AttachRequest['spec']) =>
+  ports.map(({ containerPort, protocol, hostPorts }) => ({
+    containerPort,
+    protocol,
+    hostAddress: '0.0.0.0',
+    hostPort: hostPorts?.from ?? 0,
+  }));
