@@ -32,7 +32,9 @@ const command: Command = {
         noCache: flags.bool('no-cache'),
         args: flags.list('build-arg'),
       });
-    if (flags.bool('push')) for (const service of built) await push(context, imageName(context, service), flags.bool('quiet'));
+    // One without a name of its own has no registry to go to.
+    const named = built.filter(({ definition }) => new Section(definition).has('image'));
+    if (flags.bool('push')) for (const service of named) await push(context, imageName(context, service), flags.bool('quiet'));
     return 0;
   },
 };

@@ -9,7 +9,6 @@ interface EngineEvent {
   readonly Type: string;
   readonly Action: string;
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> | null };
-  readonly time: number;
   readonly timeNano: number;
 }
 
@@ -32,12 +31,12 @@ const command: Command = {
       query: { filters, since: momentQuery(flags.text('since'), now), until: momentQuery(flags.text('until'), now) },
     });
     const show = (line: string) => {
-      const { Action, Actor, Type, time } = JSON.parse(line) as EngineEvent;
+      const { Action, Actor, Type, timeNano } = JSON.parse(line) as EngineEvent;
       const attributes = Actor.Attributes ?? {};
       const service = attributes[LABELS.service] ?? '';
       if (services.length > 0 && !services.includes(service)) return;
       const shown = Object.fromEntries(Object.entries(attributes).filter(([key]) => isOurs(key)));
-      const at = new Date(time * 1000).toISOString();
+      const at = new Date(timeNano / 1e6).toISOString();
       if (flags.bool('json'))
         session.out(`${JSON.stringify({ action: Action, attributes: shown, id: Actor.ID, service, time: at, type: Type })}\n`);
       else

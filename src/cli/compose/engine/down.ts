@@ -51,6 +51,11 @@ export async function takeDown(context: Context, wishes: DownWishes): Promise<vo
   const chosen = observed.filter(({ service }) =>
     wishes.services.length > 0 ? wishes.services.includes(service) : wishes.removeOrphans || known.size === 0 || known.has(service),
   );
+  const orphans = observed.filter((one) => wishes.services.length === 0 && !chosen.includes(one));
+  if (orphans.length > 0)
+    context.progress.say(
+      `Left alone: ${orphans.map(({ name }) => name).join(', ')}, of services that the files do not have. --remove-orphans takes them too.`,
+    );
   const anonymous = wishes.volumes ? await Promise.all(chosen.map((one) => anonymousVolumes(context, one))) : [];
   await fromTheTop(context, chosen, async (one, service) => {
     if (isRunning(one)) await stopContainer(context, service, one);

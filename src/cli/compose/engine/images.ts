@@ -35,7 +35,9 @@ export function imageStep(service: Service, name: string, there: boolean, wishes
     if (wishes.build || policy === 'build') return step('build', 'it is built each time');
     if (!there && (policy !== 'always' || !section.has('image'))) return step('build', 'it is not there');
   }
-  if (policy === 'always') return step('pull', 'it is fetched each time');
+  if (!there && !section.has('image'))
+    throw new CommandFailure(`services.${service.name}: its image is not there, and --no-build forbids to build it`);
+  if (policy === 'always' && section.has('image')) return step('pull', 'it is fetched each time');
   if (there) return undefined;
   if (policy !== 'never') return step('pull', 'it is not there');
   throw new CommandFailure(`services.${service.name}: image ${name} is not there, and its pull policy is never`);

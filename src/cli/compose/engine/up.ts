@@ -44,10 +44,17 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
 }
 
-/** Digests of the contents that are copied into a service's containers: a change of them is a change of the service. */
-function contentFacts(project: Project, { definition }: Service): Record<string, string> {
+/** What makes a service's containers besides its own keys: contents that are copied in, names that its networks and volumes were given. */
+function outerFacts(project: Project, { definition }: Service): Record<string, string> {
   const files = copiedFiles(new Section(definition), project, (file) => readFileSync(file));
-  return Object.fromEntries(files.map(({ path, content }) => [`content of ${path}`, digest(content())]));
+  const named = [...Object.keys(new Section(definition).section('networks').tree)].flatMap((key) => project.networks.get(key) ?? []);
+  const mounted = new Section(definition).sections('volumes').flatMap((mount) => project.volumes.get(mount.text('source') ?? '') ?? []);
+  // Names that nobody chose follow from the project's, and a container never changes its project.
+  const chosen = [...named, ...mounted].filter(({ key, name }) => name !== `${project.name}_${key}`);
+  return Object.fromEntries([
+    ...files.map(({ path, content }) => [`content of ${path}`, digest(content())]),
+    ...chosen.map(({ key, name }) => [`name of ${key}`, name]),
+  ]);
 }
 
 /** Looks at what is there and decides. `images` are the ids that services should run; without, images are not looked at. */
@@ -66,7 +73,7 @@ export async function planProject(context: Context, wishes: UpWishes, images: Re
     scale: wishes.scale,
     force: new Set(wishes.force ? (wishes.forceNeeds ? order : named) : []),
     noRecreate: wishes.noRecreate,
-    facts: (service) => contentFacts(project, service),
+    facts: (service) => outerFacts(project, service),
     imageOf: ({ name }) => images.get(name),
     mannerOf: (service, old) => {
       const inherited = anonymousOf(service, volumesOf.get(old.id) ?? []);

@@ -242,6 +242,8 @@ suite('what a file means', () => {
     ['depends_on: [web]', /wait for each other in a circle: web → web/],
     ['gpus: all', /services\.web\.gpus: not supported: Gantry does not pass GPUs on/],
     ['network_mode: host\nnetworks: [default]', /excludes "networks"/],
+    ['cpus: 1\ndeploy: {resources: {limits: {cpus: 2}}}', /cpus: deploy\.resources\.limits\.cpus says something else/],
+    ['tmpfs: [/x]\nvolumes: ["/x:/x"]', /volumes: there is something at \/x already/],
     ['container_name: x1\nscale: 2', /2 containers cannot have one name/],
     ['env_file: nope.env', /open .*nope\.env: no such file/],
     ['hostname: ${X:?give X}', /compose\.yaml:4:15: the variable X is required: give X/],

@@ -37,6 +37,7 @@ function serviceFaults({ name, definition }: Service, project: Project): Fault[]
   if (driver !== undefined && driver !== 'replicated') faults.push(at('deploy', `mode ${driver} needs a cluster: there is "replicated"`));
   const scale = service.number('scale') ?? service.section('deploy').number('replicas') ?? 1;
   if (service.has('container_name') && scale > 1) faults.push(at('container_name', `${scale} containers cannot have one name`));
+  faults.push(...contradictions(definition).map(([key, message]) => at(key, message)), ...doubleTargets(name, definition));
   const unknown = (key: string, wanted: [string, Place | undefined][], known: Resources, kind: string) => {
     for (const [one, place] of wanted)
       if (!known.has(one)) faults.push(at(key, `there is no ${kind} "${one}"${hint(one, [...known.keys()])}`, place));
@@ -53,6 +54,41 @@ function serviceFaults({ name, definition }: Service, project: Project): Fault[]
       faults.push(at('depends_on', `there is no service "${other}"${hint(other, [...project.services.keys()])}`, place));
   }
   return faults;
+}
+
+/** Places that say the same thing differently. */
+const TWICE: readonly (readonly [key: string, path: readonly string[]])[] = [
+  ['scale', ['replicas']],
+  ['cpus', ['resources', 'limits', 'cpus']],
+  ['mem_limit', ['resources', 'limits', 'memory']],
+  ['pids_limit', ['resources', 'limits', 'pids']],
+  ['mem_reservation', ['resources', 'reservations', 'memory']],
+];
+
+function contradictions(definition: Mapping): [string, string][] {
+  const service = new Section(definition);
+  return TWICE.flatMap(([key, path]): [string, string][] => {
+    const inner = path.slice(0, -1).reduce((section, step) => section.section(step), service.section('deploy'));
+    const last = path.at(-1) ?? '';
+    if (!service.has(key) || !inner.has(last)) return [];
+    const read = (section: Section, name: string) => (name.startsWith('mem') ? section.size(name) : section.number(name));
+    return read(service, key) === read(inner, last) ? [] : [[key, `deploy.${path.join('.')} says something else`]];
+  });
+}
+
+/** One place in a container cannot have two things. */
+function doubleTargets(service: string, definition: Mapping): Fault[] {
+  const seen = new Set(new Section(definition).texts('tmpfs').map((one) => one.split(':')[0]));
+  const { volumes } = definition;
+  if (!Array.isArray(volumes)) return [];
+  return volumes.flatMap((mount, at): Fault[] => {
+    const target = new Section(mount).text('target');
+    const double = seen.has(target);
+    seen.add(target ?? '');
+    return double
+      ? [{ place: spotOf(volumes, at)?.value, message: `services.${service}.volumes: there is something at ${target} already` }]
+      : [];
+  });
 }
 
 function hint(word: string, known: readonly string[]): string {
