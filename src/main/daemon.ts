@@ -117,7 +117,7 @@ async function run(options: DaemonOptions): Promise<void> {
   }
   if (options.metricsAddress !== undefined) {
     const { serveMetrics } = await import('./metrics.ts');
-    house.use(await serveMetrics(options.metricsAddress, engine));
+    house.use(await serveMetrics(options.metricsAddress, engine, log.child('metrics')));
   }
   process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
   const signal = await terminated();

@@ -52,7 +52,7 @@ Containers
 
 The daemon itself
       --metrics-addr ADDRESS:PORT
-                                serve figures for Prometheus at /metrics (default: off)
+                                serve /metrics for Prometheus, without TLS (default: off)
       --label KEY=VALUE         shown by info; repeatable
   -l, --log-level LEVEL         debug, info, warn, error or fatal (default info)
   -D, --debug                   the same as --log-level debug

@@ -216,10 +216,10 @@ function resolve(raw: Raw): DaemonOptions {
     execRoot: text('exec-root') ?? '/run/gantry',
     diskLimit: parseDiskLimit(text('disk-budget') ?? 'off'),
     pidfile: text('pidfile'),
-    metricsAddress: text('metrics-addr'),
     bip: text('bip'),
     defaultAddressPools: many('default-address-pool').map(parsePool),
     mtu: mtu === undefined || mtu === '0' ? undefined : Number(mtu),
+    metricsAddress: parseMetricsAddress(text('metrics-addr')),
     expose: parseExposure(text('expose') ?? 'public'),
     ip: parseAddress(text('ip')),
     insecureRegistries: many('insecure-registry'),
@@ -283,6 +283,12 @@ function checkHost(host: string, options: DaemonOptions): void {
 function parseExposure(text: string): Exposure {
   if (!EXPOSURES.includes(text as Exposure)) throw invalid(`--expose ${text} is not known`, `Use one of ${EXPOSURES.join(', ')}.`);
   return text as Exposure;
+}
+
+function parseMetricsAddress(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^(\[[0-9a-f:]+\]|[^:/\s]*):\d{1,5}$/i.test(text))
+    throw invalid(`--metrics-addr ${text} is not understood`, 'Write address:port, such as 127.0.0.1:9323.');
+  return text;
 }
 
 function parseAddress(text: string | undefined): string | undefined {

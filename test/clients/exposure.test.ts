@@ -25,7 +25,7 @@ suite('who reaches published ports', () => {
   let daemon: TestDaemon;
   const ok = (...args: string[]) => daemon.ok(...args);
   before(async () => {
-    daemon = await startDaemon({ images: ['busybox'] });
+    daemon = await startDaemon({ images: ['busybox'], flags: ['--metrics-addr', '127.0.0.1:9323'] });
   });
   afterEach(async () => {
     const { stdout } = await daemon.docker('ps', '-aq');
@@ -126,6 +126,33 @@ suite('who reaches published ports', () => {
     const shared = rows.find(({ name, hostAddress }) => name === 'shared' && hostAddress === '0.0.0.0');
     assert.deepEqual([shared?.who, shared?.hostPort], ['some', 8010]);
     assert.match(String(shared?.why), /which accepts some: source 192\.0\.2\.0\/24/);
+  });
+
+  test('metrics count containers by state, published ports by policy, and what was put back', async () => {
+    const metrics = async () => (await daemon.host.run('curl', ['-sf', 'http://127.0.0.1:9323/metrics'])).stdout;
+    const drift = async () => Number(/^gantry_network_drift_total\{kind="rules"\} (\d+)$/m.exec(await metrics())?.[1]);
+    await ok('run', '-d', '-p', '8030:80', '-p', '9000-9099:9000-9099/udp', '--label', 'gantry.expose.80=lan', IMAGE, 'sleep', '600');
+    await ok('create', IMAGE, 'true');
+    const text = await metrics();
+    assert.match(text, /^gantry_containers\{state="running"\} 1\ngantry_containers\{state="paused"\} 0$/m);
+    assert.match(text, /^gantry_containers\{state="created"\} 1$/m);
+    assert.match(
+      text,
+      /^gantry_published_ports\{protocol="tcp",policy="lan"\} 1\ngantry_published_ports\{protocol="udp",policy="public"\} 100$/m,
+    );
+    assert.match(text, /^engine_daemon_container_states_containers\{state="running"\} 1$/m);
+    const before = await drift();
+    await daemon.host.run('nft', ['flush', 'ruleset']);
+    await eventually('the drift to be counted', async () => (await drift()) === before + 1);
+    const { stdout } = await daemon.host.run('curl', [
+      '-s',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      'http://127.0.0.1:9323/containers/json',
+    ]);
+    assert.equal(stdout, '404');
   });
 
   test('what makes no sense is refused before anything is made', async () => {

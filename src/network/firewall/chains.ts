@@ -27,7 +27,7 @@ export function chainsOf(settings: RuleSettings, family: 4 | 6): Chain[] {
 }
 
 function guard({ gate }: RuleSettings, family: 4 | 6): Chain {
-  const loopback = `iifname @bridges ip daddr 127.0.0.0/8 drop comment "the host's own loopback is open to translated traffic only"`;
+  const loopback = `ip daddr 127.0.0.0/8 iifname @bridges drop comment "the host's own loopback is open to translated traffic only"`;
   const back = gate ? [`iifname "${gate.back}" meta mark set meta mark | ${hex(MARK_JUDGED)}`] : [];
   return { name: 'guard', base: 'type filter hook prerouting priority raw', rules: [...(family === 4 ? [loopback] : []), ...back] };
 }
@@ -97,8 +97,9 @@ const forward = (family: 4 | 6): Chain => ({
   name: 'forward',
   base: 'type filter hook forward priority filter',
   rules: [
-    'iifname != @bridges oifname != @bridges accept comment "not ours"',
+    // First, since nearly every packet is one of these.
     'ct state established,related accept',
+    'iifname != @bridges oifname != @bridges accept comment "not ours"',
     'iifname . oifname @neighbours accept comment "within one network"',
     'iifname @internal drop comment "no way out"',
     'oifname @internal drop comment "no way in"',

@@ -1,0 +1,1 @@
+export { createMetricsApi, type MetricsSource } from './metrics.ts';
