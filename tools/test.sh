@@ -30,9 +30,10 @@ if [ "$kind" = all ]; then sh tools/check.sh || failed=1; else sh tools/setup.sh
 # shellcheck disable=SC2086  # a list of folders
 files=$(find $folders -name '*.test.ts' | LC_ALL=C sort)
 [ -n "$files" ] || { echo "test: no test of kind '$kind'" >&2; exit 1; }
-# Two files at a time: the project's machines have two cores. A file that hangs is ended, and fails; chaos goes on for as many rounds as asked.
+# Two files at a time: the project's machines have two cores. A test that hangs fails, and its file ends
+# (--test-force-exit: the time limit alone would leave it waiting for what the test holds); chaos goes on for as many rounds as asked.
 minutes=10
 [ "$kind" != chaos ] || minutes=1440
 # shellcheck disable=SC2086  # a list of files
-bin/node --test --test-concurrency=2 --test-timeout=$((minutes * 60000)) $files || failed=1
+bin/node --test --test-force-exit --test-concurrency=2 --test-timeout=$((minutes * 60000)) $files || failed=1
 exit "$failed"
