@@ -1,5 +1,5 @@
 import { spawn as nodeSpawn } from 'node:child_process';
-import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -213,6 +213,24 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | number): boo
   } catch (error) {
     if (errnoOf(error) === 'ESRCH') return false;
     throw new GantryError('internal', `Could not send ${signal} to process ${pid}`, { cause: error });
+  }
+}
+
+/** Of `pid` and its descendants, those that have no children themselves; empty when it has ended. */
+export function leavesOf(pid: number): number[] {
+  const children = childrenOf(pid);
+  if (children === undefined) return [];
+  return children.length === 0 ? [pid] : children.flatMap(leavesOf);
+}
+
+/** Undefined when there is no such process (any more). */
+function childrenOf(pid: number): number[] | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    throw error;
   }
 }
 

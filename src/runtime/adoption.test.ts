@@ -135,8 +135,15 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
 
     const detached = await exec(plainExec(['sleep', '50'], { attachStdout: false, attachStderr: false }));
     assert.equal(detached.streams, undefined);
-    detached.kill();
+    await detached.kill();
     assert.equal(await detached.exited, 137);
+
+    const family = await exec(plainExec(['sh', '-c', 'sleep 50; exit 5']));
+    await family.kill();
+    assert.equal(await family.exited, 5, 'the child ended first, and its parent saw that');
+    const busy = await exec(plainExec(['sh', '-c', 'while :; do sleep 50; done']));
+    await busy.kill();
+    assert.equal(await busy.exited, 137);
 
     await assert.rejects(exec(plainExec(['no-such'])), {
       exitCode: 127,

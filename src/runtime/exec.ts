@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, GantryError } from '../base/index.ts';
-import { connectSeqpacket, removeTree, signalProcess } from '../host/index.ts';
+import { connectSeqpacket, leavesOf, removeTree, signalProcess } from '../host/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
 import { StreamHub } from './conmon/hub.ts';
 import { type Monitor, startMonitor } from './conmon/monitor.ts';
@@ -12,6 +12,9 @@ import type { Run } from './run.ts';
 import type { ExecHandle, ExecRequest, StreamSession } from './runtime.ts';
 import { buildExecProcess } from './spec/index.ts';
 
+/** One second in all, of milliseconds each, for a tree of processes to end from its leaves. */
+const KILL_ROUNDS = 50;
+const KILL_PAUSE = 20;
 /** A monitor that was lost cannot tell how its process ended. */
 const UNKNOWN_EXIT = 255;
 
@@ -75,11 +78,22 @@ async function follow(
     pid,
     streams,
     resize: (size) => resizeTerminal(directory, size),
-    kill: () => {
-      if (isAlive(lifetime)) signalProcess(pid, 'SIGKILL');
-    },
+    kill: () => killTree(pid, () => isAlive(lifetime), clock),
     exited: monitor.reports.next().then((last) => (last && last.data >= 0 ? last.data & 255 : UNKNOWN_EXIT)),
   };
+}
+
+/**
+ * Those without children go first, so that every one is taken in by its own parent: an orphan would become a child of the
+ * container's first process, and some, such as PostgreSQL's, take the violent end of any child for a crash of their own.
+ */
+async function killTree(pid: number, alive: () => boolean, clock: Clock): Promise<void> {
+  for (let round = 0; round < KILL_ROUNDS && alive(); round += 1) {
+    for (const leaf of leavesOf(pid)) signalProcess(leaf, 'SIGKILL');
+    await clock.sleep(KILL_PAUSE);
+  }
+  // It starts new ones as fast as they go.
+  if (alive()) for (const last of [pid, ...leavesOf(pid)]) signalProcess(last, 'SIGKILL');
 }
 
 /** What the hub asks: the process, once there is one. */

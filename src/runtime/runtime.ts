@@ -106,8 +106,8 @@ export interface ExecHandle {
   /** Undefined when nothing was to be attached. */
   streams: StreamSession | undefined;
   resize(size: { rows: number; columns: number }): Promise<void>;
-  /** SIGKILL to the exec'd process; nothing happens when it has ended. */
-  kill(): void;
+  /** SIGKILL to the exec'd process and all that it started, resolved when it has ended; nothing happens when it has ended. */
+  kill(): Promise<void>;
   /** 126 and 127 when the command cannot be run or found. */
   exited: Promise<number>;
 }

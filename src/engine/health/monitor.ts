@@ -102,7 +102,9 @@ export class HealthMonitor {
     let over = false;
     const cancel = this.#parts.clock.later(timeout, () => {
       over = true;
-      handle.kill();
+      void handle
+        .kill()
+        .catch((error) => this.#parts.log.error('a health probe that takes too long could not be ended', { error: describe(error) }));
     });
     const exitCode = await handle.exited;
     cancel();
