@@ -8,6 +8,7 @@ export * from './counters.ts';
 export * from './detach.ts';
 export * from './disk-usage.ts';
 export * from './files.ts';
+export * from './give-back.ts';
 export * from './gzip.ts';
 export * from './kernel/index.ts';
 export * from './listeners.ts';

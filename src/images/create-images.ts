@@ -7,8 +7,8 @@ import { LastUses } from './catalog/last-uses.ts';
 import { StoredCatalog } from './catalog/stored-catalog.ts';
 import { OverlayContainerLayers } from './containers/overlay-container-layers.ts';
 import { FileContentStore } from './content/file-content-store.ts';
-import { Distribution } from './distribution/index.ts';
-import type { Images, MakeRoom } from './images.ts';
+import type { Distribution } from './distribution/index.ts';
+import type { Images, MakeRoom, PullGuard } from './images.ts';
 import { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { LocalImages } from './local-images.ts';
 
@@ -55,14 +55,21 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   const makeRoom = options.makeRoom === undefined ? {} : { makeRoom: options.makeRoom };
   // Loaded on demand: few hosts have a policy.
   const trust = trustPolicy === undefined ? undefined : (await import('./trust/index.ts')).openTrust(trustPolicy);
-  const distribution = new Distribution({
-    ...{ catalog, content, layers, clock, log },
+  const guard: PullGuard = {};
+  const distributionParts = {
+    ...{ catalog, content, layers, clock, log, guard },
     downloads: join(trash.folder, 'downloads'),
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
     ...(certificateFolders === undefined ? {} : { certificateFolders }),
     ...(trust === undefined ? {} : { trust }),
     ...makeRoom,
-  });
-  return new LocalImages({ catalog, content, layers, containers, distribution, clock, pins, uses, ...makeRoom });
+  };
+  let made: Promise<Distribution> | undefined;
+  // Loaded on demand: an idle daemon asks no registry.
+  const distribution = () => {
+    made ??= import('./distribution/index.ts').then((room) => new room.Distribution(distributionParts));
+    return made;
+  };
+  return new LocalImages({ catalog, content, layers, containers, distribution, guard, clock, pins, uses, ...makeRoom });
 }

@@ -244,3 +244,8 @@ export type AdmitPulled = (
   progress: (event: ProgressEvent) => void,
   signal: AbortSignal,
 ) => Promise<void>;
+
+/** Who is asked; nobody as long as it is empty. */
+export interface PullGuard {
+  admit?: AdmitPulled;
+}

@@ -20,6 +20,7 @@ import type {
   ImportOptions,
   LoadOptions,
   MakeRoom,
+  PullGuard,
   PullOptions,
   PushOptions,
   RemoteImage,
@@ -31,9 +32,6 @@ import { chainIds } from './layers/chain.ts';
 import type { TreeLayerStore } from './layers/tree-layer-store.ts';
 import { parseReference, withDefaultTag } from './reference.ts';
 import { freedSince, imageStorage } from './storage.ts';
-import { importImage } from './transfer/import.ts';
-import { loadImages } from './transfer/load.ts';
-import { saveImages } from './transfer/save.ts';
 
 export interface LocalImagesParts {
   clock: Clock;
@@ -44,7 +42,10 @@ export interface LocalImagesParts {
   pins: Pins;
   uses: LastUses;
   makeRoom?: MakeRoom;
-  distribution: Distribution;
+  /** The way to registries. */
+  distribution: () => Promise<Distribution>;
+  /** Asked by `distribution` about what it has pulled. */
+  guard: PullGuard;
 }
 
 /** The images of one host: one door to catalog, layers, archives and registries. */
@@ -67,51 +68,54 @@ export class LocalImages implements Images {
     return this.#parts.catalog.get(reference);
   }
 
-  pull(reference: string, options: PullOptions): Promise<ImageRecord> {
-    return this.#parts.distribution.pull(parseReference(reference), options);
+  async pull(reference: string, options: PullOptions): Promise<ImageRecord> {
+    return await (await this.#parts.distribution()).pull(parseReference(reference), options);
   }
 
-  peek(reference: string, options: PullOptions): Promise<RemoteLayers> {
-    return this.#parts.distribution.peek(parseReference(reference), options);
+  async peek(reference: string, options: PullOptions): Promise<RemoteLayers> {
+    return await (await this.#parts.distribution()).peek(parseReference(reference), options);
   }
 
-  push(reference: string, options: PushOptions): Promise<{ digest: string; size: number }> {
+  async push(reference: string, options: PushOptions): Promise<{ digest: string; size: number }> {
     this.#noteUse(reference);
-    return this.#parts.distribution.push(parseReference(reference), options);
+    return await (await this.#parts.distribution()).push(parseReference(reference), options);
   }
 
-  search(...[term, options]: Parameters<Images['search']>): Promise<string[]> {
-    return this.#parts.distribution.search(term, options);
+  async search(...[term, options]: Parameters<Images['search']>): Promise<string[]> {
+    return await (await this.#parts.distribution()).search(term, options);
   }
 
-  lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
-    return this.#parts.distribution.lookUp(parseReference(reference), options);
+  async lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
+    return await (await this.#parts.distribution()).lookUp(parseReference(reference), options);
   }
 
   guardPulls(admit: AdmitPulled): void {
-    this.#parts.distribution.guardPulls(admit);
+    this.#parts.guard.admit = admit;
   }
 
-  judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport> {
-    return this.#parts.distribution.judge(parseReference(reference), options);
+  async judge(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<TrustReport> {
+    return await (await this.#parts.distribution()).judge(parseReference(reference), options);
   }
 
-  checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {
-    return this.#parts.distribution.checkCredentials(serverAddress, credentials, signal);
+  async checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {
+    return await (await this.#parts.distribution()).checkCredentials(serverAddress, credentials, signal);
   }
 
   async load(archive: Readable, options: LoadOptions): Promise<string[]> {
     await this.#parts.makeRoom?.('loading images', 0);
+    const { loadImages } = await import('./transfer/load.ts');
     return await loadImages(this.#parts, archive, options);
   }
 
-  save(...[references, output, options]: Parameters<Images['save']>): Promise<void> {
+  async save(...[references, output, options]: Parameters<Images['save']>): Promise<void> {
     for (const reference of references) this.#noteUse(reference);
-    return saveImages(this.#parts, references, output, options);
+    const { saveImages } = await import('./transfer/save.ts');
+    return await saveImages(this.#parts, references, output, options);
   }
 
   async import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {
     await this.#parts.makeRoom?.('importing an image', 0);
+    const { importImage } = await import('./transfer/import.ts');
     return await importImage(this.#parts, archive, options);
   }
 

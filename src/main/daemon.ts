@@ -7,7 +7,7 @@ import { createLog, describe, GantryError, randomIds, systemClock } from '../bas
 import { createBuilder } from '../build/index.ts';
 import { createDisk } from '../disk/index.ts';
 import { createEngine } from '../engine/index.ts';
-import { lockFile, Trash } from '../host/index.ts';
+import { giveMemoryBack, lockFile, Trash } from '../host/index.ts';
 import { createImages, type MakeRoom } from '../images/index.ts';
 import { createNetwork } from '../network/index.ts';
 import { createRuntime } from '../runtime/index.ts';
@@ -17,6 +17,9 @@ import { DAEMON_HELP } from './help.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import { scanning } from './scanning.ts';
 import { VERSION } from './version.ts';
+
+/** Milliseconds from being ready to when start-up counts as over. */
+const SETTLING = 3000;
 
 /** Wires the house: what is below comes first, and goes last. */
 async function main(): Promise<void> {
@@ -120,7 +123,10 @@ async function run(options: DaemonOptions): Promise<void> {
     house.use(await serveMetrics(options.metricsAddress, engine, log.child('metrics')));
   }
   process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
+  // What starting took is some ten megabytes, which an idle daemon would keep.
+  const settled = setTimeout(giveMemoryBack, SETTLING);
   const signal = await terminated();
+  clearTimeout(settled);
   log.info('stopping; containers go on', { signal });
 }
 

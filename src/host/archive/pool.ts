@@ -1,8 +1,8 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { GantryError } from '../../base/index.ts';
+import { giveMemoryBack } from '../give-back.ts';
 import type { Job, Reply, Request } from './jobs.ts';
-import { giveMemoryBack } from './memory.ts';
 import { Ring } from './ring.ts';
 
 const MAX_WORKERS = 2;

@@ -1,6 +1,6 @@
 import { describe, errnoOf, GantryError, invalid, isKind, type Log, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
-import type { AdmitPulled, Credentials, PullOptions, PushOptions, RemoteImage, RemoteLayers, TransferOptions } from '../images.ts';
+import type { Credentials, PullOptions, PushOptions, RemoteImage, RemoteLayers, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, parseReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import type { TrustReport } from '../trust/index.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
@@ -169,10 +169,6 @@ export class Distribution {
   /** For `docker login`. Resolves when the registry accepts the credentials, with a token to keep instead of the password if it gives one. */
   checkCredentials(serverAddress: string, credentials: Credentials, signal: AbortSignal): Promise<{ identityToken?: string }> {
     return checkLogin(serverAddress, credentials, { transport: this.#transport, tokens: this.#tokens, registries: this.#parts }, signal);
-  }
-
-  guardPulls(admit: AdmitPulled): void {
-    this.#pull.admit = admit;
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Clock, GantryError, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
 import type { ImageCatalog } from '../catalog/catalog.ts';
-import type { AdmitPulled, MakeRoom, ProgressEvent, PullOptions, RemoteLayers } from '../images.ts';
+import type { MakeRoom, ProgressEvent, PullGuard, PullOptions, RemoteLayers } from '../images.ts';
 import type { LayerRecord, LayerStore } from '../layers/layer-store.ts';
 import { formatReference, type Reference, repositoryOf } from '../reference.ts';
 import type { Trust, TrustReport } from '../trust/index.ts';
@@ -27,6 +27,7 @@ export interface PullParts {
   clock: Clock;
   /** Judges what is to be pulled; undefined: nothing does. */
   trust?: Trust;
+  guard?: PullGuard;
   makeRoom?: MakeRoom;
 }
 
@@ -36,8 +37,6 @@ type Document = { mediaType: string; data: Buffer };
 export class ImagePull {
   readonly #parts: PullParts;
   readonly #layers: LayerPull;
-  /** Judges what has been pulled, before it is to be seen; undefined: nothing does. */
-  admit: AdmitPulled | undefined;
 
   constructor(parts: PullParts) {
     this.#parts = parts;
@@ -67,7 +66,7 @@ export class ImagePull {
       );
       await this.#layers.pullAll(source, list, { repository, progress, signal });
     }
-    await this.admit?.({ id: chosen.image.config.digest, layers: diffIds, name: shown }, progress, signal);
+    await this.#parts.guard?.admit?.({ id: chosen.image.config.digest, layers: diffIds, name: shown }, progress, signal);
     const before = catalog.find(shown)?.id;
     const names = [...(reference.digest === undefined ? [`${repository}:${what}`] : []), `${repository}@${top.digest}`];
     const image = await catalog.put({ config, names, lease, manifest: chosen.manifest, event: { action: 'pull', reference: shown } });
