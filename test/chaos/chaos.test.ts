@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,9 +7,10 @@ import { EngineClient } from '../support/engine-client.ts';
 import { eventually, imageFile, must, startDaemon, startRegistry, type TestDaemon } from '../support/index.ts';
 import { Random } from '../support/random.ts';
 import { imageWorker } from './image-workers.ts';
+import { maker } from './maker.ts';
 import { assertNetworks, networkWorker, noNetworks, startMembers, vandal } from './network-workers.ts';
 import { assertReality } from './reality.ts';
-import { loader, puller, type Tracked, worker } from './workers.ts';
+import { loader, puller, SHARED_VOLUME, type Tracked, worker } from './workers.ts';
 
 const ROUNDS = Number(process.env.GANTRY_CHAOS_ROUNDS ?? 6);
 const SEED = Number(process.env.GANTRY_CHAOS_SEED ?? Math.floor(Math.random() * 1e9));
@@ -33,6 +34,7 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
         ...Array.from({ length: WORKERS }, (_, i) =>
           worker(daemon.socket, `r${round}w${i}`, IMAGE, tracked, new Random(random.integer(2 ** 31))),
         ),
+        maker(daemon.socket, `r${round}made`, IMAGE, new Random(random.integer(2 ** 31))),
         networkWorker(daemon.socket, `r${round}n`, members, networks, new Random(random.integer(2 ** 31))),
         ...(round % 2 === 0 ? [vandal(daemon, new Random(random.integer(2 ** 31)), stop.signal)] : []),
         imageWorker(daemon.socket, IMAGE, registry.address, new Random(random.integer(2 ** 31))),
@@ -63,6 +65,7 @@ async function assertImagesWhole(daemon: TestDaemon, kept: string): Promise<void
     assert.equal(saved.status, 200, `${RepoTags} cannot be saved: ${saved.body.subarray(0, 300)}`);
     if (!RepoTags.includes(kept)) await client.json('DELETE', `/images/${Id}?force=1`);
   }
+  await client.json('POST', '/build/prune?all=1');
   const layers = readdirSync(path.join(daemon.root, 'data/layers'));
   await eventually(`only the layers of ${kept} to be left, not ${layers.join(' ')}`, async () => leftovers(daemon).length === 0);
   // The database moves on between the two looks.
@@ -75,10 +78,15 @@ async function assertImagesWhole(daemon: TestDaemon, kept: string): Promise<void
 
 /** Layers of no image, and work in progress that nobody works on. */
 function leftovers(daemon: TestDaemon): string[] {
-  const at = (folder: string) => readdirSync(path.join(daemon.root, 'data', folder));
+  const at = (folder: string) =>
+    existsSync(path.join(daemon.root, 'data', folder)) ? readdirSync(path.join(daemon.root, 'data', folder)) : [];
   // The image that is kept has one layer, and one directory of mount points that its containers share.
   return [
     ...at('tmp'),
+    ...at('build/scratch'),
+    ...at('build/cache-mounts'),
+    ...at('../run/build'),
+    ...at('../run/mounts'),
     ...at('layers')
       .filter((name) => !name.startsWith('init-'))
       .slice(1),
@@ -94,6 +102,7 @@ async function clear(daemon: TestDaemon): Promise<void> {
   for (const { Id } of await client.json<{ Id: string }[]>('GET', '/containers/json?all=1'))
     await client.json('DELETE', `/containers/${Id}?force=1&v=1`);
   assert.deepEqual(await assertReality(daemon), []);
+  await client.json('DELETE', `/volumes/${SHARED_VOLUME}?force=1`);
   await client.json('POST', '/networks/prune');
   await assertNetworks(daemon, noNetworks());
   assert.deepEqual(

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { EngineClient, type InspectedContainer } from '../support/engine-client.ts';
 import { eventually, type TestDaemon } from '../support/index.ts';
+import { SHARED_VOLUME } from './workers.ts';
 
 /** Namespaces that the daemon may keep prepared for containers to come. */
 const MOST_PREPARED = 24;
@@ -57,6 +58,8 @@ async function compare(daemon: TestDaemon, containers: readonly InspectedContain
   assert.deepEqual(unique(idsIn(found.cgroups)), alive, 'cgroups');
   assert.deepEqual(idsIn(entries(daemon, 'data/containers')), all, 'directories of containers');
   assert.deepEqual(idsIn(entries(daemon, 'run/containers')), alive, 'run directories');
+  const sharing = containers.filter((c) => alive.includes(c.Id) && c.Mounts.some(({ Name }) => Name === SHARED_VOLUME));
+  assert.equal(found.mounts.filter((m) => m.includes('/volumes/')).length, sharing.length > 0 ? 1 : 0, 'mounted volumes');
   assert.deepEqual(publishedIn(found.firewall), publishedBy(containers), 'published ports in the firewall');
   const namespaces = found.mounts.filter((m) => m.includes('/netns/'));
   assert.ok(namespaces.length <= alive.length + MOST_PREPARED, `${namespaces.length} network namespaces for ${alive.length} containers`);

@@ -70,6 +70,15 @@ export async function worker(socket: string, prefix: string, image: string, trac
   }
 }
 
+/** A volume that is mounted for as long as a container uses it. */
+export const SHARED_VOLUME = 'shared';
+const SHARED = [
+  {
+    ...{ Type: 'volume', Source: SHARED_VOLUME, Target: '/shared' },
+    VolumeOptions: { DriverConfig: { Name: 'local', Options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } } },
+  },
+];
+
 /** Whether the daemon is still there. */
 async function create(client: EngineClient, target: Tracked, image: string, random: Random): Promise<boolean> {
   const body = {
@@ -80,6 +89,7 @@ async function create(client: EngineClient, target: Tracked, image: string, rand
     ExposedPorts: { '80/tcp': {} },
     HostConfig: {
       PublishAllPorts: random.next() < 0.3,
+      Mounts: random.next() < 0.3 ? SHARED : [],
       NetworkMode: random.pick(['bridge', 'bridge', 'none', 'host']),
       Runtime: random.next() < 0.1 ? 'runc' : '',
     },

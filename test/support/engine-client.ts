@@ -67,6 +67,7 @@ export interface InspectedContainer {
     Error: string;
   };
   RestartCount: number;
+  Mounts: { Type: string; Name?: string }[];
   NetworkSettings: {
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
     Networks: Record<string, { IPAddress: string }>;
