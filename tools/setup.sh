@@ -14,7 +14,8 @@ engine='libatomic1 libstdc++6 crun runc conmon catatonit nftables iproute2 golan
 images='mmdebstrap debian-archive-keyring curl'
 # The peers, clients and probes that the tests drive.
 tests='openssl e2fsprogs git busybox-static docker-registry skopeo socat iptables ufw docker-compose chromium'
-case ${1:-all} in
+kind=${1:-all}
+case $kind in
   all) packages="$engine $images $tests" ;;
   engine) packages="$engine $images" ;;
   *) echo "usage: tools/setup.sh [all|engine]" >&2; exit 2 ;;
@@ -46,16 +47,24 @@ install_packages() {
 
 # Install scripts are never run: all native parts come ready-made inside registry packages. Not 'npm ci': it takes
 # away the files under a running daemon, and gives up when a mirror lacks the builds for other systems.
+# What runs the engine is a part of what the tests need.
 install_modules() {
-  cmp -s package-lock.json node_modules/.gantry-installed.json && return 0
+  installed=node_modules/.gantry-installed.json
+  cmp -s package-lock.json $installed && return 0
+  omit=''
+  if [ "$kind" = engine ]; then
+    omit='--omit=dev' installed=node_modules/.gantry-engine.json
+    cmp -s package-lock.json $installed && return 0
+  fi
   say "npm packages"
-  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
-  cp package-lock.json node_modules/.gantry-installed.json
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error $omit
+  rm -f node_modules/.gantry-installed.json node_modules/.gantry-engine.json
+  cp package-lock.json $installed
 }
 
 mkdir -p .cache
 install_packages
 install_modules
 bin/node --version >/dev/null
-[ "${1:-all}" = engine ] || sh tools/clients.sh
+[ "$kind" = engine ] || sh tools/clients.sh
 say "ready (Node $(bin/node --version), crun $(crun --version | sed -n 's/^crun version //p'))"
