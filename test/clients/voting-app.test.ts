@@ -1,7 +1,9 @@
 // examples/voting-app, run by both compose clients and used in a real browser.
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { type Browser, ComposeProject, openBrowser, startDaemon, type TestDaemon } from '../support/index.ts';
+import { type Browser, ComposeProject, openBrowser, startDaemon, startLoad, type TestDaemon } from '../support/index.ts';
 
 const VOTE = 'http://127.0.0.1:8080/';
 const RESULT = 'http://127.0.0.1:8081/';
@@ -79,6 +81,32 @@ suite('the voting app', () => {
     await vote('Coffee');
     await shows('Coffee · 1 vote');
     await page.close();
+    await app.ok('down', '--volumes', '--timeout', '1');
+    assert.equal(await daemon.ok('ps', '--all', '--quiet'), '');
+  });
+
+  test('gantry compose runs it too, and updates both pages while people vote and watch', async () => {
+    const app = new ComposeProject(daemon, 'examples/voting-app', {}, 'gantry');
+    await app.ok('up', '--detach', '--build', '--wait');
+    const { page, shows } = await watch();
+    await vote('Tea');
+    await shows('Tea · 1 vote');
+    const file = path.join(app.folder, 'compose.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('Coffee', 'Cocoa'));
+    const inside = (command: string, args: readonly string[]) => daemon.host.inside(command, args);
+    using load = startLoad({ url: VOTE, connections: 2, requestsPerConnection: 1, inside });
+    const plan = await app.ok('up', '--dry-run');
+    for (const service of ['vote', 'result'])
+      assert.match(plan, new RegExp(`replace +container +voting-app-${service}-1 +environment +start-first`));
+    assert.match(plan, /keep +container +voting-app-db-1/);
+    await app.ok('up', '--detach', '--wait');
+    const { failures } = await load.end();
+    assert.deepEqual(failures, []);
+    await vote('Cocoa');
+    await page.close();
+    const after = await watch();
+    await after.shows('Cocoa · 1 vote');
+    await after.shows('Tea · 1 vote');
     await app.ok('down', '--volumes', '--timeout', '1');
     assert.equal(await daemon.ok('ps', '--all', '--quiet'), '');
   });

@@ -11,13 +11,22 @@ export class ComposeProject {
   readonly #daemon: TestDaemon;
   readonly #command: (args: readonly string[]) => [string, string[]];
 
-  /** `source` is a folder below the project's root, copied so that tests may change it. `client` is `docker compose` or the older docker-compose. */
-  constructor(daemon: TestDaemon, source: string, env: Record<string, string> = {}, client: 'compose' | 'docker-compose' = 'compose') {
+  /** `source` is a folder below the project's root, copied so that tests may change it. `client` is `docker compose`, the older docker-compose, or Gantry's own. */
+  constructor(
+    daemon: TestDaemon,
+    source: string,
+    env: Record<string, string> = {},
+    client: 'compose' | 'docker-compose' | 'gantry' = 'compose',
+  ) {
     this.#daemon = daemon;
     this.folder = path.join(daemon.root, client, path.basename(source));
     this.env = env;
-    this.#command =
-      client === 'compose' ? (args) => daemon.client('compose', ...args) : (args) => daemon.host.inside('docker-compose', args);
+    const gantry = path.join(PROJECT, 'bin/gantry');
+    this.#command = {
+      compose: (args: readonly string[]) => daemon.client('compose', ...args),
+      'docker-compose': (args: readonly string[]) => daemon.host.inside('docker-compose', args),
+      gantry: (args: readonly string[]) => daemon.host.inside(gantry, ['compose', ...args]),
+    }[client];
     cpSync(path.join(PROJECT, source), this.folder, { recursive: true });
   }
 
