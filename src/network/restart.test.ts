@@ -88,6 +88,9 @@ await inOwnNetwork(import.meta.filename, () => {
       await (await here.again()).start([]);
       await clock.sleep(200);
       assert.equal(await rules(), 2, 'not once more');
+      await run('iptables-legacy', ['-F', 'FORWARD']);
+      for (let tries = 0; tries < 4 && (await rules()) !== 2; tries += 1) await clock.sleep(2000);
+      assert.equal(await rules(), 2, 'noticed later too');
     } finally {
       await run('iptables-legacy', ['-P', 'FORWARD', 'ACCEPT']);
       await run('iptables-legacy', ['-F', 'FORWARD']);

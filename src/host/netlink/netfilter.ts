@@ -8,6 +8,7 @@ const KINDS: Readonly<Record<number, RulesetChange['what']>> = {
   2: 'table removed',
   3: 'chain added',
   5: 'chain removed',
+  6: 'rule added',
   8: 'rule removed',
   11: 'set removed',
   14: 'element removed',
@@ -64,7 +65,7 @@ function dataOf(value: MapElement['value']): Uint8Array {
 }
 
 export interface RulesetChange {
-  what: 'table removed' | 'chain added' | 'chain removed' | 'rule removed' | 'set removed' | 'element removed';
+  what: 'table removed' | 'chain added' | 'chain removed' | 'rule added' | 'rule removed' | 'set removed' | 'element removed';
   table: string;
 }
 

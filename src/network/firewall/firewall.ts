@@ -1,6 +1,6 @@
 import { describe, GantryError, type Log } from '../../base/index.ts';
 import { elementsOf, type Forwarding, nameOf } from './elements.ts';
-import { acceptInLegacyTables, acceptWhereForwardingIsDropped, forgetElsewhere } from './foreign.ts';
+import { acceptInLegacyTables, acceptWhereForwardingIsDropped, forgetElsewhere, warnOfUnreadable } from './foreign.ts';
 import { isIntact } from './intact.ts';
 import type { Nftables } from './nftables.ts';
 import { type RuleSettings, renderTables } from './rules.ts';
@@ -45,13 +45,20 @@ export class Firewall {
     this.#wanted = new Map(forwardings.map((forwarding) => [identify(forwarding), forwarding]));
     await this.#write();
     if (!this.#settings.gate) await this.#surroundings.closeGate();
+    warnOfUnreadable(this.#log);
   }
 
   /** Sees that other programs' rules let our bridge pass. */
   async acceptElsewhere(): Promise<void> {
     const bridges = this.#settings.networks.map(({ bridge }) => bridge);
     await acceptWhereForwardingIsDropped(this.#nftables, bridges, this.#log);
-    for (const bridge of bridges) await acceptInLegacyTables(bridge, this.#log);
+    await this.acceptInLegacyTables();
+  }
+
+  /** The part of `acceptElsewhere` that the kernel tells nobody of. Costs a look at a file where there are no such tables. */
+  async acceptInLegacyTables(): Promise<void> {
+    const bridges = this.#settings.networks.map(({ bridge }) => bridge);
+    await acceptInLegacyTables(bridges, this.#log);
   }
 
   /** Takes what was put into other programs' rules for a bridge away again. */

@@ -42,27 +42,43 @@ export async function forgetElsewhere(nftables: Nftables, bridge: string): Promi
     const script = rules.map((handle) => `delete rule ${name} handle ${handle}\n`).join('');
     if (script !== '') await nftables.apply(script);
   }
+  for (const { family, program } of LEGACY)
+    if (legacyTables(family).includes('filter') && which(program) !== undefined)
+      for (const match of ['-i', '-o']) await run(program, ['-w', '-D', 'FORWARD', ...legacyRule(match, bridge)], { allowFailure: true });
 }
 
+const LEGACY: readonly { family: 4 | 6; program: string }[] = [
+  { family: 4, program: 'iptables-legacy' },
+  { family: 6, program: 'ip6tables-legacy' },
+];
+
 /**
- * The same for the old back end of iptables, which nft does not show. Only where its filter table is in use: asking
- * iptables-legacy otherwise would load it.
+ * The same for the old back end of iptables, which nft does not show and whose changes nobody is told of. Only where its filter table
+ * is in use: asking iptables-legacy otherwise would load it.
  */
-export async function acceptInLegacyTables(bridge: string, log: Log): Promise<void> {
-  if (!legacyTables().includes('filter')) return;
-  const iptables = which('iptables-legacy');
-  if (iptables === undefined) {
-    log.warn(
-      'iptables-legacy rules are in force, but the program to read them is missing: if they drop forwarded packets, containers have no network',
-    );
-    return;
+export async function acceptInLegacyTables(bridges: readonly string[], log: Log): Promise<void> {
+  for (const { family, program } of LEGACY) {
+    if (!legacyTables(family).includes('filter')) continue;
+    const iptables = which(program);
+    if (iptables === undefined) continue;
+    const { stdout } = await run(iptables, ['-w', '-S', 'FORWARD']);
+    const missing = stdout.startsWith('-P FORWARD DROP') ? bridges.filter((bridge) => !stdout.includes(`"${commentOf(bridge)}"`)) : [];
+    if (missing.length === 0) continue;
+    log.warn(`The FORWARD chain of ${program} drops forwarded packets: accepting those of ${missing.join(', ')} there`);
+    for (const bridge of missing)
+      for (const match of ['-i', '-o']) await run(iptables, ['-w', '-I', 'FORWARD', ...legacyRule(match, bridge)]);
   }
-  const { stdout } = await run(iptables, ['-w', '-S', 'FORWARD']);
-  if (!stdout.startsWith('-P FORWARD DROP') || stdout.includes(`"${commentOf(bridge)}"`)) return;
-  log.warn(`The FORWARD chain of iptables-legacy drops forwarded packets: accepting those of ${bridge} there`);
-  for (const match of ['-i', '-o']) {
-    await run(iptables, ['-w', '-I', 'FORWARD', match, bridge, '-m', 'comment', '--comment', commentOf(bridge), '-j', 'ACCEPT']);
-  }
+}
+
+const legacyRule = (match: string, bridge: string) => [match, bridge, '-m', 'comment', '--comment', commentOf(bridge), '-j', 'ACCEPT'];
+
+/** Tells of rules that nobody can read here. */
+export function warnOfUnreadable(log: Log): void {
+  for (const { family, program } of LEGACY)
+    if (legacyTables(family).includes('filter') && which(program) === undefined)
+      log.warn(
+        `Rules of ${program} are in force, but the program to read them is missing: if they drop forwarded packets, containers have no network`,
+      );
 }
 
 /** Tables of the old back end of iptables that are in use. */

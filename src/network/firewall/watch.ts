@@ -3,6 +3,8 @@ import { netlink } from '../../host/index.ts';
 
 /** A look costs two microseconds, so a flush is seen soon without a process that watches. */
 const LOOK_MILLISECONDS = 300;
+/** Looks between two at what the kernel does not tell, or too often: five seconds. */
+const LOOKS_TO_OTHERS = 17;
 
 export interface WatchedRules {
   readonly table: string;
@@ -12,6 +14,10 @@ export interface WatchedRules {
   takeOwnRemovals(): boolean;
   /** Looks whether the rules are as they should be, and puts them back. */
   verify(): Promise<unknown>;
+  /** Lets our bridges pass where the old back end of iptables drops them. */
+  acceptInLegacyTables(): Promise<void>;
+  /** The same in the chains of all others. */
+  acceptElsewhere(): Promise<void>;
 }
 
 /** Has the rules verified whenever someone else removed some of ours or added a chain, until the signal aborts. */
@@ -19,9 +25,19 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
   const events = new netlink.RulesetEvents();
   const routes = new netlink.RouteEvents();
   let cancel: () => void;
+  let looks = 0;
+  // Other engines add rules with each container of theirs: looked at together.
+  let othersChanged = false;
+  const lookAtOthers = async () => {
+    await (othersChanged ? rules.acceptElsewhere() : rules.acceptInLegacyTables());
+    othersChanged = false;
+  };
   const look = async () => {
+    looks += 1;
+    if (looks % LOOKS_TO_OTHERS === 0) await lookAtOthers();
     const own = rules.takeOwnRemovals();
     const changes = events.poll();
+    if (changes !== 'lost' && changes.some(({ what, table }) => what === 'rule added' && table !== rules.table)) othersChanged = true;
     const moved = routes.poll();
     const around = rules.heedsHost && (moved.devices || moved.routes);
     if (around || changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
@@ -49,6 +65,7 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
 
 /** A chain that someone adds may drop our traffic; removals matter in our own table only. */
 function matters({ what, table }: netlink.RulesetChange, own: string, ownRemovals: boolean): boolean {
+  if (what === 'rule added') return false;
   if (what === 'chain added') return table !== own;
   return table === own && !(what === 'element removed' && ownRemovals);
 }
