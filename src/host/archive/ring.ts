@@ -25,14 +25,23 @@ const ABORTED = 2;
 export class RingClosed extends Error {}
 
 /** Where a worker writes. */
-export interface Sink {
-  writeBlocking(chunk: Uint8Array): void;
+export abstract class Sink {
   /** At least one free byte, contiguous: fill its beginning, then say `wrote`. */
-  roomBlocking(): Buffer;
-  wrote(count: number): void;
+  abstract roomBlocking(): Buffer;
+  abstract wrote(count: number): void;
+
+  writeBlocking(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      const room = this.roomBlocking();
+      const count = Math.min(room.length, chunk.length - at);
+      room.set(chunk.subarray(at, at + count));
+      this.wrote(count);
+      at += count;
+    }
+  }
 }
 
-export class Ring implements Sink {
+export class Ring extends Sink {
   readonly memory: SharedArrayBuffer;
   readonly #control: Int32Array<SharedArrayBuffer>;
   readonly #data: Buffer;
@@ -44,6 +53,7 @@ export class Ring implements Sink {
 
   /** In the worker: the memory that came with the job, and how to wake the loop (which then calls `wake`). */
   constructor(memory?: SharedArrayBuffer, wakeLoop?: () => void) {
+    super();
     this.#wakeLoop = wakeLoop;
     this.memory = memory ?? new SharedArrayBuffer(CONTROL_BYTES + CAPACITY);
     this.#control = new Int32Array(this.memory, 0, CONTROL_BYTES / 4);
@@ -66,16 +76,6 @@ export class Ring implements Sink {
         await this.#changed(() => this.#get(READER_CHANGES) === seen);
         continue;
       }
-      const count = Math.min(room.length, chunk.length - at);
-      room.set(chunk.subarray(at, at + count));
-      this.wrote(count);
-      at += count;
-    }
-  }
-
-  writeBlocking(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) {
-      const room = this.roomBlocking();
       const count = Math.min(room.length, chunk.length - at);
       room.set(chunk.subarray(at, at + count));
       this.wrote(count);

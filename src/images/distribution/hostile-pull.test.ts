@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -7,6 +6,7 @@ import { suite, test } from 'node:test';
 import { GantryError } from '../../base/index.ts';
 import { MEDIA, sha256Digest } from './manifest.ts';
 import { makeImage, sendError, type TestImage, TestRegistry } from './testing/registry.ts';
+import { onSmallDisk } from './testing/small-disk.ts';
 import { TestEngine } from './testing/stores.ts';
 
 const layerOf = (image: TestImage) => image.layers[0] ?? Buffer.alloc(0);
@@ -194,15 +194,12 @@ suite('a pull from a registry that', { timeout: 60_000 }, () => {
   test('sends more than the disk has room for fails with a sentence and gives the room back', async (context) => {
     await using registry = await TestRegistry.start();
     using engine = new TestEngine();
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', engine.downloads]).status === 0;
-    if (!mounted) return context.skip('a small file system cannot be mounted here');
-    try {
-      registry.add('app', 'latest', makeImage([randomBytes(3_000_000)]));
+    registry.add('app', 'latest', makeImage([randomBytes(3_000_000)]));
+    const tried = await onSmallDisk(engine.downloads, async () => {
       await assert.rejects(engine.pull(`${registry.host}/app`), /no space left on device/);
       assert.deepEqual([engine.stores.images.size, readdirSync(engine.downloads)], [0, []]);
-    } finally {
-      spawnSync('umount', [engine.downloads]);
-    }
+    });
+    if (!tried) context.skip('a small file system cannot be mounted here');
   });
 
   test('is killed and started again in the middle of a layer is waited for', async () => {

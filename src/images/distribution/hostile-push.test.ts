@@ -6,6 +6,7 @@ import { suite, test } from 'node:test';
 import { GantryError } from '../../base/index.ts';
 import { sha256Digest } from './manifest.ts';
 import { sendError, TestRegistry } from './testing/registry.ts';
+import { onSmallDisk } from './testing/small-disk.ts';
 import { TestEngine } from './testing/stores.ts';
 import { Uploads } from './testing/uploads.ts';
 
@@ -168,6 +169,18 @@ suite('a push to a registry that', { timeout: 60_000 }, () => {
     await give(engine, `${second.host}/app:v1`);
     await engine.push(`${second.host}/app:v1`);
     assert.deepEqual([uploads.count('begin'), second.manifests.has('app:v1')], [0, true]);
+  });
+
+  test('is sent more than our disk has room for, on its way, fails with a sentence and gives the room back', async (context) => {
+    await using registry = await TestRegistry.start();
+    using engine = new TestEngine();
+    new Uploads(registry);
+    await give(engine, `${registry.host}/app:v1`);
+    const tried = await onSmallDisk(engine.downloads, async () => {
+      await assert.rejects(engine.push(`${registry.host}/app:v1`), /push of .*\/app:v1 failed: no space left on device/);
+      assert.deepEqual(readdirSync(engine.downloads), []);
+    });
+    if (!tried) context.skip('a small file system cannot be mounted here');
   });
 
   test('sends uploads to another host gets them there, without the credentials', async () => {

@@ -1,28 +1,19 @@
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import type { Sink } from '../ring.ts';
+import { Sink } from '../ring.ts';
 
 const CAPACITY = 512 * 1024;
 
 /** Writes to a descriptor (a pipe that blocks) in large pieces, and digests what goes through. */
-export class DescriptorSink implements Sink {
+export class DescriptorSink extends Sink {
   readonly #fd: number;
   readonly #buffer = Buffer.allocUnsafeSlow(CAPACITY);
   readonly #hash = createHash('sha256');
   #filled = 0;
 
   constructor(fd: number) {
+    super();
     this.#fd = fd;
-  }
-
-  writeBlocking(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) {
-      const room = this.roomBlocking();
-      const count = Math.min(room.length, chunk.length - at);
-      room.set(chunk.subarray(at, at + count));
-      this.wrote(count);
-      at += count;
-    }
   }
 
   roomBlocking(): Buffer {
