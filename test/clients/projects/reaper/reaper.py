@@ -25,7 +25,8 @@ labels = []
 for line in teller.makefile("r"):
     labels += [value for key, value in urllib.parse.parse_qsl(line.strip()) if key == "label"]
     teller.sendall(b"ACK\n")
-wanted = urllib.parse.quote(json.dumps({"label": labels}))
-for container in call("GET", f"/containers/json?all=1&filters={wanted}"):
-    if container["Labels"].get("org.testcontainers.ryuk") != "true":
-        call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+for label in labels:
+    wanted = urllib.parse.quote(json.dumps({"label": [label]}))
+    for container in call("GET", f"/containers/json?all=1&filters={wanted}"):
+        if container["Labels"].get("org.testcontainers.ryuk") != "true":
+            call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
