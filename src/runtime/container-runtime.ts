@@ -45,6 +45,11 @@ export class ContainerRuntime implements Runtime {
     this.#log = log;
     this.#runs = new RunTable(workshop, clock, log);
     this.#keeper = new LogKeeper(() => this.#runs.all(), workshop.paths, clock, log);
+    // What came in a burst at the end.
+    this.#runs.onExit(({ id }) => {
+      const run = this.#runs.find(id);
+      if (run) void this.#keeper.ended(run);
+    });
     // Should the kernel refuse this watch, the end of each monitor still tells.
     watchExitFiles(workshop.paths, (id) => this.#runs.settle(id)).on('error', (error) =>
       log.warn('exit files are not watched', { error: describe(error) }),
@@ -124,7 +129,10 @@ export class ContainerRuntime implements Runtime {
 
   async adopt(id: string): Promise<RuntimeObservation> {
     const observation = this.#runs.adopt(id);
-    if (observation.status === 'running' || observation.status === 'paused') this.#keeper.wake();
+    // Nobody has looked at its log since the last daemon.
+    if (observation.status === 'running' || observation.status === 'paused') this.#keeper.wake(true);
+    const run = observation.status === 'stopped' ? this.#runs.find(id) : undefined;
+    if (run) await this.#keeper.ended(run);
     return observation;
   }
 

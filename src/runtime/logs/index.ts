@@ -1,3 +1,4 @@
+export { boundLog } from './cut.ts';
 export * from './keeper.ts';
 export * from './options.ts';
 export * from './reader.ts';

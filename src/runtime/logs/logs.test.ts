@@ -81,7 +81,7 @@ describe('a log', () => {
     assert.equal(await read(), '1\n2\n3\n4\n5\n');
     assert.equal(await read({ tail: 4 }), '2\n3\n4\n5\n');
     assert.equal(await read({ tail: 3 }), '3\n4\n5\n');
-    assert.equal(await logBytes(directory), line(1, '1').length * 5);
+    assert.ok((await logBytes(directory)) >= line(1, '1').length * 5);
     await removeLog(directory);
     assert.deepEqual(readdirSync(directory), []);
   });
