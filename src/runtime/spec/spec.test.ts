@@ -150,6 +150,17 @@ describe('seccomp', () => {
     assert.deepEqual(actions([], 'clone3'), ['SCMP_ACT_ERRNO 38']);
     for (const name of ['unshare', 'mount', 'clone', 'clone3']) assert.deepEqual(actions(['CAP_SYS_ADMIN'], name), ['SCMP_ACT_ALLOW']);
     assert.deepEqual(actions(['CAP_SYS_ADMIN'], 'keyctl'), ['SCMP_ACT_ERRNO 1']);
+    for (const [name, capability] of [
+      ['syslog', 'CAP_SYSLOG'],
+      ['syslog', 'CAP_SYS_ADMIN'],
+      ['reboot', 'CAP_SYS_BOOT'],
+      ['pidfd_getfd', 'CAP_SYS_PTRACE'],
+      ['mbind', 'CAP_SYS_NICE'],
+    ] as const) {
+      assert.deepEqual(actions([], name), ['SCMP_ACT_ERRNO 1']);
+      assert.deepEqual(actions([capability], name), ['SCMP_ACT_ALLOW']);
+    }
+    assert.deepEqual(actions([], 'socket'), ['SCMP_ACT_ALLOW SCMP_CMP_NE', 'SCMP_ACT_ERRNO SCMP_CMP_EQ']);
   });
   test('takes a profile as text or as an object, and none', () => {
     const known = { architecture: 'arm64', kernel: [6, 0] as const, capabilities: new Set<string>() };
