@@ -78,9 +78,13 @@ export function rebuildLayer(place: LayerPlace): AsyncGenerator<Buffer> {
   return readJob({ kind: 'rebuild', root: place.tree, recipe: place.recipe, displaced: place.displaced });
 }
 
-/** The same into a descriptor, a pipe that blocks its writer: the event loop never sees the bytes. Resolves to their digest. */
-export async function writeLayer(place: LayerPlace, descriptor: number): Promise<string> {
-  return (await runJob({ kind: 'rebuild', root: place.tree, recipe: place.recipe, displaced: place.displaced, to: descriptor })) as string;
+/**
+ * The same into a descriptor, a pipe that blocks its writer: the event loop never sees the bytes. Resolves to their digest.
+ * `count`, 8 bytes, always says how many were written.
+ */
+export async function writeLayer(place: LayerPlace, descriptor: number, count?: SharedArrayBuffer): Promise<string> {
+  const { tree: root, recipe, displaced } = place;
+  return (await runJob({ kind: 'rebuild', root, recipe, displaced, to: descriptor, ...(count ? { count } : {}) })) as string;
 }
 
 /** Copies what is in `source` (inside `root`) into the directory `target`, with owners, modes, times, attributes, links and devices. */

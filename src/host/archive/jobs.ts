@@ -43,6 +43,8 @@ export interface RebuildJob {
   displaced: string;
   /** Descriptor to write to instead of the ring; the result is the digest of what was written then. */
   to?: number;
+  /** With `to`: 8 bytes that always say how many were written. */
+  count?: SharedArrayBuffer;
 }
 
 export interface CopyJob {

@@ -112,13 +112,17 @@ export class LayerPush {
     const both = AbortSignal.any([signal, stop.signal]);
     try {
       await using file = await GrowingFile.open(path);
-      const compressed = this.#compress(diffId, file, both);
+      let taken = 0;
+      const compressed = this.#compress(diffId, file, both, (bytes) => (taken = bytes));
       compressed.catch((error) => {
         file.fail(error);
         stop.abort(error);
       });
       try {
-        await uploadBlob(target, file, compressed, this.#throttled(this.#layers.get(diffId)?.tarSize ?? 0, report), this.#clock, both);
+        const show = this.#throttled(this.#layers.get(diffId)?.tarSize ?? 0, report);
+        // As Docker does: how much of the tar is there, not of what it was packed to, which nobody knows before the end.
+        const onProgress = (sent: number) => show(Math.round((taken * sent) / Math.max(file.size, 1)));
+        await uploadBlob(target, file, compressed, onProgress, this.#clock, both);
         report({ status: 'Pushed' });
         return { mediaType: MEDIA.dockerLayer, digest: await compressed, size: file.size };
       } catch (error) {
@@ -131,9 +135,9 @@ export class LayerPush {
     }
   }
 
-  async #compress(diffId: string, file: GrowingFile, signal: AbortSignal): Promise<string> {
+  async #compress(diffId: string, file: GrowingFile, signal: AbortSignal, taken: (tarBytes: number) => void): Promise<string> {
     const hash = createHash('sha256');
-    for await (const chunk of this.#layers.openGzip(diffId, signal)) {
+    for await (const chunk of this.#layers.openGzip(diffId, signal, taken)) {
       hash.update(chunk);
       await file.write(chunk);
     }
@@ -141,13 +145,12 @@ export class LayerPush {
     return `sha256:${hash.digest('hex')}`;
   }
 
-  /** `total` is that of the tar: how small it gets is not known before the end. */
   #throttled(total: number, report: Report): (bytes: number) => void {
-    let last = 0;
+    let [last, shown] = [0, -1];
     return (current) => {
       const now = this.#clock.now();
-      if (now - last < REPORT_INTERVAL) return;
-      last = now;
+      if (current === shown || (now - last < REPORT_INTERVAL && current < total)) return;
+      [last, shown] = [now, current];
       report({ status: 'Pushing', current, total: Math.max(total, current) });
     };
   }

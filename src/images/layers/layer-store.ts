@@ -20,8 +20,11 @@ export interface LayerStore {
   unpack(source: AsyncIterable<Uint8Array>, options: UnpackOptions): Promise<LayerRecord>;
   /** The exact tar of a layer, rebuilt from the unpacked tree; ends with an error that names the layer when that is damaged. */
   open(diffId: string, signal: AbortSignal): Readable;
-  /** The same as gzip, a piece is good until the next one is asked for. The bytes are the same each time on one host. */
-  openGzip(diffId: string, signal: AbortSignal): AsyncIterable<Buffer>;
+  /**
+   * The same as gzip; a piece is good until the next one is asked for. The bytes are the same each time on one host.
+   * `taken` hears about how much of the tar is in what was given so far.
+   */
+  openGzip(diffId: string, signal: AbortSignal, taken?: (tarBytes: number) => void): AsyncIterable<Buffer>;
   /** Remembers that a registry's blob holds this layer: a later push need not compress it again, a later pull need not fetch it. */
   noteBlob(diffId: string, blob: LayerBlob): Promise<void>;
   /** What `noteBlob` was told, newest first. */

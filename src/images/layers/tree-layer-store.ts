@@ -146,15 +146,27 @@ export class TreeLayerStore implements LayerStore {
     return Readable.from(verified(), { objectMode: false, highWaterMark: 1024 * 1024 });
   }
 
-  openGzip(diffId: string, signal: AbortSignal): AsyncIterable<Buffer> {
+  async *openGzip(diffId: string, signal: AbortSignal, taken?: (tarBytes: number) => void): AsyncGenerator<Buffer> {
     if (!this.#layers.has(diffId)) throw notFound(`layer ${diffId} is missing`);
+    const count = new SharedArrayBuffer(8);
     const write = async (descriptor: number) => {
-      const actual = await writeLayer(placeIn(this.#path(diffId)), descriptor).catch((error: unknown) => {
+      const actual = await writeLayer(placeIn(this.#path(diffId)), descriptor, count).catch((error: unknown) => {
         throw errnoOf(error) === 'EPIPE' ? error : damaged(diffId, error);
       });
       if (actual !== diffId) throw damaged(diffId);
     };
-    return gzipped({ write, open: () => this.open(diffId, signal) }, signal);
+    const cell = new BigInt64Array(count);
+    const counted = async function* (tar: Readable) {
+      for await (const chunk of tar as AsyncIterable<Buffer>) {
+        Atomics.add(cell, 0, BigInt(chunk.length));
+        yield chunk;
+      }
+    };
+    const open = () => Readable.from(counted(this.open(diffId, signal)), { objectMode: false });
+    for await (const piece of gzipped({ write, open }, signal)) {
+      taken?.(Number(Atomics.load(cell, 0)));
+      yield piece;
+    }
   }
 
   async noteBlob(diffId: string, blob: LayerBlob): Promise<void> {

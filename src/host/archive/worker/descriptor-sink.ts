@@ -9,11 +9,13 @@ export class DescriptorSink extends Sink {
   readonly #fd: number;
   readonly #buffer = Buffer.allocUnsafeSlow(CAPACITY);
   readonly #hash = createHash('sha256');
+  readonly #count: BigInt64Array | undefined;
   #filled = 0;
 
-  constructor(fd: number) {
+  constructor(fd: number, count?: SharedArrayBuffer) {
     super();
     this.#fd = fd;
+    this.#count = count && new BigInt64Array(count);
   }
 
   roomBlocking(): Buffer {
@@ -35,6 +37,7 @@ export class DescriptorSink extends Sink {
     const bytes = this.#buffer.subarray(0, this.#filled);
     this.#hash.update(bytes);
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    if (this.#count) Atomics.add(this.#count, 0, BigInt(bytes.length));
     this.#filled = 0;
   }
 }

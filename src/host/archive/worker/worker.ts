@@ -32,7 +32,7 @@ function perform(job: Job, ring: Ring | undefined): unknown {
   if (job.kind === 'place') return placeItems(job);
   if (job.kind === 'measure') return measureTree(job.path);
   if (job.kind === 'rebuild' && job.to !== undefined) {
-    const sink = new DescriptorSink(job.to);
+    const sink = new DescriptorSink(job.to, job.count);
     rebuildTar(job, sink);
     return sink.end();
   }
