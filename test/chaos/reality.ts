@@ -63,19 +63,36 @@ async function compare(daemon: TestDaemon, containers: readonly InspectedContain
   assert.deepEqual(publishedIn(found.firewall), publishedBy(containers), 'published ports in the firewall');
   const namespaces = found.mounts.filter((m) => m.includes('/netns/'));
   assert.ok(namespaces.length <= alive.length + MOST_PREPARED, `${namespaces.length} network namespaces for ${alive.length} containers`);
-  const links = found.links.filter((name) => !['lo', 'eth0'].includes(name) && !/^(gantry|br-)/.test(name));
+  const links = found.links.filter((name) => !['lo', 'eth0'].includes(name) && !/^(gantry|br-|gask-|gback-)/.test(name));
   const joined = containers.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks ?? {})).length;
   assert.ok(links.length <= joined + MOST_PREPARED, `${links.length} links for ${joined} endpoints: ${links.join(' ')}`);
 }
 
-/** Host ports of the firewall's map elements (`tcp . 8081 : 172.17.0.2 . 80`). */
-function publishedIn(firewall: readonly string[]): string[] {
-  return [...firewall.join(' ').matchAll(/(?:tcp|udp) \. (?:[\d.]+ \. )?(\d+) : /g)].map((match) => match[1] ?? '').sort();
+/** Host ports of the firewall's map elements (`tcp . 8081 : 172.17.0.2 . 80`, `tcp . 9000-9039 : 172.17.0.2`), and those with a policy (`… : goto by_host`). */
+function publishedIn(firewall: readonly string[]): { ports: string[]; policies: string[] } {
+  const elements = [...firewall.join(' ').matchAll(/(?:tcp|udp) \. (?:[\d.]+ \. )?(\d+)(?:-(\d+))? : (goto (\w+)|\d)/g)];
+  const spans = elements.map(([, from = '', to = from, , policy]) => ({
+    policy,
+    ports: Array.from({ length: Number(to) - Number(from) + 1 }, (_, at) => String(Number(from) + at)),
+  }));
+  return {
+    ports: spans.flatMap(({ policy, ports }) => (policy === undefined ? ports : [])).sort(),
+    policies: spans.flatMap(({ policy, ports }) => (policy === undefined ? [] : ports.map((port) => `${port} ${policy}`))).sort(),
+  };
 }
 
-function publishedBy(containers: readonly InspectedContainer[]): string[] {
-  const bindings = containers.flatMap((c) => Object.values(c.NetworkSettings.Ports ?? {}).flatMap((list) => list ?? []));
-  return [...new Set(bindings.filter((b) => !b.HostIp.includes(':')).map((b) => b.HostPort))].sort();
+const POLICIES: Readonly<Record<string, string>> = { lan: 'from_lan', host: 'by_host' };
+
+function publishedBy(containers: readonly InspectedContainer[]): ReturnType<typeof publishedIn> {
+  const bindings = containers.flatMap(({ NetworkSettings, Config }) => {
+    const policy = POLICIES[Config.Labels?.['gantry.expose'] ?? ''];
+    const all = Object.values(NetworkSettings.Ports ?? {}).flatMap((list) => list ?? []);
+    return all.filter(({ HostIp }) => !HostIp.includes(':')).map(({ HostPort }) => ({ port: HostPort, policy }));
+  });
+  return {
+    ports: [...new Set(bindings.map(({ port }) => port))].sort(),
+    policies: bindings.flatMap(({ port, policy }) => (policy ? [`${port} ${policy}`] : [])).sort(),
+  };
 }
 
 function idsIn(texts: readonly string[]): string[] {

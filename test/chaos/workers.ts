@@ -79,6 +79,9 @@ const SHARED = [
   },
 ];
 
+/** Enough for one range. */
+const MANY_PORTS = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`${9000 + at}/tcp`, {}]));
+
 /** Whether the daemon is still there. */
 async function create(client: EngineClient, target: Tracked, image: string, random: Random): Promise<boolean> {
   const body = {
@@ -86,9 +89,10 @@ async function create(client: EngineClient, target: Tracked, image: string, rand
     Cmd: ['sleep', '1000'],
     StopSignal: 'SIGKILL',
     Volumes: random.next() < 0.3 ? { '/data': {} } : {},
-    ExposedPorts: { '80/tcp': {} },
+    ExposedPorts: random.next() < 0.3 ? MANY_PORTS : { '80/tcp': {} },
+    Labels: random.pick([{}, {}, { 'gantry.expose': 'lan' }, { 'gantry.expose': 'host' }]),
     HostConfig: {
-      PublishAllPorts: random.next() < 0.3,
+      PublishAllPorts: random.next() < 0.4,
       Mounts: random.next() < 0.3 ? SHARED : [],
       NetworkMode: random.pick(['bridge', 'bridge', 'none', 'host']),
       Runtime: random.next() < 0.1 ? 'runc' : '',

@@ -1,6 +1,6 @@
 // Who reaches published ports: policies, long ranges, IPv6 and what gantry ports tells of them.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { eventually, HOST_ADDRESS, PROJECT, startDaemon, type TestDaemon } from '../support/index.ts';
@@ -153,6 +153,35 @@ suite('who reaches published ports', () => {
       'http://127.0.0.1:9323/containers/json',
     ]);
     assert.equal(stdout, '404');
+  });
+
+  test('connections through published ports outlive the daemon, and ports come back with it', async () => {
+    const echo = ['sh', '-c', 'while :; do nc -l -p 80 -e cat; done'];
+    await ok('run', '-d', '-p', '8041:80', IMAGE, ...echo);
+    await ok('run', '-d', '-p', '8042:80', '--label', 'gantry.expose=host', IMAGE, ...echo);
+    const rules = async () => (await daemon.host.run('nft', ['--stateless', 'list', 'ruleset'])).stdout;
+    const before = await rules();
+    // The second line is said when the daemon is back.
+    const talk = (port: number) =>
+      daemon.host.outside('sh', [
+        '-c',
+        `(echo one; i=0; while [ ! -e ${daemon.root}/back ] && [ $i -lt 200 ]; do sleep 0.1; i=$((i+1)); done; echo two) |
+        timeout 30 socat -t2 - TCP:${HOST_ADDRESS}:${port},retry=20,interval=0.2`,
+      ]);
+    const talks = [8041, 8042].map(talk);
+    await eventually(
+      'both to be connected',
+      async () => (await daemon.host.outside('ss', ['-Hnt', 'state', 'established'])).stdout.trim().split('\n').length === 2,
+    );
+    await daemon.kill9();
+    await daemon.start();
+    await eventually('the rules of before', async () => (await rules()) === before);
+    writeFileSync(`${daemon.root}/back`, '');
+    assert.deepEqual(
+      (await Promise.all(talks)).map(({ stdout }) => stdout),
+      ['one\ntwo\n', 'one\ntwo\n'],
+    );
+    assert.equal((await talk(8042)).stdout, 'one\ntwo\n', 'a new one');
   });
 
   test('what makes no sense is refused before anything is made', async () => {

@@ -56,6 +56,7 @@ export class EngineClient {
 export interface InspectedContainer {
   Id: string;
   Name: string;
+  Config: { Labels: Record<string, string> | null };
   State: {
     Status: string;
     Running: boolean;
