@@ -7,6 +7,7 @@ export * from './connections.ts';
 export * from './counters.ts';
 export * from './detach.ts';
 export * from './disk-usage.ts';
+export * from './emulators.ts';
 export * from './files.ts';
 export * from './give-back.ts';
 export * from './gzip.ts';

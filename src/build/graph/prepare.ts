@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { describe, GantryError, unsupported } from '../../base/index.ts';
+import { hasEmulator } from '../../host/index.ts';
 import type { LayerLease } from '../../images/index.ts';
 import type { BuildRequest, DockerfileSourceText } from '../builder.ts';
 import { parseDockerfile } from '../dockerfile/index.ts';
@@ -164,15 +164,13 @@ async function findTaken(stages: readonly StageToMake[], lookup: Lookup, signal:
   return taken;
 }
 
-const QEMU: Record<string, string> = { amd64: 'x86_64', arm64: 'aarch64', '386': 'i386' };
-
 /** Processes of another machine run only where binfmt_misc knows how. */
 function refuseForeign({ planned, evaluated }: StageToMake): void {
   const [os = 'linux', architecture = ''] = planned.platform.split('/');
   const [, host] = hostPlatform().split('/');
   if (!evaluated.steps.some(({ work }) => work?.kind === 'run')) return;
   if (os === 'linux' && (architecture === host || (architecture === '386' && host === 'amd64'))) return;
-  if (os === 'linux' && existsSync(`/proc/sys/fs/binfmt_misc/qemu-${QEMU[architecture] ?? architecture}`)) return;
+  if (os === 'linux' && hasEmulator(architecture)) return;
   throw unsupported(
     `platform ${planned.platform}: this host cannot run programs of it`,
     'Install an emulator for it that registers with binfmt_misc (Debian: qemu-user-static), or build for the host.',
