@@ -32,6 +32,8 @@ export interface Disk extends Disposable {
 export interface ImagesOnDisk {
   /** Of all images; layers that several have count once. */
   total: number;
+  /** Of what belongs to no single image: folders, what containers share. */
+  rest: number;
   list: ImageOnDisk[];
 }
 

@@ -17,7 +17,7 @@ export function imagesOnDisk(images: readonly ImageRecord[], storage: ImageStora
     };
   });
   const owned = [...storage.layers.keys()].filter((diffId) => !storage.pinned.has(diffId));
-  return { total: sizeOf(owned) + sum(storage.documents.values()) + storage.rest, list };
+  return { total: sizeOf(owned) + sum(storage.documents.values()), rest: storage.rest, list };
 }
 
 export function sum(numbers: Iterable<number>): number {

@@ -55,7 +55,7 @@ export class Owners implements Pick<Disk, 'images' | 'containers' | 'volumes' | 
       { owner: 'logs', bytes: sum(containers.list.map(({ logs }) => logs)) },
       { owner: 'volumes', bytes: sum(volumes.map(({ size }) => size)) },
       { owner: 'unfinished', bytes: await this.#unfinished() },
-      { owner: 'other', bytes: containers.rest + (await this.#rest()) },
+      { owner: 'other', bytes: images.rest + containers.rest + (await this.#rest()) },
     ];
   }
 

@@ -42,9 +42,15 @@ export async function pruneNetworks(client: EngineClient, filters: Filters): Pro
   return { text: listed('Deleted Networks', reply.NetworksDeleted ?? []), freed: 0 };
 }
 
-export async function pruneBuildCache(client: EngineClient, all: boolean, filters: Filters): Promise<Pruned> {
+/** `bounds` are bytes, by the names of the API's parameters. */
+export async function pruneBuildCache(
+  client: EngineClient,
+  all: boolean,
+  filters: Filters,
+  bounds: Readonly<Record<string, number>> = {},
+): Promise<Pruned> {
   const reply = await client.json<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>('POST', '/build/prune', {
-    query: { all: all || undefined, filters },
+    query: { all: all || undefined, filters, ...bounds },
   });
   return { text: listed('Deleted build cache objects', reply.CachesDeleted ?? []), freed: reply.SpaceReclaimed };
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readHostInfo, writeFileAtomic } from '../../host/index.ts';
+import { type DiskFree, diskFree, readHostInfo, writeFileAtomic } from '../../host/index.ts';
 import type { HostDescription, SystemInfo } from '../engine.ts';
 import type { EngineParts } from '../parts.ts';
 import { containerStorage } from './storage.ts';
@@ -29,7 +29,7 @@ export class System implements SystemInfo {
 
   async describe(): Promise<HostDescription> {
     this.#fixed ??= this.#collect();
-    return { ...(await this.#fixed), warnings: [] };
+    return { ...(await this.#fixed), warnings: diskWarnings(await diskFree(this.#parts.dataRoot)) };
   }
 
   containerStorage() {
@@ -82,4 +82,17 @@ export class System implements SystemInfo {
     await writeFileAtomic(path, `${id}\n`);
     return id;
   }
+}
+
+/** Below both, a disk is about to be full: a share of it, and bytes. */
+const LITTLE_SHARE = 0.05;
+const LITTLE_BYTES = 10 * 2 ** 30;
+
+/** What people should know before the disk is full; shown by `info`. Pure. */
+export function diskWarnings({ total, available }: Pick<DiskFree, 'total' | 'available'>): string[] {
+  if (available >= total * LITTLE_SHARE || available >= LITTLE_BYTES) return [];
+  const percent = ((available / total) * 100).toFixed(1);
+  return [
+    `WARNING: the disk of the data root is almost full: ${percent} % (${Math.round(available / 2 ** 20)} MiB) are free; see 'gantry why disk'`,
+  ];
 }

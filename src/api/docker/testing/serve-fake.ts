@@ -34,7 +34,7 @@ const idleBuilder: Builder = {
 };
 
 const emptyDisk: Disk = {
-  images: () => Promise.resolve({ total: 0, list: [] }),
+  images: () => Promise.resolve({ total: 0, rest: 0, list: [] }),
   containers: () => Promise.resolve([]),
   volumes: () => Promise.resolve([]),
   buildCache: () => Promise.resolve([]),
