@@ -33,7 +33,7 @@ const BUILDKIT_ONLY: readonly string[] = [
 function buildFlags(context: Context, service: Service, build: Section, wishes: BuildWishes): string[] {
   const each = (flag: string, values: readonly string[]) => values.flatMap((value) => [flag, value]);
   const given = (flag: string, value: string | undefined) => (value === undefined ? [] : [flag, value]);
-  const pairs = (key: string) => Object.entries(build.pairs(key)).map(([name, value]) => `${name}=${value}`);
+  const pairs = (key: string) => build.entries(key).flatMap(([name, value]) => (value === null ? [] : `${name}=${value}`));
   const folder = build.text('context') ?? '.';
   const dockerfile = build.text('dockerfile');
   return [

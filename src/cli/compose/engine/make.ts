@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeTarHeader, paddingOf, tarEnd } from '../../../base/index.ts';
 import { containerPath } from '../../commands/each.ts';
+import { dockerHash } from '../plan/docker-hash.ts';
+import { needsOf } from '../plan/order.ts';
 import { containerName, type ServicePlan } from '../plan/plan.ts';
 import { Section } from '../project/section.ts';
 import { containerBody } from './container-body.ts';
@@ -43,7 +45,7 @@ export async function makeContainer(
     identity: {
       number,
       oneOff: options.oneOff ?? false,
-      hash,
+      hash: sharesNamespaces(service) ? await currentHash(context, service, containerOf) : hash,
       keys: keysLabel(keys),
       imageId: options.imageId,
       version,
@@ -62,6 +64,19 @@ export async function makeContainer(
     throw error;
   }
   return id;
+}
+
+const sharesNamespaces = ({ definition }: ServicePlan['service']) =>
+  ['network_mode', 'ipc', 'pid'].some((key) => String(definition[key] ?? '').startsWith('service:'));
+
+/** The containers that it joins may be new since the plan was made. */
+async function currentHash(context: Context, service: ServicePlan['service'], containerOf: (name: string) => string): Promise<string> {
+  const ids = new Map<string, string>();
+  for (const need of needsOf(context.project, service.name)) {
+    const found = await context.api.find(containerOf(need.service));
+    if (found) ids.set(need.service, found.Id);
+  }
+  return dockerHash(service.definition, (name) => ids.get(name));
 }
 
 async function copyIn(context: Context, id: string, files: readonly CopiedFile[]): Promise<void> {

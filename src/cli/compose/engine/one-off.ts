@@ -44,7 +44,7 @@ export function oneOffService(
     ...rest,
     ports: [...(wishes.servicePorts ? listOf(definition['ports']) : []), ...wishes.publish.flatMap((one) => ports(one, undefined))],
     volumes: [...listOf(definition['volumes']), ...wishes.volumes.map((one) => mount(one, paths, undefined))],
-    environment: { ...section.pairs('environment'), ...Object.fromEntries(inherited) },
+    environment: { ...section.section('environment').tree, ...Object.fromEntries(inherited) },
     labels: { ...section.pairs('labels'), ...Object.fromEntries(labels) },
     cap_add: [...section.texts('cap_add'), ...wishes.capAdd],
     cap_drop: [...section.texts('cap_drop'), ...wishes.capDrop],

@@ -22,6 +22,9 @@ const size: Form = (section, key) => (section.has(key) ? String(section.size(key
 const duration: Form = (section, key) => (section.has(key) ? goDuration(section.duration(key) ?? 0) : undefined);
 const pairs: Form = (section, key) =>
   filled(sorted(section.entries(key).map(([name, value]) => [name, value === null ? '' : String(value)])));
+/** A name without value stays one. */
+const environment: Form = (section, key) =>
+  filled(sorted(section.entries(key).map(([name, value]) => [name, value === null ? null : String(value)])));
 const nullable: Form = (section, key) => (Array.isArray(section.tree[key]) ? section.texts(key) : null);
 
 const object =
@@ -209,22 +212,29 @@ const hosts: Form = (section, key) =>
     ),
   );
 
+const hookRest: Shape = [
+  ['user', text],
+  ['privileged', truth],
+  ['working_dir', text],
+  ['environment', pairs],
+];
 const hook: Form = (section, key) =>
-  filled(
-    section.sections(key).map((one) => ({
-      command: one.texts('command'),
-      ...shaped(one, [
-        ['user', text],
-        ['privileged', truth],
-        ['working_dir', text],
-        ['environment', pairs],
-      ]),
-    })),
-  );
+  filled(section.sections(key).map((one) => ({ command: one.texts('command'), ...shaped(one, hookRest) })));
+
+const trigger: Shape = [
+  ['path', text],
+  ['action', text],
+  ['target', text],
+  ['exec', (section, key) => ({ command: nullable(section.section(key), 'command'), ...shaped(section.section(key), hookRest) })],
+  ['include', texts],
+  ['ignore', texts],
+  ['initial_sync', truth],
+];
 
 const service: Shape = [
   ['annotations', pairs],
   ['attach', choice],
+  ['develop', object([['watch', list(trigger)]])],
   [
     'blkio_config',
     object([
@@ -265,7 +275,7 @@ const service: Shape = [
   ['dns_search', texts],
   ['domainname', text],
   ['entrypoint', nullable],
-  ['environment', pairs],
+  ['environment', environment],
   ['expose', texts],
   ['external_links', texts],
   ['extra_hosts', hosts],
@@ -326,8 +336,16 @@ const service: Shape = [
 const goJson = (value: unknown) =>
   JSON.stringify(value).replaceAll(/[&<>\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** The digest of a complete service. */
-export const dockerHash = (definition: Mapping) =>
-  createHash('sha256')
-    .update(goJson(shaped(new Section(definition), service)))
-    .digest('hex');
+/**
+ * The digest of a complete service. `idOf` knows the containers whose namespaces are shared: by their ids, a digest tells that another
+ * container is there. Where it does not, the name of the service stands.
+ */
+export function dockerHash(definition: Mapping, idOf: (service: string) => string | undefined = () => undefined): string {
+  const modes = ['network_mode', 'ipc', 'pid'].flatMap((key): [string, Tree][] => {
+    const other = /^service:(.+)$/.exec(String(definition[key] ?? ''))?.[1];
+    const id = other === undefined ? undefined : idOf(other);
+    return id === undefined ? [] : [[key, `container:${id}`]];
+  });
+  const made = shaped(new Section({ ...definition, ...Object.fromEntries(modes) }), service);
+  return createHash('sha256').update(goJson(made)).digest('hex');
+}

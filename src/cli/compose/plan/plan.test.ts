@@ -111,6 +111,27 @@ suite('planUp()', () => {
       ['undo n_shop-web-1', 'replace shop-web-1 (environment, image)'],
     ],
     [
+      'undoes an update whose new container never ran',
+      [observe('web', 1, { image: 'y' }), observe('web', 1, web, { id: 'n', name: 'n_shop-web-1', replaces: 'web1', state: 'created' })],
+      {},
+      ['undo n_shop-web-1', 'replace shop-web-1 (environment, image)'],
+    ],
+    [
+      'finishes an update that stopped the old container first',
+      [observe('web', 1, { image: 'y' }, { state: 'exited' }), observe('web', 1, web, { id: 'n', name: 'n_shop-web-1', replaces: 'web1' })],
+      {},
+      ['finish n_shop-web-1', 'keep n_shop-web-1'],
+    ],
+    [
+      'wakes the old container when neither runs',
+      [
+        observe('web', 1, web, { state: 'exited' }),
+        observe('web', 1, web, { id: 'n', name: 'n_shop-web-1', replaces: 'web1', state: 'exited' }),
+      ],
+      {},
+      ['undo n_shop-web-1', 'start shop-web-1'],
+    ],
+    [
       'finishes an update that got past the move',
       [
         observe('web', 1, { image: 'y' }, { role: 'relieved' }),

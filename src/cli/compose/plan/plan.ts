@@ -60,28 +60,31 @@ export const scaleOf = (service: Service) => {
 export const containerName = (project: Project, service: Service, number: number) =>
   new Section(service.definition).text('container_name') ?? `${project.name}-${service.name}-${number}`;
 
-/** What is left of updates that did not end, and the containers as they are when that is settled. */
+/**
+ * What is left of updates that did not end, and the containers as they are when that is settled. An update is past its turning point when
+ * the new container runs in the place of the old one; before, the old one is what counts.
+ */
 export function leftoversOf(observed: readonly Observed[]): { leftovers: Leftover[]; settled: Observed[] } {
-  const leftovers: Leftover[] = [];
-  const gone = new Set<string>();
-  for (const fresh of observed) {
-    if (fresh.oneOff || fresh.replaces === undefined) continue;
+  const leftovers = observed.flatMap((fresh): Leftover[] => {
+    if (fresh.oneOff || fresh.replaces === undefined) return [];
     const old = observed.find(({ id }) => id === fresh.replaces);
-    if (fresh.role === 'standby') gone.add(fresh.id);
-    else if (old) gone.add(old.id);
-    if (fresh.role === 'standby' || old) leftovers.push({ kind: fresh.role === 'standby' ? 'undo' : 'finish', fresh, old });
-  }
-  return { leftovers, settled: observed.filter(({ id }) => !gone.has(id)) };
+    if (!old && fresh.role !== 'standby') return [];
+    const turned = fresh.role !== 'standby' && isRunning(fresh) && (old?.role === 'relieved' || !(old && isRunning(old)));
+    return [{ kind: turned ? 'finish' : 'undo', fresh, old }];
+  });
+  const gone = new Set(leftovers.map(({ kind, fresh, old }) => (kind === 'undo' ? fresh : old)));
+  return { leftovers, settled: observed.filter((one) => !gone.has(one)) };
 }
 
 /** What has to happen so that the engine has what the files say. Pure: nothing is asked and nothing done. */
 export function planUp(project: Project, observed: readonly Observed[], options: PlanOptions): Plan {
   const { leftovers, settled } = leftoversOf(observed);
   const replaced = new Set<string>();
+  const idOf = (name: string) => settled.find((one) => one.service === name && !one.oneOff)?.id;
   const services = options.services.map((name) => {
     const service = project.services.get(name) as Service;
     const own = settled.filter((one) => one.service === name && !one.oneOff).sort((a, b) => a.number - b.number);
-    const plan = planService(project, service, own, options, replaced);
+    const plan = planService(project, service, own, { ...options, idOf }, replaced);
     if (plan.steps.some(({ kind }) => kind === 'replace')) replaced.add(name);
     return plan;
   });
@@ -93,11 +96,11 @@ function planService(
   project: Project,
   service: Service,
   own: readonly Observed[],
-  options: PlanOptions,
+  options: PlanOptions & { idOf: (service: string) => string | undefined },
   replaced: ReadonlySet<string>,
 ): ServicePlan {
   const keys = fingerprint(service.definition, options.facts(service));
-  const hash = dockerHash(service.definition);
+  const hash = dockerHash(service.definition, options.idOf);
   const scale = options.scale.get(service.name) ?? scaleOf(service);
   const kept = own.slice(0, scale);
   const steps: Step[] = kept.map((old) => {

@@ -133,6 +133,7 @@ const SERVICE: Record<string, Change> = {
   configs: grants,
   depends_on: mappingBy((name) => [name, { condition: 'service_started', required: true }]),
   deploy: within({ labels: pairs }),
+  develop: within({ watch: each((item, around) => [within({ path: pathOf })(item, around)]) }),
   devices: each((item) => [typeof item === 'string' ? device(item) : item]),
   dns: list,
   dns_search: list,

@@ -40,15 +40,10 @@ export function completeService(tree: Mapping, lookup: Lookup): Mapping {
   return made;
 }
 
-/** Names without value take it from around; those that are not set there are left out. */
-function inherited(tree: Tree | undefined, lookup: Lookup): Record<string, string> {
+/** Names without value take it from around; those that are not set there stay without. */
+function inherited(tree: Tree | undefined, lookup: Lookup): Record<string, string | null> {
   if (!isMapping(tree)) return {};
-  return Object.fromEntries(
-    Object.entries(tree).flatMap(([name, value]) => {
-      const found = value === null ? lookup(name) : String(value);
-      return found === undefined ? [] : [[name, found]];
-    }),
-  );
+  return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, value === null ? (lookup(name) ?? null) : String(value)]));
 }
 
 function completeBuild(tree: Mapping, lookup: Lookup): Mapping {
@@ -56,7 +51,7 @@ function completeBuild(tree: Mapping, lookup: Lookup): Mapping {
   return withSpots({ ...tree, context: tree['context'] ?? '.', ...args }, tree);
 }
 
-const sorted = (pairs: Record<string, string>) => Object.fromEntries(Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1)));
+const sorted = <T>(pairs: Record<string, T>) => Object.fromEntries(Object.entries(pairs).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Whether a service is wanted by the active profiles. */
 export function isActive(tree: Mapping, profiles: ReadonlySet<string>): boolean {

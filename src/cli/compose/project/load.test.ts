@@ -94,7 +94,7 @@ suite('short forms', () => {
         { mode: 'ingress', target: 1, published: '1', protocol: 'tcp', host_ip: '::1' },
       ],
     ],
-    ['environment: [A=1, B=x=y, C]', 'environment', { A: '1', B: 'x=y' }],
+    ['environment: [A=1, B=x=y, C]', 'environment', { A: '1', B: 'x=y', C: null }],
     ['command: echo "a b" c', 'command', ['echo', 'a b', 'c']],
     ['healthcheck: {test: "exit 0"}', 'healthcheck', { test: ['CMD-SHELL', 'exit 0'] }],
     ['extra_hosts: ["a:1.2.3.4", "a=5.6.7.8", "b:::1"]', 'extra_hosts', { a: ['1.2.3.4', '5.6.7.8'], b: ['::1'] }],
