@@ -1,5 +1,5 @@
 import { type Clock, denied, describe, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
-import type { netlink } from '../host/index.ts';
+import { netlink } from '../host/index.ts';
 import { type NetworkRecord, type NetworkRequest, PREDEFINED_NETWORKS } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import { type AddressPool, DEFAULT_POOLS } from './addresses/index.ts';
@@ -49,12 +49,13 @@ export class UserNetworks {
   async start(kernel: KernelParts): Promise<void> {
     const { records, log, store } = this.#options;
     this.#kernel = kernel;
+    const devices = await netlink.readDevices(kernel.socket);
     for (const record of [...records.made]) {
       try {
         const segment = this.#segmentOf(record);
         if (record.intent === undefined) {
           this.#segments.set(record.id, segment);
-          await segment.ensure();
+          await segment.ensure(devices);
           continue;
         }
         await segment.destroy();

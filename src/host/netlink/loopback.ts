@@ -4,7 +4,7 @@ import type { NetlinkSocket } from './socket.ts';
 
 /** Messages and attributes of nf_tables (linux/netfilter/nf_tables.h). Its numbers are in network order. */
 const NFNL_SUBSYS_NFTABLES = 10;
-const MESSAGE = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6 } as const;
+const MESSAGE = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6, getRule: 7 } as const;
 const NFPROTO_NETDEV = 5;
 const NLM_F_APPEND = 0x800;
 const CHAIN = { table: 1, name: 3, hook: 4, type: 7 } as const;
@@ -55,9 +55,16 @@ export async function redirectOnLoopback(socket: NetlinkSocket, address: Uint8Ar
     await apply(fresh);
   } catch (error) {
     if (!isThere(error)) throw error;
-    // Not at first: the kernel waits for a grace period (10 ms) when a socket that has deleted a table is closed.
-    await apply([message(MESSAGE.deleteTable, 0, table), ...fresh]);
+    // Not for nothing: the kernel waits for a grace period (10 ms) when a socket that has deleted a table is closed.
+    if (!(await isRedirected(socket, arrivesAt))) await apply([message(MESSAGE.deleteTable, 0, table), ...fresh]);
   }
+}
+
+/** Whether the rules that are there have come from an earlier call with the same port: each of them names it once. */
+async function isRedirected(socket: NetlinkSocket, port: number): Promise<boolean> {
+  const present = await socket.dump(message(MESSAGE.getRule, 0, attribute(RULE.table, TABLE), attribute(RULE.chain, 'lo')));
+  const named = attribute(DATA_VALUE, be16(port));
+  return present.length === TRANSPORTS.length * 2 && present.every(({ body }) => body.includes(named));
 }
 
 const isThere = (error: unknown) => error instanceof Error && error.cause instanceof Error && errnoOf(error.cause) === 'EEXIST';

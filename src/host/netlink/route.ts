@@ -299,6 +299,16 @@ export interface AddressFacts {
   prefixLength: number;
 }
 
+/** One link by its name, without listing all. */
+export async function findLink(socket: NetlinkSocket, name: string): Promise<LinkFacts | undefined> {
+  const found = await socket.find({
+    type: RTM_GETLINK,
+    flags: 0,
+    body: Buffer.concat([linkHeader(0, undefined), attribute(IFLA.name, name)]),
+  });
+  return found && readLink(found);
+}
+
 export interface Devices {
   links: LinkFacts[];
   addresses: AddressFacts[];

@@ -29,7 +29,9 @@ const ANSWER_SECONDS = 2;
 const BATCH_BEGIN = 16;
 const BATCH_END = 17;
 const MSG_DONTWAIT = 0x40;
+const ENOENT = 2;
 const EAGAIN = 11;
+const ENODEV = 19;
 const ENOBUFS = 105;
 const RECEIVE_BYTES = 256 * 1024;
 /** What one datagram may hold: more would not fit into the send buffer, or its answers into the receive buffer. */
@@ -165,6 +167,23 @@ export class NetlinkSocket implements Disposable {
           if (received.type === NLMSG_ERROR) throw netlinkError('listing', answerOf(received));
           if (received.type === NLMSG_DONE) return found;
           found.push({ ...received, body: Buffer.from(received.body) });
+        }
+      }
+    });
+  }
+
+  /** The one object that the request asks for; undefined when there is none such. */
+  find(message: Message): Promise<Received | undefined> {
+    return this.#inTurn(async () => {
+      const sequence = ++this.#sequence;
+      await this.#send(encodeMessage({ ...message, flags: message.flags | NLM_F_REQUEST }, sequence));
+      for (;;) {
+        for (const received of this.#receive(MSG_DONTWAIT)) {
+          if (received.sequence !== sequence) continue;
+          if (received.type !== NLMSG_ERROR) return { ...received, body: Buffer.from(received.body) };
+          const answer = answerOf(received);
+          if (answer.error === -ENODEV || answer.error === -ENOENT) return undefined;
+          throw netlinkError('looking up', answer);
         }
       }
     });

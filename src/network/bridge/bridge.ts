@@ -18,7 +18,7 @@ export async function ensureBridge(
   mtu: number,
   log: Log,
 ): Promise<Bridge> {
-  const find = async () => (await socket.dump(netlink.listLinks())).map(netlink.readLink).find((link) => link.name === name);
+  const find = () => netlink.findLink(socket, name);
   let link = await find();
   // A bridge without an address of its own takes the lowest of its ports', and changes it under the containers' feet.
   const macAddress = macAddressOf(address.gateway);

@@ -197,7 +197,7 @@ async function configure(inside: netlink.NetlinkSocket, bridge: Bridge, address:
 }
 
 async function deviceIndex(inside: netlink.NetlinkSocket, device = DEVICE): Promise<number> {
-  const link = (await inside.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === device);
+  const link = await netlink.findLink(inside, device);
   return link?.index ?? 0;
 }
 

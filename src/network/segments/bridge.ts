@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { conflict, errnoOf, GantryError, type Ids, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState, NetworkRecord } from '../../model/index.ts';
@@ -75,11 +75,12 @@ export class BridgeSegment implements Segment {
     if (await this.#find()) throw conflict(`cannot create network ${this.record.name}: this host has a device ${this.bridge} already`);
   }
 
-  async ensure(): Promise<boolean> {
-    const { socket, mtu: usual } = this.#parts;
-    const mtu = this.settings.mtu ?? usual;
-    const macAddress = `02:42:${this.record.id.slice(0, 8).match(/../g)?.join(':')}`;
+  async ensure(devices?: netlink.Devices): Promise<boolean> {
+    const { socket } = this.#parts;
+    const known = devices?.links.find(({ name }) => name === this.bridge);
+    if (devices && known?.kind === 'bridge' && this.#adopt(known, devices)) return false;
     let link = await this.#find();
+    const { mtu, macAddress } = this.#wanted;
     let changed = false;
     if (link && link.kind !== 'bridge') throw conflict(`The device ${this.bridge} of the network ${this.record.name} is not a bridge`);
     if (!link) {
@@ -101,20 +102,35 @@ export class BridgeSegment implements Segment {
     return (await this.#ensureAddresses()) || changed;
   }
 
-  /** Settings of the kernel that were not as they should be are put back. */
-  checkSettings(): boolean {
-    return existsSync(`/proc/sys/net/ipv4/conf/${this.bridge}`) && this.#writeSettings();
+  /** Goes on with the bridge of an earlier daemon if it is as it should be. */
+  #adopt({ index }: netlink.LinkFacts, devices: netlink.Devices): boolean {
+    this.#index = index;
+    if (!this.isSound(devices)) return false;
+    this.#writeSettings();
+    return true;
   }
 
-  #writeSettings(): boolean {
-    const hasSix = this.record.subnets.some(({ subnet }) => subnet.includes(':'));
-    const wanted: [string, string][] = [[`ipv4/conf/${this.bridge}/route_localnet`, '1']];
+  get #wanted(): { mtu: number; macAddress: string } {
+    const digits = this.record.id.slice(0, 8).match(/../g);
+    return { mtu: this.settings.mtu ?? this.#parts.mtu, macAddress: `02:42:${digits?.join(':')}` };
+  }
+
+  /** Settings that traffic depends on are put back if they are not as they should be. Called often. */
+  checkSettings(): boolean {
+    const files: [string, string][] = [[`ipv4/conf/${this.bridge}/route_localnet`, '1']];
+    if (this.#hasSix) files.push([`ipv6/conf/${this.bridge}/accept_ra`, '0'], ['ipv6/conf/all/forwarding', '1']);
+    // Not in one expression: each must be put back.
+    return files.filter(([key, value]) => this.#writeSetting(key, value)).length > 0;
+  }
+
+  #writeSettings(): void {
     // Without a subnet of it, IPv6 would only give the host a link-local address there.
-    wanted.push([`ipv6/conf/${this.bridge}/disable_ipv6`, hasSix ? '0' : '1']);
-    if (hasSix) wanted.push([`ipv6/conf/${this.bridge}/accept_ra`, '0'], ['ipv6/conf/all/forwarding', '1']);
-    let changed = false;
-    for (const [key, value] of wanted) changed = this.#writeSetting(key, value) || changed;
-    return changed;
+    this.#writeSetting(`ipv6/conf/${this.bridge}/disable_ipv6`, this.#hasSix ? '0' : '1');
+    this.checkSettings();
+  }
+
+  get #hasSix(): boolean {
+    return this.record.subnets.some(({ subnet }) => subnet.includes(':'));
   }
 
   #writeSetting(key: string, value: string): boolean {
@@ -135,7 +151,8 @@ export class BridgeSegment implements Segment {
   /** Whether the bridge is as it should be, by what the host has. */
   isSound({ links, addresses }: netlink.Devices): boolean {
     const link = links.find(({ name }) => name === this.bridge);
-    if (!link?.up || link.index !== this.#index) return false;
+    const { mtu, macAddress } = this.#wanted;
+    if (!link?.up || link.index !== this.#index || link.mtu !== mtu || link.macAddress !== macAddress) return false;
     const { missing, stale } = this.#compare(onDevice(addresses, link.index));
     return missing.length + stale.length === 0;
   }
@@ -243,7 +260,7 @@ export class BridgeSegment implements Segment {
     await removeLinks(this.#parts.socket, [this.bridge]);
   }
 
-  async #find() {
-    return (await this.#parts.socket.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === this.bridge);
+  #find() {
+    return netlink.findLink(this.#parts.socket, this.bridge);
   }
 }

@@ -53,7 +53,7 @@ function writeSetting(key: string, value: string): void {
 }
 
 async function indexOf(inside: netlink.NetlinkSocket, device: string): Promise<number> {
-  const link = (await inside.dump(netlink.listLinks())).map(netlink.readLink).find(({ name }) => name === device);
+  const link = await netlink.findLink(inside, device);
   if (!link) throw new GantryError('internal', `The device ${device} vanished from its container`);
   return link.index;
 }

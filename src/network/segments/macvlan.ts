@@ -52,7 +52,7 @@ export class ParentSegment implements Segment {
         await this.#make([netlink.addVlan({ name, up: true }, device.index, vlan.id)], `Making the VLAN ${name}`);
         await socket.require([netlink.setLink(name, { alias: aliasOf(this.record) })], () => `Naming the VLAN ${name}`);
       } else throw noParent(parent, this.record.name);
-      link = (await socket.dump(netlink.listLinks())).map(netlink.readLink).find((one) => one.name === name);
+      link = await netlink.findLink(socket, name);
     }
     this.#parent = link?.index ?? 0;
     this.#mtu = this.#settings.mtu ?? link?.mtu ?? 1500;
@@ -122,7 +122,7 @@ export class ParentSegment implements Segment {
   async destroy(): Promise<void> {
     const { socket } = this.#parts;
     const name = this.#settings.parent || this.#own;
-    const link = (await socket.dump(netlink.listLinks())).map(netlink.readLink).find((one) => one.name === name);
+    const link = await netlink.findLink(socket, name);
     // A VLAN that we made says so; a parent of the host's stays.
     const ours = link !== undefined && (this.#own === name || link.alias === aliasOf(this.record));
     if (ours) await removeLinks(socket, [name]);

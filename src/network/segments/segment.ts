@@ -28,8 +28,11 @@ export interface Segment {
   readonly leadsOut: boolean;
   /** How devices in containers begin. */
   readonly devicePrefix: string;
-  /** Makes the kernel equal to the record. Idempotent; resolves to whether something was not as it should be. */
-  ensure(): Promise<boolean>;
+  /**
+   * Makes the kernel equal to the record. Idempotent; resolves to whether something was not as it should be. `devices` are those of the host, where
+   * they have just been listed.
+   */
+  ensure(devices?: netlink.Devices): Promise<boolean>;
   /** Joins a container: interface up, with its addresses, no default route yet. Undoes itself on failure. */
   plug(request: PlugRequest): Promise<Plug>;
   /** Takes over an interface that an earlier daemon made: its addresses are taken from now on. */
