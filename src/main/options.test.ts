@@ -44,5 +44,7 @@ suite('gantryd options', () => {
     assert.throws(() => parse(['--nope']), /--nope/);
     assert.throws(() => parse(['--log-level', 'loud']), /--log-level loud/);
     assert.throws(() => parse(['--default-address-pool', '10.0.0.0/8']), /--default-address-pool 10\.0\.0\.0\/8/);
+    assert.throws(() => parse(['--registry-auth', 'basic']), /--registry-auth is given without --registry/);
+    assert.throws(() => parse(['--registry', '127.0.0.1:5001', '--registry-token-life', '1s']), /--registry-token-life 1s/);
   });
 });

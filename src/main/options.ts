@@ -253,6 +253,11 @@ function resolve(raw: Raw): DaemonOptions {
     ),
     logOptions: Object.fromEntries(many('log-opt').map((o) => splitOnce(o, '--log-opt'))),
   };
+  const idle = Object.keys(raw).find(
+    (key) => key.startsWith('registry-') && key !== 'registry-mirror' && raw[key as keyof Raw] !== undefined,
+  );
+  if (idle !== undefined && options.registry === undefined)
+    throw invalid(`--${idle} is given without --registry: there is no registry to serve`, 'Add --registry ADDRESS:PORT, or leave it out.');
   for (const label of options.labels) splitOnce(label, '--label');
   for (const host of options.hosts) checkHost(host, options);
   for (const root of [options.dataRoot, options.execRoot]) if (!root.startsWith('/')) throw invalid(`${root} must be an absolute path`);
