@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
-import { must, PROJECT, run, startDaemon, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
+import { must, PROJECT, run, startDaemon, startRegistry, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
 
 const COSIGN = join(PROJECT, '.cache/clients/cosign');
 const GANTRY = join(PROJECT, 'bin/gantry');
@@ -60,10 +60,11 @@ suite('trust', () => {
           { repository: `${registry.address}/free/*`, type: 'accept' },
           { repository: `${registry.address}/mirror/*`, ...signed, signedAs: `${registry.address}/team/*` },
           { repository: `${registry.address}/**`, ...signed },
+          { repository: '127.0.0.1:5003/**', ...signed },
         ],
       }),
     );
-    daemon = await startDaemon({ host, images: ['busybox'], flags: ['--trust-policy', policy()] });
+    daemon = await startDaemon({ host, images: ['busybox'], plugins: ['buildx', 'compose'], flags: ['--trust-policy', policy()] });
   });
   after(async () => {
     await daemon?.[Symbol.asyncDispose]();
@@ -85,11 +86,11 @@ suite('trust', () => {
     const tagged = await push('team/tagged');
     await cosign(['sign', ...TAG_FORMAT, '--key', 'cosign.key', tagged]);
     await cosign(['verify', '--insecure-ignore-tlog', '--key', 'cosign.pub', tagged]);
-    assert.match(await daemon.ok('pull', tagged), /Trusted: a simple signing is by/);
+    assert.match(await daemon.ok('pull', tagged), /Trusted: a simple signature is by/);
     const referring = await push('team/referring');
     const mode = ['--registry-referrers-mode', 'oci-1-1'];
     await cosign(['sign', ...TAG_FORMAT, ...mode, '--key', 'cosign.key', referring], { COSIGN_EXPERIMENTAL: '1' });
-    assert.match(await daemon.ok('pull', referring), /Trusted: a simple signing is by/);
+    assert.match(await daemon.ok('pull', referring), /Trusted: a simple signature is by/);
     await daemon.ok('pull', '--all-tags', name('team/tagged'));
   });
 
@@ -122,22 +123,39 @@ suite('trust', () => {
       await copy(tagged, name(`${place}:1`));
       await copy(name(`team/mirrored:${signature}`), name(`${place}:${signature}`));
     }
-    await refused(name('thief/mirrored:1'), /a simple signing is of "\S+\/team\/mirrored", not of \S+\/thief\/mirrored/);
+    await refused(name('thief/mirrored:1'), /a simple signature is of "\S+\/team\/mirrored", not of \S+\/thief\/mirrored/);
     await daemon.ok('pull', name('mirror/mirrored:1'));
     const others = await push('team/others');
     await copy(name(`team/mirrored:${signature}`), name(`team/others:${others.split('@')[1]?.replace(':', '-')}.sig`));
-    await refused(others, /a simple signing is of another image: "sha256:[0-9a-f]{64}"/);
+    await refused(others, /a simple signature is of another image: "sha256:[0-9a-f]{64}"/);
   });
 
   test('runs and builds that pull are held to it; free repositories and images that are here are not', async () => {
     const image = await push('team/unsigned');
     const ran = await daemon.docker('run', '--rm', image, 'true');
     assert.match(ran.stderr, /the trust policy \S+ refuses/);
-    const built = await daemon.dockerWith({ input: `FROM ${image}\n`, env: { DOCKER_BUILDKIT: '0' } }, 'build', '-');
-    assert.match(built.stdout + built.stderr, /the trust policy \S+ refuses/);
+    for (const DOCKER_BUILDKIT of ['0', '1']) {
+      const built = await daemon.dockerWith({ input: `FROM ${image}\n`, env: { DOCKER_BUILDKIT } }, 'build', '-');
+      assert.match(built.stdout + built.stderr, /the trust policy \S+ refuses/);
+    }
+    writeFileSync(join(folder, 'compose.yaml'), `services: { app: { image: '${image}' } }`);
+    const composed = await daemon.docker('compose', '--file', join(folder, 'compose.yaml'), 'pull');
+    assert.match(composed.stderr, /the trust policy \S+ refuses/);
     await daemon.ok('pull', await push('free/unsigned'));
     assert.match((await daemon.docker('pull', '192.0.2.1:5000/team/app')).stderr, /its default rejects it/);
     assert.equal(await daemon.ok('run', '--rm', 'gantry/busybox', 'echo', 'here'), 'here');
+  });
+
+  test("Debian's docker-registry, which has no referrers API, keeps signatures as well", async () => {
+    await using peer = await startRegistry(host, 5003);
+    await peer.add('busybox', 'team/app:1', 'oci');
+    const [image, old] = [`${peer.address}/team/app:1`, `${peer.address}/team/old:1`];
+    await refused(image, /and the registry has none/);
+    await cosign(['sign', ...OFFLINE, '--key', 'cosign.key', image]);
+    assert.match(await daemon.ok('pull', image), /Trusted: a bundle is by/);
+    await peer.add('busybox', 'team/old:1');
+    await cosign(['sign', ...TAG_FORMAT, '--key', 'cosign.key', old]);
+    assert.match(await daemon.ok('pull', old), /Trusted: a simple signature is by/);
   });
 
   test('an index that is signed as a whole is pulled, and changes of keys count at once', async () => {

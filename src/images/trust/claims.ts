@@ -6,7 +6,7 @@ import { matchesRepository, policyName } from './policy.ts';
 export interface Signature {
   /** Digest of the manifest that carries it. */
   manifest: string;
-  form: 'simple signing' | 'bundle';
+  form: 'simple signature' | 'bundle';
   /** Any of them is enough. */
   signatures: readonly Uint8Array[];
   /** What it says, as JSON. */

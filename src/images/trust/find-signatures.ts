@@ -10,6 +10,10 @@ const MOST_LIST_BYTES = 4 * 1024 * 1024;
 const MOST_SIGNATURE_BYTES = 1024 * 1024;
 /** Whoever may push can add signatures without end. */
 const MOST_SIGNATURES = 64;
+/** The stand-in for the API is written by clients: cosign puts the type of an empty configuration there. The manifest itself tells, then. */
+const UNSAID = ['', 'application/vnd.oci.empty.v1+json'];
+/** How registries say that they do not know the referrers API. */
+const NO_API = [400, 403, 404, 405];
 const PREDICATE_ANNOTATION = 'dev.sigstore.bundle.predicateType';
 
 /**
@@ -46,7 +50,7 @@ async function* carriers(source: Repository, digest: string, signal: AbortSignal
 
 async function referrers(source: Repository, digest: string, signal: AbortSignal): Promise<string[]> {
   const accept = { accept: MEDIA.ociIndex };
-  const reply = await source.call(`referrers/${digest}`, { method: 'GET', headers: accept, expect: [200, 404, 405], signal });
+  const reply = await source.call(`referrers/${digest}`, { method: 'GET', headers: accept, expect: [200, ...NO_API], signal });
   let body: Buffer | undefined;
   if (reply.status === 200) body = await readBody(reply, MOST_LIST_BYTES);
   else {
@@ -60,14 +64,15 @@ async function referrers(source: Repository, digest: string, signal: AbortSignal
 function signatureReferrers(body: Buffer, origin: string): string[] {
   let list: unknown;
   try {
-    list = (JSON.parse(body.toString('utf8')) as { manifests?: unknown }).manifests;
+    list = (JSON.parse(body.toString('utf8')) as { manifests?: unknown } | null)?.manifests;
   } catch (cause) {
     throw new GantryError('unavailable', `${origin} sent a list of referrers that is not JSON`, { cause });
   }
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: { artifactType?: unknown; digest?: unknown; annotations?: Record<string, unknown> | null } | null) => {
     const { artifactType, digest, annotations } = entry ?? {};
-    const signature = typeof artifactType === 'string' && (artifactType === SIGNATURE_CONFIG || BUNDLE.test(artifactType));
+    const type = typeof artifactType === 'string' ? artifactType : '';
+    const signature = UNSAID.includes(type) || type === SIGNATURE_CONFIG || BUNDLE.test(type);
     const predicate = annotations?.[PREDICATE_ANNOTATION] ?? SIGN_PREDICATE;
     return signature && predicate === SIGN_PREDICATE && typeof digest === 'string' && isDigest(digest) ? [digest] : [];
   });
@@ -79,7 +84,7 @@ async function fetchSignature(
   layer: SignatureLayer,
   signal: AbortSignal,
 ): Promise<Signature | UnreadableSignature> {
-  const form = BUNDLE.test(layer.mediaType) ? 'bundle' : 'simple signing';
+  const form = BUNDLE.test(layer.mediaType) ? 'bundle' : 'simple signature';
   if (!isDigest(layer.digest) || layer.size > MOST_SIGNATURE_BYTES)
     return { manifest, form, unreadable: `has a payload that is not of at most ${MOST_SIGNATURE_BYTES} bytes with a SHA-256 digest` };
   const blob = await orNothing(source.openBlob(layer.digest, 0, signal));

@@ -37,8 +37,8 @@ export function signatureLayers(manifest: Uint8Array): SignatureLayer[] {
 /** The signature in a layer. */
 export function readSignature(manifest: string, layer: SignatureLayer, blob: Uint8Array): Signature | UnreadableSignature {
   if (layer.mediaType !== SIMPLE_SIGNING) return readBundle(manifest, blob);
-  if (layer.signature === undefined) return { manifest, form: 'simple signing', unreadable: 'lacks its signature' };
-  return { manifest, form: 'simple signing', signatures: [Buffer.from(layer.signature, 'base64')], payload: blob };
+  if (layer.signature === undefined) return { manifest, form: 'simple signature', unreadable: 'lacks its signature' };
+  return { manifest, form: 'simple signature', signatures: [Buffer.from(layer.signature, 'base64')], payload: blob };
 }
 
 /** A bundle with a DSSE envelope (sigstore's bundle format 0.1 to 0.3; DSSE protocol 1.0). */

@@ -45,7 +45,7 @@ export interface TrustReport {
 export interface JudgedSignature {
   /** The manifest that carries it. */
   manifest: string;
-  form: 'simple signing' | 'bundle';
+  form: 'simple signature' | 'bundle';
   trusted: boolean;
   /** A sentence's end, such as `is not by a key of the rule`. */
   finding: string;
