@@ -83,8 +83,17 @@ export function mergeConfig(own: Json, container: Json): Json {
     if (isEmpty(own.Cmd)) merged.Cmd = container.Cmd;
     if (isNothing(own.Entrypoint)) merged.Entrypoint = container.Entrypoint;
   }
-  if (isNothing(own.Healthcheck)) merged.Healthcheck = container.Healthcheck;
+  merged.Healthcheck = mergeHealthcheck(own.Healthcheck, container.Healthcheck);
   return dockerConfig(merged);
+}
+
+/** Field by field: what was not said is the container's (moby, daemon/commit.go). */
+function mergeHealthcheck(own: unknown, container: unknown): unknown {
+  if (isNothing(own) || isNothing(container)) return own ?? container;
+  const [given, rest] = [own as Json, container as Json];
+  const fields = ['Test', 'Interval', 'Timeout', 'StartPeriod', 'StartInterval', 'Retries'];
+  const chosen = fields.map((key) => [key, isEmpty(given[key]) || given[key] === 0 ? rest[key] : given[key]] as const);
+  return Object.fromEntries(chosen.filter(([, value]) => !isEmpty(value) && value !== 0));
 }
 
 /** The configuration blob of an image that adds a layer (or nothing) to another one. */

@@ -14,7 +14,7 @@ const volume = (source: string, target: string): MountSpec => ({
 
 suite('image defaults', () => {
   test('mergeEnvironment() lets the request win by name and a bare name take a variable away', () => {
-    assert.deepEqual(mergeEnvironment(['PATH=/bin', 'A=1', 'B=2'], ['A=3', 'B', 'C=']), ['PATH=/bin', 'A=3', 'C=']);
+    assert.deepEqual(mergeEnvironment(['PATH=/bin', 'A=1', 'B=2'], ['A=3', 'B', 'C=']), ['A=3', 'C=', 'PATH=/bin']);
   });
 
   test('mergeHealth() fills zero fields from the image and keeps NONE as off', () => {

@@ -37,15 +37,12 @@ function clear(entrypoint: string[]): string[] {
   return entrypoint.length === 1 && entrypoint[0] === '' ? [] : entrypoint;
 }
 
-/** Request over image; a bare `NAME` in the request takes the variable away. */
+/** The request's, then what only the image has, as Docker orders them; a bare `NAME` in the request takes the variable away. */
 export function mergeEnvironment(image: readonly string[], request: readonly string[]): string[] {
   const merged = new Map<string, string>();
-  for (const entry of image) merged.set(nameOf(entry), entry);
-  for (const entry of request) {
-    if (entry.includes('=')) merged.set(nameOf(entry), entry);
-    else merged.delete(entry);
-  }
-  return [...merged.values()];
+  for (const entry of request) merged.set(nameOf(entry), entry);
+  for (const entry of image) if (!merged.has(nameOf(entry))) merged.set(nameOf(entry), entry);
+  return [...merged.values()].filter((entry) => entry.includes('='));
 }
 
 function nameOf(entry: string): string {
