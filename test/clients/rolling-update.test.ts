@@ -51,12 +51,12 @@ suite('rolling updates', { timeout: 300_000 }, () => {
     ['netns', 'exec', `${daemon.host.name}-out`, command, ...args],
   ];
 
-  /** A web server that says `version`; `more` are lines of the service. */
+  /** A web server that says `version`, and says goodbye on a connection after 200 requests; `more` are lines of the service. */
   const web = (version: string, ...more: string[]) => `
 services:
   web:
     image: gantry/nginx
-    command: [sh, -c, 'sleep 0.5; echo ${version} > /var/www/html/index.html; exec nginx -g "daemon off;"']
+    command: [sh, -c, 'sleep 0.5; echo "keepalive_requests 200;" > /etc/nginx/conf.d/keep.conf; echo ${version} > /var/www/html/index.html; exec nginx -g "daemon off;"']
     healthcheck: {test: [CMD, test, -s, /run/nginx.pid], interval: 1s, start_interval: 300ms, start_period: 5s}
 ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox, command: [sleep, "1000"], init: true}
 `;
@@ -158,7 +158,6 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
       write(web('one', 'ports: ["8080:80"]'));
       await ok('up', '-d', '--wait');
       using load = startLoad(fromOutside(1));
-      // A connection that stays open, so that draining takes a moment.
       write(web('two', 'ports: ["8080:80"]'));
       const updating = start(...words('up', '-d'), { cwd: folder, env: daemon.clientEnv });
       let said = '';

@@ -1,4 +1,4 @@
-import { describe } from '../../base/index.ts';
+import { type Clock, describe } from '../../base/index.ts';
 import { type ContainerRecord, type HealthCheck, type HealthProbe, type HealthState, isAlive } from '../../model/index.ts';
 import type { ExecHandle } from '../../runtime/index.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
@@ -6,6 +6,8 @@ import { afterProbe, nextProbeDelay, probeCommand, probeTimeout } from './plan.t
 
 /** Characters of output kept of one probe. */
 const OUTPUT_LIMIT = 4096;
+/** Milliseconds after a probe's exit in which its output is waited for. */
+const LATEST_OUTPUT = 500;
 
 /** Called when a verdict changes, after it was recorded and told. */
 export interface HealthHooks {
@@ -86,12 +88,12 @@ export class HealthMonitor {
           detachKeys: '',
         },
       });
-      const output = collect(handle);
+      const output = collect(handle, clock);
       const exitCode = await this.#within(handle, probeTimeout(check));
       if (exitCode === undefined) {
         return { start, end: clock.timestamp(), exitCode: -1, output: `Health check exceeded timeout (${probeTimeout(check)} ms)` };
       }
-      return { start, end: clock.timestamp(), exitCode, output: output() };
+      return { start, end: clock.timestamp(), exitCode, output: await output() };
     } catch (error) {
       return { start, end: clock.timestamp(), exitCode: -1, output: describe(error).slice(0, OUTPUT_LIMIT) };
     }
@@ -134,7 +136,8 @@ function verdict(health: HealthState, probe: HealthProbe, sinceStart: number): s
   return `the check failed ${times} with ${probe.exitCode}: ${probe.output.trim().slice(0, 200)}`;
 }
 
-function collect(handle: ExecHandle): () => string {
+/** What a probe writes. The last of it may come after its exit; what it left running keeps the stream open, so that the wait has an end. */
+function collect(handle: ExecHandle, clock: Clock): () => Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   handle.streams?.onOutput((_stream, data) => {
@@ -142,7 +145,14 @@ function collect(handle: ExecHandle): () => string {
     chunks.push(Buffer.from(data.subarray(0, OUTPUT_LIMIT - length)));
     length += data.length;
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  const ended = new Promise<void>((resolve) => (handle.streams ? handle.streams.onEnd(resolve) : resolve()));
+  return async () => {
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.later(LATEST_OUTPUT, late.resolve);
+    await Promise.race([ended, late.promise]);
+    cancel();
+    return Buffer.concat(chunks).toString('utf8');
+  };
 }
 
 function shellOf(parts: EngineParts, record: ContainerRecord): string[] {
