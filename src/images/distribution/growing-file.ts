@@ -65,6 +65,11 @@ export class GrowingFile implements AsyncDisposable {
     }
   }
 
+  /** Resolves when there is something to read, or nothing will come. */
+  async begun(): Promise<void> {
+    while (this.size === 0 && !this.#ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.fail(new Error('the file was closed'));
     await this.#file.close();

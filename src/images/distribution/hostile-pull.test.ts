@@ -8,6 +8,7 @@ import { MEDIA, sha256Digest } from './manifest.ts';
 import { makeImage, sendError, type TestImage, TestRegistry } from './testing/registry.ts';
 import { onSmallDisk } from './testing/small-disk.ts';
 import { TestEngine } from './testing/stores.ts';
+import { readBody, Transport } from './transport.ts';
 
 const layerOf = (image: TestImage) => image.layers[0] ?? Buffer.alloc(0);
 const isLayer = (request: IncomingMessage, image: TestImage) => request.url?.includes(sha256Digest(layerOf(image))) === true;
@@ -200,6 +201,20 @@ suite('a pull from a registry that', { timeout: 60_000 }, () => {
       assert.deepEqual([engine.stores.images.size, readdirSync(engine.downloads)], [0, []]);
     });
     if (!tried) context.skip('a small file system cannot be mounted here');
+  });
+
+  test('sends a byte now and then is not listened to for ever', async () => {
+    await using registry = await TestRegistry.start();
+    registry.intercept = (_, response) => {
+      const drip = setInterval(() => response.write(' '), 10);
+      response.on('close', () => clearInterval(drip));
+      return true;
+    };
+    const transport = new Transport({ certificateFolders: [], userAgent: 'test', stallTimeout: 2000 });
+    const url = new URL(`http://${registry.host}/v2/app/manifests/latest`);
+    const response = await transport.request({ method: 'GET', url, insecure: true, signal: AbortSignal.timeout(20_000) });
+    await assert.rejects(readBody(response, 1000, 100), /127\.0\.0\.1:\d+ did not end a short answer within 0\.1 seconds/);
+    transport.close();
   });
 
   test('is killed and started again in the middle of a layer is waited for', async () => {

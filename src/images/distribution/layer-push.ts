@@ -119,6 +119,8 @@ export class LayerPush {
         stop.abort(error);
       });
       try {
+        // Until a worker is free no byte comes: a registry that was asked to take some would lose patience.
+        await file.begun();
         const show = this.#throttled(this.#layers.get(diffId)?.tarSize ?? 0, report);
         // As Docker does: how much of the tar is there, not of what it was packed to, which nobody knows before the end.
         const onProgress = (sent: number) => show(Math.round((taken * sent) / Math.max(file.size, 1)));
