@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { eventually } from '../support/command.ts';
@@ -36,6 +38,31 @@ const copy = (from: string, to: string, ...more: string[]) =>
     `docker://${from}`,
     `docker://${to}`,
   );
+const digestOf = (data: string) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+/** Writes an OCI layout of one artifact about `subject`, and answers its digest. */
+function layoutOf(folder: string, content: string, subject: string): string {
+  const blobs = path.join(folder, 'blobs/sha256');
+  mkdirSync(blobs, { recursive: true });
+  const blob = (data: string, mediaType: string) => {
+    writeFileSync(path.join(blobs, digestOf(data).slice(7)), data);
+    return { mediaType, digest: digestOf(data), size: Buffer.byteLength(data) };
+  };
+  const { mediaType } = JSON.parse(subject) as { mediaType: string };
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    artifactType: 'application/x.bill',
+    config: blob('{}', 'application/vnd.oci.empty.v1+json'),
+    layers: [blob(content, 'application/x.bill')],
+    subject: { mediaType, digest: digestOf(subject), size: Buffer.byteLength(subject) },
+  });
+  const entry = blob(manifest, 'application/vnd.oci.image.manifest.v1+json');
+  writeFileSync(path.join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+  writeFileSync(path.join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  return entry.digest;
+}
+
 const raw = async (name: string) => JSON.parse(await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}`));
 
 test('docker pushes an image, mounts its layers into another repository, and pulls the same image again', async () => {
@@ -111,6 +138,23 @@ test('skopeo converts to OCI and schema 2, lists and deletes tags', async () => 
   await skopeo('delete', '--tls-verify=false', `docker://${registry.address}/copies/oci:x`);
   const tags = JSON.parse(await skopeo('list-tags', '--tls-verify=false', `docker://${registry.address}/copies/oci`));
   assert.deepEqual(tags.Tags ?? [], []);
+});
+
+test('an artifact about an image goes up by skopeo, is listed as its referrer by curl, and comes down the same', async () => {
+  const folder = mkdtempSync('/var/tmp/gantry-artifact-');
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const name = `${registry.address}/team/app`;
+  const subject = await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}:1`);
+  const artifact = layoutOf(path.join(folder, 'up'), 'a bill of materials', subject);
+  await skopeo('copy', '--quiet', '--insecure-policy', '--dest-tls-verify=false', `oci:${folder}/up`, `docker://${name}:bill`);
+  const curl = (query: string) =>
+    must(...host.inside('curl', ['-sf', `http://${name.replace('/', '/v2/')}/referrers/${digestOf(subject)}${query}`]));
+  const [found] = JSON.parse(await curl('?artifactType=application/x.bill')).manifests;
+  assert.deepEqual([found.digest, found.artifactType], [artifact, 'application/x.bill']);
+  assert.deepEqual(JSON.parse(await curl('?artifactType=application/x.other')).manifests, []);
+  await skopeo('copy', '--quiet', '--insecure-policy', '--src-tls-verify=false', `docker://${name}:bill`, `oci:${folder}/down`);
+  assert.equal(JSON.parse(readFileSync(path.join(folder, 'down/index.json'), 'utf8')).manifests[0].digest, artifact);
 });
 
 test("images go to Debian's docker-registry and come back the same", async () => {
