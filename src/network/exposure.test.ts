@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { run } from '../host/index.ts';
+import { run, spawn } from '../host/index.ts';
 import type { Exposure, PortRequest } from '../model/index.ts';
 import type { Attachment } from './index.ts';
 import {
@@ -125,6 +125,8 @@ await inOwnNetwork(import.meta.filename, () => {
     await run('nft', ['-f', '-'], { input: rules });
     await assertServed(outside, '- - - - cb00:7107', 'at first');
     const neighbour = await here.network.attach({ containerId: 'neighbour', spec: spec() });
+    writeFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', '1');
+    undo.defer(() => writeFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', '0'));
     assert.equal(await tcpFrom(neighbour.namespace, '172.17.0.1'), '', 'a container is judged as well');
     await run('nft', ['add', 'rule', 'inet', 'wall', 'input', 'iifname', 'gantry*', 'accept']);
     await eventually(async () => /^ac11/.test(await tcpFrom(neighbour.namespace, '172.17.0.1')), 'and let in where the firewall does');
@@ -138,6 +140,20 @@ await inOwnNetwork(import.meta.filename, () => {
       'the devices are back',
     );
     await here.network.detach(server.containerId);
+  });
+
+  test('a first datagram that came in fragments is passed on whole', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    await using outside = await machineOutside(here);
+    const server = await here.network.attach({ containerId: 'server', spec: spec({ ports: ports('host') }) });
+    const counter = await spawn('nsenter', [`--net=${server.namespace}`, 'socat', '-b9000', 'UDP-RECVFROM:53,fork', 'SYSTEM:wc -c']);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => void counter.kill('SIGKILL'));
+    await eventually(async () => {
+      const words = 'head -c 4000 /dev/zero | timeout 2 socat -b9000 -t1 - UDP:10.99.0.1:5353 || true';
+      return (await inside(outside.namespace, 'sh', '-c', words)).trim() === '4000';
+    }, '4000 bytes to be counted');
   });
 
   test('lan is the networks that the host has an address in, also those that it gets later', async () => {

@@ -28,22 +28,22 @@ export function chainsOf(settings: RuleSettings, family: 4 | 6): Chain[] {
 
 function guard({ gate }: RuleSettings, family: 4 | 6): Chain {
   const loopback = `ip daddr 127.0.0.0/8 iifname @bridges drop comment "the host's own loopback is open to translated traffic only"`;
-  const back = gate ? [`iifname "${gate.back}" meta mark set meta mark | ${hex(MARK_JUDGED)}`] : [];
+  // A copy must not be fragmented (nf_dup), but the datagram may have come in fragments.
+  const whole = family === 4 ? ' ip frag-off set 0' : '';
+  const back = gate ? [`iifname "${gate.back}" meta mark set meta mark | ${hex(MARK_JUDGED)}${whole}`] : [];
   return { name: 'guard', base: 'type filter hook prerouting priority raw', rules: [...(family === 4 ? [loopback] : []), ...back] };
 }
 
 function translation({ gate }: RuleSettings, family: 4 | 6): Chain[] {
   const ip = family === 4 ? 'ip' : 'ip6';
+  // What comes from ::1 cannot leave loopback, as it can from 127.0.0.1 (route_localnet), and link-local addresses cannot leave their
+  // link: the daemon's sockets answer there.
+  const here = `${WITH_PORTS} ${family === 4 ? '' : 'ip6 daddr != { ::1, fe80::/10 } '}fib daddr type local`;
   const ask = gate ? [`meta mark set meta mark | ${hex(MARK_ASK)}`] : [];
   const back = gate ? [`iifname "${gate.back}" goto translate comment "the host's own rules let it in"`] : [];
   return [
-    { name: 'incoming', base: 'type nat hook prerouting priority dstnat', rules: [`${WITH_PORTS} fib daddr type local jump allowed`] },
-    {
-      name: 'outgoing',
-      base: 'type nat hook output priority -100',
-      // What comes from ::1 cannot leave loopback, as it can from 127.0.0.1 (route_localnet): the daemon's sockets answer there.
-      rules: [`${WITH_PORTS} ${family === 4 ? '' : 'ip6 daddr != ::1 '}fib daddr type local jump translate`],
-    },
+    { name: 'incoming', base: 'type nat hook prerouting priority dstnat', rules: [`${here} jump allowed`] },
+    { name: 'outgoing', base: 'type nat hook output priority -100', rules: [`${here} jump translate`] },
     {
       name: 'allowed',
       rules: [

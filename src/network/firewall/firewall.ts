@@ -196,7 +196,7 @@ export class Firewall {
   async #lookAround(): Promise<boolean> {
     const policies = new Set([...this.#wanted.values()].map(({ exposure }) => exposure));
     const { gate: before, lan: lanBefore } = this.#settings;
-    const gate = policies.has('host') ? await this.#surroundings.openGate(this.#settings.networks) : undefined;
+    const gate = policies.has('host') ? await this.#surroundings.openGate() : undefined;
     const lan = policies.has('lan') ? await this.#surroundings.lan() : [];
     const same = gate?.id === before?.id && JSON.stringify(lan) === JSON.stringify(lanBefore);
     const { gate: _, ...rest } = this.#settings;

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { GantryError, type Log } from '../../base/index.ts';
 import { netlink, run } from '../../host/index.ts';
-import { formatPrefix, holds, ipOfBytes, maskOf, type Prefix, parsePrefix, widthOf } from '../addresses/index.ts';
+import { formatPrefix, holds, ipOfBytes, maskOf, type Prefix, widthOf } from '../addresses/index.ts';
 import { MARK_JUDGED } from './chains.ts';
 import type { Gate, RuleSettings } from './rules.ts';
 
 /** What the rules of policies other than `public` need of the host. */
 export interface Surroundings {
-  /** Makes the gate, or finds it, so that it serves these networks. Cheap when nothing was forgotten. Fails with `unsupported` where the kernel has no such thing. */
-  openGate(networks: RuleSettings['networks']): Promise<Gate>;
+  /** Makes the gate, or finds it. Cheap when nothing was forgotten. Fails with `unsupported` where the kernel has no such thing. */
+  openGate(): Promise<Gate>;
   /** Takes the gate of an earlier daemon away when nobody needs it any more. */
   closeGate(): Promise<void>;
   /** The networks that the host has an address in. */
@@ -29,6 +29,10 @@ const NEXT4 = '192.0.0.8';
 const NEXT6 = '100::1';
 const MARK = `0x${MARK_JUDGED.toString(16)}/0x${MARK_JUDGED.toString(16)}`;
 const LOOPBACK_INDEX = 1;
+/** A datagram may have come in fragments, and is whole by now. */
+const LARGEST_MTU = 65535;
+/** Before those of the main table (32766) and of most programs. */
+const RULES_FROM = 5200;
 
 /** The host that the daemon runs on. */
 export class HostSurroundings implements Surroundings {
@@ -36,7 +40,7 @@ export class HostSurroundings implements Surroundings {
   readonly #names: GateNames;
   readonly #ipv6: boolean;
   readonly #log: Log;
-  #gate: { gate: Gate; serves: string } | undefined;
+  #gate: Gate | undefined;
   #lan: RuleSettings['lan'] | undefined;
 
   constructor(socket: netlink.NetlinkSocket, names: GateNames, ipv6: boolean, log: Log) {
@@ -51,23 +55,24 @@ export class HostSurroundings implements Surroundings {
     this.#lan = undefined;
   }
 
-  async openGate(networks: RuleSettings['networks']): Promise<Gate> {
-    const serves = JSON.stringify(networks.map(({ bridge, subnet4, subnet6 }) => [bridge, subnet4, subnet6]));
-    if (this.#gate?.serves === serves) return this.#gate.gate;
+  async openGate(): Promise<Gate> {
+    if (this.#gate) return this.#gate;
     const { out, back } = await this.#ensureDevices();
     this.#setUp(this.#names.back);
-    await this.#route(back.macAddress, networks);
-    const gate = { id: `${out.index} ${back.index}`, out: out.name, back: back.name, next4: NEXT4, next6: NEXT6 };
-    this.#gate = { gate, serves };
-    return gate;
+    await this.#route(back.macAddress);
+    this.#gate = { id: `${out.index} ${back.index}`, out: out.name, back: back.name, next4: NEXT4, next6: NEXT6 };
+    return this.#gate;
   }
 
   async closeGate(): Promise<void> {
-    const { out, routes } = this.#names;
+    const { out, back, routes } = this.#names;
     const links = (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
     if (!links.some(({ name }) => name === out)) return;
     await this.#socket.require([netlink.deleteLink(out)], () => `Removing ${out}`);
-    for (const family of this.#families()) await run('ip', [family, 'rule', 'del', 'lookup', String(routes)], { allowFailure: true });
+    for (const family of this.#families()) {
+      await run('ip', [family, 'rule', 'del', 'lookup', String(routes)], { allowFailure: true });
+      await run('ip', [family, 'rule', 'del', 'iif', back, 'lookup', 'main'], { allowFailure: true });
+    }
   }
 
   async lan(): Promise<RuleSettings['lan']> {
@@ -112,7 +117,7 @@ export class HostSurroundings implements Surroundings {
     await run('ip', ['link', 'del', out], { allowFailure: true });
     const words = 'alias gantry_asks_the_firewall_of_the_host up';
     await run('ip', ['-batch', '-'], {
-      input: `link add ${out} type veth peer name ${back}\nlink set ${out} ${words}\nlink set ${back} ${words}\n`,
+      input: `link add ${out} mtu ${LARGEST_MTU} type veth peer name ${back} mtu ${LARGEST_MTU}\nlink set ${out} ${words}\nlink set ${back} ${words}\n`,
     });
     this.#log.info(
       `Made the devices ${out} and ${back}: packets for ports with the policy 'host' come through them once the firewall of the host lets them in`,
@@ -132,26 +137,23 @@ export class HostSurroundings implements Surroundings {
   }
 
   /**
-   * Packets go out by hand, past any look-up of neighbours. In `routes`, everything but containers lies behind the gate: with a strict
-   * reverse path filter (rp_filter=1, firewalld's IPv6_rpfilter) nothing would come back otherwise.
+   * Packets go out by hand, past any look-up of neighbours. What comes back finds its way as ever; but by the table `routes` the way back to
+   * its sender leads into the gate, or a strict reverse path filter (rp_filter=1, firewalld's IPv6_rpfilter) would drop it.
    */
-  async #route(macAddress: string, networks: RuleSettings['networks']): Promise<void> {
+  async #route(macAddress: string): Promise<void> {
     const { out, back, routes } = this.#names;
-    const subnets = networks.flatMap(({ bridge, subnet4, subnet6 }) =>
-      [subnet4, subnet6].flatMap((subnet) => (subnet ? [{ bridge, subnet }] : [])),
-    );
     for (const family of this.#families()) {
-      const [next, length, number] = family === '-4' ? [NEXT4, 32, 4] : [NEXT6, 128, 6];
-      const mine = subnets.filter(({ subnet }) => parsePrefix(subnet)?.family === number);
-      const lines = [
+      const [next, length] = family === '-4' ? [NEXT4, 32] : [NEXT6, 128];
+      await this.#batch(family, [
         `neigh replace ${next} lladdr ${macAddress} dev ${out} nud permanent`,
         `route replace ${next}/${length} dev ${out} metric ${routes}`,
         `route replace default dev ${back} table ${routes}`,
-        ...mine.map(({ bridge, subnet }) => `route replace ${subnet} dev ${bridge} table ${routes}`),
-      ];
-      await this.#batch(family, lines);
+      ]);
       const rules = await run('ip', [family, 'rule', 'show'], {});
-      if (!rules.stdout.includes(`lookup ${routes}`)) await this.#batch(family, [`rule add fwmark ${MARK} lookup ${routes}`]);
+      if (!rules.stdout.includes(`iif ${back} `))
+        await this.#batch(family, [`rule add pref ${RULES_FROM} fwmark ${MARK} iif ${back} lookup main`]);
+      if (!rules.stdout.includes(`lookup ${routes}`))
+        await this.#batch(family, [`rule add pref ${RULES_FROM + 1} fwmark ${MARK} lookup ${routes}`]);
     }
   }
 

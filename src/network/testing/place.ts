@@ -11,6 +11,7 @@ import { netlink, removeTree, run, spawn } from '../../host/index.ts';
 import type { ContainerSpec, NetworkRequest, PortRequest } from '../../model/index.ts';
 import { memoryStore, type Store } from '../../store/index.ts';
 import { type Attachment, createNetwork, type Network, type NetworkOptions } from '../index.ts';
+import { deriveNames } from '../settings.ts';
 
 /** What tests of the room share: network namespaces of their own, containers in them, and servers to talk to. */
 const INSIDE = 'GANTRY_TEST_IN_OWN_NETWORK';
@@ -73,10 +74,24 @@ export async function place(more: Partial<NetworkOptions> = {}): Promise<Place> 
       for (const file of namespaces(options)) netlink.dropNamespace(file);
       const bridges = network.list().flatMap(({ driver, id }) => (driver === 'bridge' ? [`br-${id.slice(0, 12)}`] : []));
       for (const name of [bridge, ...bridges]) if (name) await run('ip', ['link', 'del', name], { allowFailure: true });
+      await removeGate(options);
       await run('nft', ['flush', 'ruleset']);
       await removeTree(tmpdir(), root);
     },
   };
+}
+
+/** What is left of ports with the policy `host`, for the next daemon to take away. */
+async function removeGate({ dataRoot, execRoot }: NetworkOptions): Promise<void> {
+  const { out, back, routes } = deriveNames(dataRoot, execRoot).gate;
+  const { code } = await run('ip', ['link', 'del', out], { allowFailure: true });
+  if (code !== 0) return;
+  for (const family of ['-4', '-6'])
+    for (const rule of [
+      ['iif', back],
+      ['lookup', String(routes)],
+    ])
+      await run('ip', [family, 'rule', 'del', ...rule]);
 }
 
 export const namespaces = ({ execRoot }: NetworkOptions) => {
