@@ -161,7 +161,7 @@ export class LocalNetwork implements Network {
     await this.#ready().plugging.plug(held, record, request, wish, undo);
     await route(held);
     setPorts(held, await this.#parts.publisher.follow(held.attachment, request));
-    await this.#parts.naming.answer(held);
+    if (held.plugs.size > 0) await this.#parts.naming.answer(held);
     undo.move();
     this.#parts.naming.tell(held);
     return held.attachment;
@@ -264,13 +264,15 @@ export class LocalNetwork implements Network {
 
   async #onNetworks(request: AttachRequest, signal?: AbortSignal): Promise<Held> {
     const { publisher, naming } = this.#parts;
+    const { plugging } = this.#ready();
     await using undo = new AsyncDisposableStack();
     const wanted = wantedNetworks(request.spec, (reference) => this.get(reference));
-    const held = await this.#ready().plugging.join(request, wanted, undo, signal);
+    const held = await plugging.settle(request, wanted, undo, signal);
+    undo.defer(() => naming.stopAnswering(request.containerId));
+    const hasDiscovery = wanted.some(({ record }) => record.name !== 'bridge');
+    await allDone([plugging.join(held, request, wanted, undo), hasDiscovery ? naming.answer(held) : undefined]);
     undo.defer(() => publisher.unpublish(request.containerId));
     if (!request.standby) setPorts(held, await publisher.publish(held.attachment, request));
-    undo.defer(() => naming.stopAnswering(request.containerId));
-    await naming.answer(held);
     signal?.throwIfAborted();
     undo.move();
     return held;
@@ -280,4 +282,9 @@ export class LocalNetwork implements Network {
     this.#parts.log.warn(sentence, { network: network.name });
     for (const listener of this.#troubleListeners) listener(structuredClone(network), sentence);
   }
+}
+
+/** Waits for all, also when one has failed: what is undone then must not be under way. */
+async function allDone(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }

@@ -16,16 +16,16 @@ export class Naming {
     this.#log = log;
   }
 
-  /** Has the resolver answer a container that is on a network with discovery, from before it can ask. */
+  /** Has the resolver answer a container. */
   async answer(held: Held): Promise<void> {
     const { containerId, namespace, spec } = held.attachment;
-    if (held.plugs.size === 0) return;
     const leadsOut = () => Object.values(waysOut(held)).some((endpoint) => endpoint !== undefined);
     await this.#resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut });
   }
 
   /** The same for a container that an earlier daemon has answered. */
   async answerAgain(held: Held): Promise<void> {
+    if (held.plugs.size === 0) return;
     try {
       await this.answer(held);
     } catch (error) {

@@ -25,6 +25,16 @@ export interface PluggingParts {
   log: Log;
 }
 
+/** What is known of an interface that is to be. */
+interface Joint {
+  record: NetworkRecord;
+  request: AttachRequest;
+  wish: EndpointRequest;
+  leads: boolean;
+}
+
+const isGround = ({ record }: Wanted) => record.name === 'bridge';
+
 /** Gives containers their namespaces and interfaces, and takes them away. */
 export class Plugging {
   readonly #parts: PluggingParts;
@@ -44,34 +54,33 @@ export class Plugging {
     return { attachment: { containerId, namespace: member.file, endpoints, publishedPorts: [], spec }, member, plugs: new Map() };
   }
 
-  /** One namespace with an interface on each network that the container wants. On the default bridge alone it is taken as it lies ready. */
-  async join(request: AttachRequest, wanted: readonly Wanted[], undo: AsyncDisposableStack, signal?: AbortSignal): Promise<Held> {
+  /** A namespace for a container, on the default bridge if it wants to be there: it is taken as it lies ready. */
+  async settle(request: AttachRequest, wanted: readonly Wanted[], undo: AsyncDisposableStack, signal?: AbortSignal): Promise<Held> {
     const { namespaces } = this.#parts;
     const { containerId, spec } = request;
-    const onBridge = wanted.find(({ record }) => record.name === 'bridge');
+    const onBridge = wanted.find(isGround);
     const member = onBridge ? await namespaces.takeOnBridge(this.#wishesOf(spec), signal) : await namespaces.takeLoopbackOnly(signal);
     undo.defer(() => namespaces.discard(member));
     const endpoints = onBridge ? [this.#endpointOf(member, 'eth0', onBridge.wish)] : [];
-    const attachment = { containerId, namespace: member.file, endpoints, publishedPorts: [], spec };
-    const held: Held = { attachment, member, plugs: new Map() };
-    const others = wanted.filter((one) => one !== onBridge);
-    for (const { record, wish } of others) await this.plug(held, record, request, wish, undo);
-    if (others.length > 0) await route(held);
-    return held;
+    return { attachment: { containerId, namespace: member.file, endpoints, publishedPorts: [], spec }, member, plugs: new Map() };
+  }
+
+  /** An interface on each other network that it wants. */
+  async join(held: Held, request: AttachRequest, wanted: readonly Wanted[], undo: AsyncDisposableStack): Promise<void> {
+    const others = wanted.filter((one) => !isGround(one));
+    const leads = wanted.length === 1;
+    for (const { record, wish } of others) await this.#plugMade(held, { record, request, wish, leads }, undo);
+    if (others.length > 0 && !leads) await route(held);
   }
 
   /** Adds an interface on a network, without routes. */
   plug(held: Held, record: NetworkRecord, request: AttachRequest, wish: EndpointRequest, undo: AsyncDisposableStack): Promise<void> {
-    return record.name === 'bridge' ? this.#plugGround(held, wish, undo) : this.#plugMade(held, record, request, wish, undo);
+    return record.name === 'bridge'
+      ? this.#plugGround(held, wish, undo)
+      : this.#plugMade(held, { record, request, wish, leads: false }, undo);
   }
 
-  async #plugMade(
-    held: Held,
-    record: NetworkRecord,
-    request: AttachRequest,
-    wish: EndpointRequest,
-    undo: AsyncDisposableStack,
-  ): Promise<void> {
+  async #plugMade(held: Held, { record, request, wish, leads }: Joint, undo: AsyncDisposableStack): Promise<void> {
     const owner = request.name ?? request.containerId.slice(0, 12);
     const { namespace, endpoints } = held.attachment;
     const letGo = this.#parts.users.hold(record, request.containerId, owner);
@@ -81,7 +90,7 @@ export class Plugging {
     const device = wish.driverOptions[DEVICE_OPTION] ?? freeDevice(endpoints, segment.devicePrefix);
     if (!/^[^\s/:]{1,15}$/.test(device) || device === 'lo' || endpoints.some(({ interfaceName }) => interfaceName === device))
       throw invalid(`${DEVICE_OPTION}: ${JSON.stringify(device)} cannot be the name of one more device of ${owner}`);
-    const plug = await this.#freeing(() => segment.plug({ owner, namespace, device, wish }));
+    const plug = await this.#freeing(() => segment.plug({ owner, namespace, device, wish, leads }));
     undo.defer(async () => {
       await this.#unplugMade(held, plug);
       held.plugs.delete(record.id);

@@ -55,3 +55,14 @@ function socketAddress(address: Uint8Array, port: number): Buffer {
   name.set(address, isFour ? 4 : 8);
   return name;
 }
+
+const SIOCGIFINDEX = 0x8933;
+
+/** The index of a network device by its name, in the namespace of `fd`, without waiting for the kernel's lock; undefined when there is none. */
+export function indexOfDevice(fd: number, name: string): number | undefined {
+  // struct ifreq: the name in 16 bytes, then the answer.
+  const request = Buffer.alloc(40);
+  request.write(name, 'latin1');
+  const call = native('ioctl#ifreq', 'int', 'int', 'ulong', 'void *');
+  return call(fd, SIOCGIFINDEX, request) < 0 ? undefined : request.readInt32LE(16);
+}

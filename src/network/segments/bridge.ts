@@ -6,9 +6,9 @@ import { ipBytes, lastOf, parseIp, requirePrefix } from '../addresses/index.ts';
 import { type BridgeSettings, readBridgeOptions } from '../define/options.ts';
 import type { GuardedNetwork } from '../firewall/index.ts';
 import { removeLinks } from '../pool/member.ts';
-import { Addressing, type Grant } from './addressing.ts';
+import { Addressing } from './addressing.ts';
 import { deviceDescriptor } from './descriptor.ts';
-import { addressesOn, configureDevice, type DeviceAddress, onDevice, SYSCTLS_OPTION } from './inside.ts';
+import { addressesOn, configureDevice, type DeviceAddress, type DeviceWishes, onDevice, SYSCTLS_OPTION } from './inside.ts';
 import type { Plug, PlugRequest, Segment } from './segment.ts';
 
 export interface SegmentParts {
@@ -20,6 +20,17 @@ export interface SegmentParts {
   linkPrefix: string;
   /** Bytes; for networks that name none. */
   mtu: number;
+}
+
+/** Both ends of an interface. */
+interface Wire {
+  /** For people. */
+  owner: string;
+  /** The host's end. */
+  link: string;
+  namespace: string;
+  /** The container's end. */
+  device: string;
 }
 
 /** Name of a network's bridge when nobody chose one: the form that operators know. */
@@ -191,7 +202,7 @@ export class BridgeSegment implements Segment {
     };
   }
 
-  async plug({ owner, namespace, device, wish }: PlugRequest): Promise<Plug> {
+  async plug({ owner, namespace, device, wish, leads }: PlugRequest): Promise<Plug> {
     const { ids, linkPrefix } = this.#parts;
     const endpointId = ids.next();
     const link = linkPrefix + endpointId.slice(0, 7);
@@ -199,7 +210,8 @@ export class BridgeSegment implements Segment {
     const grant = this.#addressing.take(wish, owner);
     undo.defer(() => this.#addressing.release(grant.addresses));
     undo.defer(() => removeLinks(this.#parts.socket, [link]));
-    await this.#wire(owner, link, namespace, device, grant, wish.driverOptions[SYSCTLS_OPTION] ?? '');
+    const sysctls = wish.driverOptions[SYSCTLS_OPTION] ?? '';
+    await this.#wire({ owner, link, namespace, device }, { grant, sysctls, leads: leads && this.leadsOut });
     undo.move();
     return {
       endpoint: this.#addressing.describe(endpointId, device, grant),
@@ -210,15 +222,16 @@ export class BridgeSegment implements Segment {
 
   async restore({ endpoint, link }: Plug, namespace: string): Promise<void> {
     const grant = this.#addressing.grantOf(endpoint);
-    await this.#wire(endpoint.dnsNames?.[0] ?? 'a container', link, namespace, endpoint.interfaceName ?? 'eth0', grant, '');
+    const owner = endpoint.dnsNames?.[0] ?? 'a container';
+    await this.#wire({ owner, link, namespace, device: endpoint.interfaceName ?? 'eth0' }, { grant, sysctls: '', leads: false });
   }
 
-  async #wire(owner: string, link: string, namespace: string, device: string, grant: Grant, sysctls: string): Promise<void> {
+  async #wire({ owner, link, namespace, device }: Wire, wishes: DeviceWishes): Promise<void> {
     const mtu = this.settings.mtu ?? this.#parts.mtu;
     {
       using descriptor = deviceDescriptor(namespace);
       const near = { name: link, mtu, master: this.#index, up: true };
-      const far = { name: device, mtu, macAddress: grant.macAddress };
+      const far = { name: device, mtu, macAddress: wishes.grant.macAddress };
       await this.#parts.socket.require(
         [
           netlink.addVeth(near, far, descriptor.number),
@@ -228,7 +241,7 @@ export class BridgeSegment implements Segment {
         () => `Joining ${owner} to the bridge ${this.bridge}`,
       );
     }
-    await configureDevice(namespace, device, grant, sysctls);
+    await configureDevice(namespace, device, wishes);
   }
 
   adopt(endpoint: EndpointState, owner: string): Plug {

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, writeFileSync } from 'node:fs';
 import { errnoOf, GantryError, invalid } from '../../base/index.ts';
-import { netlink } from '../../host/index.ts';
+import { indexOfDevice, netlink, openInet } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Ip, ipBytes, ipOfBytes, lastOf, parseIp } from '../addresses/index.ts';
 import type { Grant } from './addressing.ts';
@@ -22,23 +22,48 @@ export function parseEndpointSysctls(text: string, device: string): { key: strin
   });
 }
 
+/** What a device in a container gets. */
+export interface DeviceWishes {
+  grant: Grant;
+  /** As SYSCTLS_OPTION has it. */
+  sysctls: string;
+  /** Whether what leaves the container goes by the gateways of the grant. */
+  leads: boolean;
+}
+
 /** Gives a device in a container its addresses and brings it up. It must be there, down. */
-export async function configureDevice(namespace: string, device: string, grant: Grant, sysctls: string): Promise<void> {
+export async function configureDevice(namespace: string, device: string, { grant, sysctls, leads }: DeviceWishes): Promise<void> {
   const settings = parseEndpointSysctls(sysctls, device);
   const hasSix = grant.addresses.some(({ ip }) => ip.family === 6);
-  using inside = netlink.insideNamespace(namespace, () => {
+  const opened = netlink.insideNamespace(namespace, () => {
     if (hasSix) writeSetting(`net/ipv6/conf/${device}/disable_ipv6`, '0');
     for (const { key, value } of settings) writeSetting(key, value);
-    return new netlink.NetlinkSocket(netlink.NETLINK_ROUTE);
+    return { index: deviceIndex(device), inside: new netlink.NetlinkSocket(netlink.NETLINK_ROUTE) };
   });
-  const index = await indexOf(inside, device);
+  using inside = opened.inside;
+  const { index } = opened;
+  if (index === undefined) throw new GantryError('internal', `The device ${device} vanished from its container`);
   const messages = [
     netlink.setLink(index, { up: true }),
     ...grant.addresses.map(({ ip, prefix }) =>
       netlink.addAddress(index, ipBytes(ip), prefix.length, ip.family === 4 ? ipBytes({ family: 4, value: lastOf(prefix) }) : undefined),
     ),
+    ...grant.addresses.flatMap(({ gateway }) => {
+      const ip = leads ? parseIp(gateway) : undefined;
+      return ip ? [netlink.addDefaultRoute(index, ipBytes(ip))] : [];
+    }),
   ];
   await inside.require(messages, (step) => `Setting up ${device} (step ${step + 1})`);
+}
+
+/** By a socket of the namespace that the thread is in. */
+function deviceIndex(device: string): number | undefined {
+  const fd = openInet('udp', 4);
+  try {
+    return indexOfDevice(fd, device);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function writeSetting(key: string, value: string): void {
@@ -50,12 +75,6 @@ function writeSetting(key: string, value: string): void {
     if (code === 'EINVAL') throw invalid(`the kernel refuses ${value} for ${key.replaceAll('/', '.')}`);
     throw error;
   }
-}
-
-async function indexOf(inside: netlink.NetlinkSocket, device: string): Promise<number> {
-  const link = await netlink.findLink(inside, device);
-  if (!link) throw new GantryError('internal', `The device ${device} vanished from its container`);
-  return link.index;
 }
 
 /** The endpoint that leads a container out, for each family: the highest priority wins, then the first name. */

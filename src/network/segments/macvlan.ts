@@ -87,7 +87,7 @@ export class ParentSegment implements Segment {
     }
   }
 
-  async plug({ owner, namespace, device, wish }: PlugRequest): Promise<Plug> {
+  async plug({ owner, namespace, device, wish, leads }: PlugRequest): Promise<Plug> {
     await this.ensure();
     const endpointId = this.#parts.ids.next();
     await using undo = new AsyncDisposableStack();
@@ -99,7 +99,8 @@ export class ParentSegment implements Segment {
       await this.#make([this.#device(fields, descriptor.number)], `Giving ${owner} a ${this.#driver} device`);
       undo.defer(() => removeInside(namespace, device));
     }
-    await configureDevice(namespace, device, grant, wish.driverOptions[SYSCTLS_OPTION] ?? '');
+    const sysctls = wish.driverOptions[SYSCTLS_OPTION] ?? '';
+    await configureDevice(namespace, device, { grant, sysctls, leads: leads && this.leadsOut });
     undo.move();
     const endpoint = this.#addressing.describe(endpointId, device, grant);
     return { endpoint, link: '', release: () => this.#addressing.release(grant.addresses) };

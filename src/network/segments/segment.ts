@@ -10,6 +10,8 @@ export interface PlugRequest {
   /** Name for its device; the first free `eth` when absent. */
   device: string;
   wish: EndpointRequest;
+  /** It is the container's only network: what leaves the container goes by it. */
+  leads: boolean;
 }
 
 /** One interface of one container on one network. */
@@ -33,7 +35,7 @@ export interface Segment {
    * they have just been listed.
    */
   ensure(devices?: netlink.Devices): Promise<boolean>;
-  /** Joins a container: interface up, with its addresses, no default route yet. Undoes itself on failure. */
+  /** Joins a container: interface up, with its addresses, and no default route unless it leads. Undoes itself on failure. */
   plug(request: PlugRequest): Promise<Plug>;
   /** Takes over an interface that an earlier daemon made: its addresses are taken from now on. */
   adopt(endpoint: EndpointState, owner: string): Plug;
