@@ -2,7 +2,7 @@ import type { Command } from '../../command.ts';
 import { bool, int, text } from '../../flags/index.ts';
 import { momentQuery } from '../../format/when.ts';
 import { LogView } from '../view/logs.ts';
-import { chooseContainers, openContext, openProjectOrName } from './open.ts';
+import { chooseContainers, mayColour, openContext, openProjectOrName } from './open.ts';
 
 const command: Command = {
   usage: '[OPTIONS] [SERVICE...]',
@@ -29,7 +29,7 @@ const command: Command = {
       timestamps: flags.bool('timestamps'),
       tail: flags.text('tail'),
       prefix: !flags.bool('no-log-prefix'),
-      colour: !flags.bool('no-color'),
+      colour: !flags.bool('no-color') && mayColour(session),
       signal: new AbortController().signal,
       ...(since === undefined ? {} : { since: String(since) }),
       ...(until === undefined ? {} : { until: String(until) }),

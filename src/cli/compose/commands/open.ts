@@ -60,6 +60,9 @@ export function openProjectOrName(session: Session, wanted: readonly string[] = 
   }
 }
 
+/** Whether logs may have colours where they go to a terminal. */
+export const mayColour = (session: Session) => projectFlags(session).text('ansi') !== 'never';
+
 /** All that acting on a project needs. `timeout` in seconds. */
 export async function openContext(
   session: Session,

@@ -5,12 +5,12 @@ import type { Session } from '../../session.ts';
 import type { Context } from '../engine/context.ts';
 import { type ImageStep, type ImageWishes, imageStep, provideImages } from '../engine/images.ts';
 import { imageName } from '../engine/make.ts';
-import { waitReady } from '../engine/ready.ts';
+import { waitEnded, waitReady } from '../engine/ready.ts';
 import { carryOut, planProject, type UpWishes } from '../engine/up.ts';
-import { inOrder } from '../plan/order.ts';
+import { inOrder, needsOf } from '../plan/order.ts';
 import type { Project, Service } from '../project/project.ts';
 import { plannedSteps, planTable } from '../view/plan.ts';
-import { chooseContainers, openContext, openProject, parseScales } from './open.ts';
+import { chooseContainers, mayColour, openContext, openProject, parseScales } from './open.ts';
 
 /** Flags of `up` that `create` has too. */
 export const MAKE_FLAGS = [
@@ -87,9 +87,13 @@ async function showPlan(context: Context, flags: Flags, wishes: UpWishes): Promi
 
 async function waitForAll(context: Context, services: readonly string[]): Promise<void> {
   const containers = await chooseContainers(context, services);
+  const needs = [...context.project.services.keys()].flatMap((name) => needsOf(context.project, name));
+  const jobs = new Set(needs.flatMap((need) => (need.condition === 'service_completed_successfully' ? need.service : [])));
   await Promise.all(
-    containers.map(async ({ id, name }) => {
+    containers.map(async ({ id, name, service }) => {
       context.progress.set(`Container ${name}`, 'Waiting');
+      // Others wait for the end of such a one: it is not meant to go on.
+      if (jobs.has(service) && (await waitEnded(context, id)) === 0) return context.progress.set(`Container ${name}`, 'Exited', 'done');
       await waitReady(context, id, name).catch((error: unknown) => {
         context.progress.set(`Container ${name}`, 'Error', 'failed');
         throw error;
@@ -137,7 +141,7 @@ async function run(session: Session, flags: Flags, services: readonly string[]):
     services: flags.list('attach').length > 0 ? flags.list('attach') : services.length > 0 ? services : [...project.services.keys()],
     since: begun,
     prefix: !flags.bool('no-log-prefix'),
-    colour: !flags.bool('no-color'),
+    colour: !flags.bool('no-color') && mayColour(session),
     timestamps: flags.bool('timestamps'),
     untilFirst: flags.bool('abort-on-container-exit') || flags.text('exit-code-from') !== '',
     untilFailure: flags.bool('abort-on-container-failure'),

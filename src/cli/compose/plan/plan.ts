@@ -1,4 +1,6 @@
+import { CommandFailure } from '../../failure.ts';
 import type { Project, Service } from '../project/project.ts';
+import { fixedPort, oneOwner } from '../project/references.ts';
 import { Section } from '../project/section.ts';
 import { dockerHash } from './docker-hash.ts';
 import { changedKeys, fingerprint } from './fingerprint.ts';
@@ -102,6 +104,8 @@ function planService(
   const keys = fingerprint(service.definition, options.facts(service));
   const hash = dockerHash(service.definition, options.idOf);
   const scale = options.scale.get(service.name) ?? scaleOf(service);
+  const fixed = scale > 1 ? fixedPort(new Section(service.definition)) : undefined;
+  if (fixed !== undefined) throw new CommandFailure(`--scale ${service.name}=${scale}: ${oneOwner(fixed, scale)}`);
   const kept = own.slice(0, scale);
   const steps: Step[] = kept.map((old) => {
     const because = options.noRecreate ? [] : reasons(service, old, keys, hash, options, replaced);

@@ -244,6 +244,7 @@ suite('what a file means', () => {
     ['network_mode: host\nnetworks: [default]', /excludes "networks"/],
     ['cpus: 1\ndeploy: {resources: {limits: {cpus: 2}}}', /cpus: deploy\.resources\.limits\.cpus says something else/],
     ['tmpfs: [/x]\nvolumes: ["/x:/x"]', /volumes: there is something at \/x already/],
+    ['ports: ["8080:80"]\nscale: 2', /2 containers cannot have port 8080 of the host: give a range \(8080-8081\)/],
     ['container_name: x1\nscale: 2', /2 containers cannot have one name/],
     ['env_file: nope.env', /open .*nope\.env: no such file/],
     ['hostname: ${X:?give X}', /compose\.yaml:4:15: the variable X is required: give X/],

@@ -37,6 +37,8 @@ function serviceFaults({ name, definition }: Service, project: Project): Fault[]
   if (driver !== undefined && driver !== 'replicated') faults.push(at('deploy', `mode ${driver} needs a cluster: there is "replicated"`));
   const scale = service.number('scale') ?? service.section('deploy').number('replicas') ?? 1;
   if (service.has('container_name') && scale > 1) faults.push(at('container_name', `${scale} containers cannot have one name`));
+  const fixed = scale > 1 ? fixedPort(service) : undefined;
+  if (fixed !== undefined) faults.push(at('ports', oneOwner(fixed, scale)));
   faults.push(...contradictions(definition).map(([key, message]) => at(key, message)), ...doubleTargets(name, definition));
   const unknown = (key: string, wanted: [string, Place | undefined][], known: Resources, kind: string) => {
     for (const [one, place] of wanted)
@@ -55,6 +57,16 @@ function serviceFaults({ name, definition }: Service, project: Project): Fault[]
   }
   return faults;
 }
+
+/** A port of the host that only one container of the service could have. */
+export const fixedPort = (service: Section) =>
+  service
+    .sections('ports')
+    .map((port) => port.text('published'))
+    .find((published) => published !== undefined && /^[1-9]\d*$/.test(published));
+
+export const oneOwner = (port: string, scale: number) =>
+  `${scale} containers cannot have port ${port} of the host: give a range (${port}-${Number(port) + scale - 1}), or no port of the host at all`;
 
 /** Places that say the same thing differently. */
 const TWICE: readonly (readonly [key: string, path: readonly string[]])[] = [
