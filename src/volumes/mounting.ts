@@ -11,7 +11,7 @@ const MOUNT_TIMEOUT = 60_000;
 export async function mountVolume(name: string, asked: VolumeMount, target: string, table: string): Promise<void> {
   try {
     const server = serverToResolve(asked);
-    const mount = server === undefined ? asked : withServerAddress(asked, (await lookup(server)).address);
+    const mount = server === undefined ? asked : withServerAddress(asked, await addressOf(server));
     writeFileSync(table, tableLine(mount, target), { mode: 0o600 });
     // Paths as they are, no entry in /etc/mtab; network mounts without a program of their own.
     const flags = ['--no-canonicalize', '--no-mtab', ...(isNetworkMount(mount) ? ['--internal-only'] : [])];
@@ -25,6 +25,14 @@ export async function mountVolume(name: string, asked: VolumeMount, target: stri
     );
   } finally {
     removeTable(table);
+  }
+}
+
+async function addressOf(server: string): Promise<string> {
+  try {
+    return (await lookup(server)).address;
+  } catch (error) {
+    throw new Error(`the address of the server ${server} could not be looked up`, { cause: error });
   }
 }
 

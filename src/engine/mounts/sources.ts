@@ -79,16 +79,21 @@ export class MountSources implements AsyncDisposable {
   }
 }
 
+const UNREACHABLE: Record<string, string> = {
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'not a directory',
+  ELOOP: 'too many levels of symbolic links',
+  ENAMETOOLONG: 'file name too long',
+};
+
 /** Opened by its place alone (O_PATH), be it a directory or a file. Links inside `base` lead nowhere else. */
 function openFound(base: string, path: string, whose: string): number {
   try {
     return openInRoot(base, path, O_PATH);
   } catch (error) {
-    const code = errnoOf(error);
-    if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
-    const why =
-      code === 'ELOOP' ? 'too many levels of symbolic links' : code === 'ENOTDIR' ? 'not a directory' : 'no such file or directory';
-    throw new GantryError('invalid', `cannot access path ${path} of ${whose}: ${why}`, { cause: error });
+    const why = UNREACHABLE[errnoOf(error) ?? ''];
+    if (why === undefined) throw error;
+    throw new GantryError('invalid', `cannot access path ${path.slice(0, 200)} of ${whose}: ${why}`, { cause: error });
   }
 }
 
