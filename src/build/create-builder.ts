@@ -1,20 +1,16 @@
 import { type Clock, type Ids, Limiter, type Log } from '../base/index.ts';
-import { diskFree } from '../host/index.ts';
 import type { Images, MakeRoom } from '../images/index.ts';
 import type { Network } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Builder } from './builder.ts';
-import { CacheMounts } from './cache/cache-mounts.ts';
-import { StepCache } from './cache/step-cache.ts';
-import { cacheEntries, pruneCache, scratchSize } from './cache/usage.ts';
+import type { CacheParts } from './cache/usage.ts';
 import { createFileSteps } from './files/index.ts';
 import { buildFolders } from './folders.ts';
 import { checkBuild } from './graph/check.ts';
 import { MadeSteps } from './graph/made-steps.ts';
 import { prepareBuild } from './graph/prepare.ts';
 import type { BuildParts } from './parts.ts';
-import { createSources } from './sources/index.ts';
 import { ProcessExits } from './steps/exits.ts';
 
 export interface BuilderOptions {
@@ -39,19 +35,16 @@ export interface BuilderOptions {
 /** Steps that work at once, of all builds. */
 const PARALLEL_STEPS = 4;
 
-/** Wires the builder and reads its cache. */
-export async function openBuilder(options: BuilderOptions): Promise<Builder> {
-  const { dataRoot, execRoot, store, clock, ids, log, images, network, runtime } = options;
-  const { assembly } = images;
+/** Wires what builds. */
+export function openBuilder(options: BuilderOptions, cache: CacheParts): Pick<Builder, 'prepare' | 'check'> {
+  const { dataRoot, execRoot, clock, ids, log, images, network, runtime } = options;
   const { scratch, running } = buildFolders(dataRoot, execRoot);
   const parts: BuildParts = {
     scratch,
     runFolder: running,
-    ...{ clock, ids, log, images, assembly, network, runtime },
+    ...{ clock, ids, log, images, network, runtime },
+    ...cache,
     files: createFileSteps(),
-    sources: createSources({ dataRoot, store, clock, ids, log }),
-    steps: new StepCache({ store, assembly, clock, log }),
-    mounts: new CacheMounts(dataRoot, { store, clock }),
     made: new MadeSteps(),
     exits: new ProcessExits(runtime),
     limiter: new Limiter(PARALLEL_STEPS),
@@ -61,15 +54,8 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
       entitlements: options.entitlements ?? ['network.host'],
     },
   };
-  await parts.steps.load();
-  await parts.mounts.load();
   return {
-    start: async () => undefined,
     prepare: (request, signal) => prepareBuild(parts, request, signal),
     check: (request, signal) => checkBuild(parts, request, signal),
-    usage: () => cacheEntries(parts),
-    scratchSize: () => scratchSize(dataRoot, parts),
-    prune: async (wanted) => pruneCache(parts, wanted, { now: clock.now(), free: (await diskFree(dataRoot)).available }),
-    [Symbol.asyncDispose]: () => parts.steps.flush(),
   };
 }

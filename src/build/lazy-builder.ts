@@ -1,39 +1,46 @@
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { listMounts, removeTree, unmount } from '../host/index.ts';
+import { diskFree, listMounts, removeTree, unmount } from '../host/index.ts';
 import type { Builder } from './builder.ts';
 import type { BuilderOptions } from './create-builder.ts';
 import { buildFolders } from './folders.ts';
 
-/** A builder of which nothing is loaded before its first use; only what a killed daemon left is cleared at once. */
+/** A builder of which nothing is loaded before its first use; only what a killed daemon left is cleared at once. What the cache holds is told without loading the rest. */
 export function createBuilder(options: BuilderOptions): Builder {
-  let made: Promise<Builder> | undefined;
-  const builder = () => {
-    made ??= makeBuilder(options);
-    return made;
-  };
+  const { dataRoot, clock } = options;
+  const usage = () => import('./cache/usage.ts');
+  const cache = once(async () => (await import('./cache/open-cache.ts')).openCache(options));
+  const builder = once(async () => (await import('./create-builder.ts')).openBuilder(options, await cache.get()));
   return {
     async start() {
-      const { scratch, running } = buildFolders(options.dataRoot, options.execRoot);
+      const { scratch, running } = buildFolders(dataRoot, options.execRoot);
       for (const folder of [scratch, running]) await clearFolder(folder);
     },
     async prepare(request, signal) {
       await options.makeRoom?.('building', 0);
-      return await (await builder()).prepare(request, signal);
+      return await (await builder.get()).prepare(request, signal);
     },
-    check: async (request, signal) => (await builder()).check(request, signal),
-    usage: async () => (await builder()).usage(),
-    scratchSize: async () => (await builder()).scratchSize(),
-    prune: async (wanted) => (await builder()).prune(wanted),
+    check: async (request, signal) => (await builder.get()).check(request, signal),
+    usage: async () => (await usage()).cacheEntries(await cache.get()),
+    scratchSize: async () => (await usage()).scratchSize(dataRoot, await cache.get()),
+    async prune(wanted) {
+      const { available } = await diskFree(dataRoot);
+      return await (await usage()).pruneCache(await cache.get(), wanted, { now: clock.now(), free: available });
+    },
     async [Symbol.asyncDispose]() {
-      await (await made)?.[Symbol.asyncDispose]();
+      await (await cache.made())?.steps.flush();
     },
   };
 }
 
-async function makeBuilder(options: BuilderOptions): Promise<Builder> {
-  const { openBuilder } = await import('./create-builder.ts');
-  return await openBuilder(options);
+/** Makes something at its first use; `made` does not. */
+function once<T>(make: () => Promise<T>): { get(): Promise<T>; made(): Promise<T> | undefined } {
+  let made: Promise<T> | undefined;
+  const get = () => {
+    made ??= make();
+    return made;
+  };
+  return { get, made: () => made };
 }
 
 /**
