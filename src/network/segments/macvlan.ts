@@ -100,7 +100,7 @@ export class ParentSegment implements Segment {
       undo.defer(() => removeInside(namespace, device));
     }
     const sysctls = wish.driverOptions[SYSCTLS_OPTION] ?? '';
-    await configureDevice(namespace, device, { grant, sysctls, leads: leads && this.leadsOut });
+    await configureDevice(namespace, device, { grant, sysctls, leads: leads && !this.record.internal });
     undo.move();
     const endpoint = this.#addressing.describe(endpointId, device, grant);
     return { endpoint, link: '', release: () => this.#addressing.release(grant.addresses) };
