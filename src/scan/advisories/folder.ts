@@ -22,24 +22,33 @@ export function* advisoryFiles(folder: string): Generator<string> {
   }
 }
 
-/** Changes when a file of the folder does; '' when there is none. There may be hundreds of thousands, so nothing waits in between. */
+/** Of a folder of more files than this, only what was added, removed or put in another's place is noticed, by the folder's own time. */
+const MOST_LOOKED_AT = 1000;
+
+/** Changes when a file of the folder does; '' when there is none. Asked for each container that a policy admits, so it must be quick. */
 export async function folderStamp(folder: string): Promise<string> {
   const hash = createHash('sha256');
   let any = false;
   const pending = [folder];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    const entries = await readdir(at, { withFileTypes: true }).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return [];
-      throw error;
-    });
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const path = join(at, entry.name);
-      if (entry.isDirectory()) pending.push(path);
-      if (!entry.isFile() || !DATA.test(entry.name)) continue;
+    const entries = await entriesOf(at);
+    for (const { name } of entries.filter((entry) => entry.isDirectory())) pending.push(join(at, name));
+    const files = entries.filter((entry) => entry.isFile() && DATA.test(entry.name));
+    if (files.length === 0) continue;
+    any = true;
+    for (const path of files.length > MOST_LOOKED_AT ? [at] : files.map(({ name }) => join(at, name))) {
       const { size, mtimeMs, ino } = await stat(path);
       hash.update(`${path} ${ino} ${size} ${mtimeMs}\n`);
-      any = true;
     }
   }
   return any ? hash.digest('hex') : '';
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
