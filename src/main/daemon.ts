@@ -16,10 +16,8 @@ import { createVolumes } from '../volumes/index.ts';
 import { DAEMON_HELP } from './help.ts';
 import { type DaemonOptions, parseDaemonOptions } from './options.ts';
 import { scanning } from './scanning.ts';
+import { settleAtRest } from './settling.ts';
 import { VERSION } from './version.ts';
-
-/** Milliseconds from being ready to when start-up counts as over. */
-const SETTLING = 3000;
 
 /** Wires the house: what is below comes first, and goes last. */
 async function main(): Promise<void> {
@@ -123,10 +121,8 @@ async function run(options: DaemonOptions): Promise<void> {
     house.use(await serveMetrics(options.metricsAddress, engine, log.child('metrics')));
   }
   process.stdout.write(`gantryd ready: listening on ${options.hosts.join(', ')}\n`);
-  // What starting took is some ten megabytes, which an idle daemon would keep.
-  const settled = setTimeout(giveMemoryBack, SETTLING);
+  using _settling = settleAtRest(giveMemoryBack);
   const signal = await terminated();
-  clearTimeout(settled);
   log.info('stopping; containers go on', { signal });
 }
 
