@@ -23,7 +23,6 @@ const SHORTENED = new Set([
   'DESCRIPTION',
   'DIGEST',
   'DOCKER ENDPOINT',
-  'WHY',
 ]);
 const LEAST_SHORTENED = 12;
 

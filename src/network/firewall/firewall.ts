@@ -122,12 +122,17 @@ export class Firewall {
     if (this.#working) return false;
     await this.acceptElsewhere();
     const six = this.#settings.ipv6 ? await this.#nftables.list(this.#settings.table, 'ip6') : undefined;
+    const settings = this.#settings;
     const fits = await this.#lookAround();
     // What was read before a change says nothing of the rules after it; the change brings its own check.
     if (this.#working || this.#changes !== before) return false;
     const forwardings = [...this.#wanted.values()];
-    const intact = (objects: readonly unknown[] | undefined, family: 4 | 6) => isIntact(objects, forwardings, this.#settings, family);
-    if (fits && intact(table, 4) && (!this.#settings.ipv6 || intact(six, 6))) return false;
+    const intact = (objects: readonly unknown[] | undefined, family: 4 | 6) => isIntact(objects, forwardings, settings, family);
+    if (intact(table, 4) && (!settings.ipv6 || intact(six, 6))) {
+      // Devices and addresses of the host may change: the rules follow, and nobody has touched them.
+      if (!fits) await this.#write();
+      return !fits;
+    }
     this.drift += 1;
     this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
     await this.#write();

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { GantryError, type Log } from '../../base/index.ts';
+import { GantryError, KeyedQueue, type Log } from '../../base/index.ts';
 import { netlink, run } from '../../host/index.ts';
 import { formatPrefix, holds, ipOfBytes, maskOf, type Prefix, widthOf } from '../addresses/index.ts';
 import { MARK_JUDGED } from './chains.ts';
@@ -40,6 +40,7 @@ export class HostSurroundings implements Surroundings {
   readonly #names: GateNames;
   readonly #ipv6: boolean;
   readonly #log: Log;
+  readonly #queue = new KeyedQueue();
   #gate: Gate | undefined;
   #lan: RuleSettings['lan'] | undefined;
 
@@ -55,7 +56,12 @@ export class HostSurroundings implements Surroundings {
     this.#lan = undefined;
   }
 
-  async openGate(): Promise<Gate> {
+  // One after the other: two that make the devices at once would take them from each other.
+  openGate(): Promise<Gate> {
+    return this.#queue.run('gate', () => this.#open());
+  }
+
+  async #open(): Promise<Gate> {
     if (this.#gate) return this.#gate;
     const { out, back } = await this.#ensureDevices();
     this.#setUp(this.#names.back);
@@ -64,7 +70,12 @@ export class HostSurroundings implements Surroundings {
     return this.#gate;
   }
 
-  async closeGate(): Promise<void> {
+  closeGate(): Promise<void> {
+    return this.#queue.run('gate', () => this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#gate = undefined;
     const { out, back, routes } = this.#names;
     const links = (await this.#socket.dump(netlink.listLinks())).map(netlink.readLink);
     if (!links.some(({ name }) => name === out)) return;

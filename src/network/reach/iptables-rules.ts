@@ -56,6 +56,9 @@ function readMatch(option: string, value: string, not: boolean): Match {
       return { what: 'new', holds: value.split(',').includes('NEW') !== not };
     case '--dst-type':
       return { what: 'new', holds: (value === 'LOCAL') !== not };
+    case '--rt-type':
+      // Routing headers are no part of an ordinary connection.
+      return { what: 'new', holds: not };
     case '-s':
       return { what: 'unknown', words: `${not ? 'not ' : ''}source ${value}` };
     default:

@@ -2,6 +2,7 @@ import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type Listener, listListeners, ownersOfSockets } from '../../host/index.ts';
 import type { PortRequest, PublishedPort } from '../../model/index.ts';
+import { formatPrefix, parsePrefix } from '../addresses/index.ts';
 import { type HostTable, type Judgement, judge } from './host-rules.ts';
 import type { NetworkFacts, PortReach, ReachSubject } from './words.ts';
 
@@ -74,7 +75,10 @@ function neighbourhoods(family: 4 | 6): string[] {
   return devices.flatMap(([device, addresses]) =>
     (addresses ?? [])
       .filter((one) => one.family === `IPv${family}` && one.cidr !== null && !one.address.startsWith('fe80:'))
-      .map(({ cidr }) => `${cidr} (${device})`),
+      .flatMap(({ cidr }) => {
+        const prefix = parsePrefix(cidr ?? '');
+        return prefix ? [`${formatPrefix(prefix)} (${device})`] : [];
+      }),
   );
 }
 

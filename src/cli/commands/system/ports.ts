@@ -22,6 +22,7 @@ interface Reach {
 }
 
 const HEADERS = { Container: 'CONTAINER', ID: 'CONTAINER ID', Address: 'ADDRESS', Port: 'PORT', Policy: 'POLICY', Who: 'WHO', Why: 'WHY' };
+const EMPTY = Object.fromEntries(Object.keys(HEADERS).map((name) => [name, () => '']));
 const EVERYWHERE: Readonly<Record<string, string>> = { '0.0.0.0': 'all IPv4', '::': 'all IPv6' };
 
 const span = (port: number, count: number) => (count === 1 ? String(port) : `${port}-${port + count - 1}`);
@@ -44,7 +45,34 @@ export function mergeFamilies(reaches: readonly Reach[]): Reach[] {
   return [...lines.values()];
 }
 
-function rowOf(reach: Reach): Row {
+const PADDING = 3;
+/** Narrower than this the reasons would be one word a line. */
+const LEAST_WHY = 30;
+
+/** What is left for the reasons on a terminal. */
+function whyWidth(reaches: readonly Reach[], columns: number): number {
+  const widest = (title: string, text: (reach: Reach) => string) =>
+    Math.max(title.length, ...reaches.map((one) => text(one).length)) + PADDING;
+  const others = widest(HEADERS.Container, ({ name }) => name) + widest(HEADERS.Address, ({ hostAddress }) => hostAddress);
+  return Math.max(LEAST_WHY, columns - others - widest(HEADERS.Port, portText) - widest(HEADERS.Who, ({ who }) => who));
+}
+
+/** The same entry, with lines that only go on with its reasons. */
+function wrapped(reach: Reach, width: number): Line[] {
+  const lines = [''];
+  for (const word of reach.why.join('; ').split(' ')) {
+    const last = lines.at(-1) ?? '';
+    if (last !== '' && last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines.map((text, index) => ({ ...reach, why: [text], continues: index > 0 }));
+}
+
+/** `continues`: only the reasons are shown, for the rest stands on the line above. */
+type Line = Reach & { continues?: boolean };
+
+function rowOf({ continues, ...reach }: Line): Row {
+  if (continues) return new Row('portContext', { ...EMPTY, Why: () => reach.why.join('') });
   return new Row('portContext', {
     Container: () => reach.name,
     ID: () => reach.containerId.slice(0, 12),
@@ -79,7 +107,10 @@ const command: Command = {
       return;
     }
     const format = readFormat(flags.text('format'), '{{.Container}}\t{{.Address}}\t{{.Port}}\t{{.Who}}\t{{.Why}}');
-    printListing(session, format, mergeFamilies(wanted).map(rowOf), HEADERS, true);
+    const merged = mergeFamilies(wanted);
+    const { isTTY, columns } = session.stdout;
+    const lines = format.builtIn && isTTY && columns > 0 ? merged.flatMap((reach) => wrapped(reach, whyWidth(merged, columns))) : merged;
+    printListing(session, format, lines.map(rowOf), HEADERS, false);
   },
 };
 export default command;
