@@ -49,6 +49,8 @@ export async function launch(parts: EngineParts, record: ContainerRecord): Promi
     },
     ...(sharedMemory === undefined ? {} : { sharedMemory }),
   });
+  // While a failure can still be undone.
+  await sources[Symbol.asyncDispose]();
   undo.move();
   return {
     pid: handle.pid,

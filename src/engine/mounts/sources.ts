@@ -19,6 +19,7 @@ export class MountSources implements AsyncDisposable {
   /** Holds the volumes; letting them go is the caller's. */
   readonly #user: string;
   readonly #undo = new AsyncDisposableStack();
+  #folder: string | undefined;
   #count = 0;
 
   constructor(parts: SourceParts, user: string) {
@@ -67,15 +68,23 @@ export class MountSources implements AsyncDisposable {
   }
 
   #place(directory: boolean): string {
-    const folder = join(folderOf(this.#parts.execRoot), this.#user);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (this.#count === 0) this.#undo.defer(() => rmdirSync(folder));
+    const folder = this.#ownFolder();
     const place = join(folder, String(this.#count));
     this.#count += 1;
     if (directory) mkdirSync(place, { mode: 0o700 });
     else writeFileSync(place, '', { mode: 0o600 });
     this.#undo.defer(() => clearPlace(place, directory));
     return place;
+  }
+
+  /** Its name is its own: what an earlier start could not take away is never in the way. */
+  #ownFolder(): string {
+    if (this.#folder !== undefined) return this.#folder;
+    const folder = join(folderOf(this.#parts.execRoot), this.#parts.ids.next().slice(0, 20));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#undo.defer(() => rmdirSync(folder));
+    this.#folder = folder;
+    return folder;
   }
 }
 
