@@ -9,6 +9,8 @@ export interface Fault {
 
 /** Faults shown at once: the rest are most often their echo. */
 const MOST_SHOWN = 10;
+/** Columns of a line that are shown. */
+const WIDEST = 100;
 
 /** A project that cannot be used as it is written. The message shows each place with its line and a caret. */
 export class ComposeFailure extends CommandFailure {
@@ -39,10 +41,14 @@ function renderFault({ place, message }: Fault): string {
   if (!place) return message;
   const { line, column, text } = position(place);
   const number = String(line);
-  const length = Math.max(1, Math.min(place.to - place.from, text.length - column + 1));
+  // Of a long line, what is around the place.
+  const cut = column + 20 > WIDEST ? Math.max(0, column - WIDEST / 2) : 0;
+  const shown = text.slice(cut, cut + WIDEST);
+  const at = column - 1 - cut;
+  const length = Math.max(1, Math.min(place.to - place.from, shown.length - at));
   // A tab before the caret stays a tab, so that the caret stands under what it means.
-  const indent = text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ');
-  return `${place.source.name}:${line}:${column}: ${message}\n  ${number} | ${text}\n  ${' '.repeat(number.length)} | ${indent}${'^'.repeat(length)}`;
+  const indent = shown.slice(0, at).replaceAll(/[^\t]/g, ' ');
+  return `${place.source.name}:${line}:${column}: ${message}\n  ${number} | ${shown}\n  ${' '.repeat(number.length)} | ${indent}${'^'.repeat(length)}`;
 }
 
 export function renderFaults(faults: readonly Fault[]): string {

@@ -63,6 +63,10 @@ suite('reading YAML', () => {
   test('a caret stands under its word behind tabs, and many faults are cut', () => {
     const source = { name: 'f', text: '\tab: 1' };
     assert.equal(renderFaults([{ place: { source, from: 1, to: 3 }, message: 'no' }]), 'f:1:2: no\n  1 | \tab: 1\n    | \t^^');
+    const long = { name: 'f', text: `${'a'.repeat(300)} bad ${'b'.repeat(300)}` };
+    const [, line = '', caret = ''] = renderFaults([{ place: { source: long, from: 301, to: 304 }, message: 'no' }]).split('\n');
+    assert.equal(line.slice(caret.indexOf('^'), caret.lastIndexOf('^') + 1), 'bad');
+    assert.ok(line.length < 110);
     assert.match(renderFaults(Array(12).fill({ place: undefined, message: 'x' })), /and 2 more$/);
   });
 });

@@ -27,6 +27,7 @@ suite('the schema', () => {
     ['depends_on: {db: {}}', '3:18: services.web.depends_on.db: the key "condition" is missing'],
     ['deploy: {update_config: {order: both}}', '3:37: services.web.deploy.update_config.order: "both" is none of start-first, stop-first'],
     ['volumes: [{type: bind, source: .}]', '3:15: services.web.volumes.0: the key "target" is missing'],
+    ['command: [echo, true]', '3:21: services.web.command.1: true is not a text: write "true"'],
     ['image: [a]', '3:12: services.web.image: a list is not a text'],
     ['container_name: "a b"', '3:21: services.web.container_name: "a b" does not fit ^[a-zA-Z0-9][a-zA-Z0-9_.-]+$'],
   ] as const)

@@ -107,7 +107,12 @@ function complaint(error: ErrorObject): string {
   const { keyword, params, data } = error;
   const said = show(data);
   if (keyword === 'required') return `the key "${params['missingProperty']}" is missing`;
-  if (keyword === 'type') return `${said} is not ${kinds([params['type']].flat())}`;
+  if (keyword === 'type') {
+    const types: string[] = [params['type']].flat();
+    // `[CMD, true]` and `version: 1.10` mean words that YAML takes for something else.
+    const quoted = types.includes('string') && (typeof data === 'boolean' || typeof data === 'number') ? `: write "${data}"` : '';
+    return `${said} is not ${kinds(types)}${quoted}`;
+  }
   if (keyword === 'enum') return `${said} is none of ${(params['allowedValues'] as string[]).join(', ')}`;
   if (keyword === 'format') return `${said} is not ${FORMATS[String(params['format'])]?.looks}`;
   if (keyword === 'pattern') return `${said} does not fit ${params['pattern']}`;
