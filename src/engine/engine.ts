@@ -293,6 +293,8 @@ export interface HandOvers {
    * nothing to take over, `conflict` when it is not running or when another has a port that the old one did not have.
    */
   takeOver(reference: string): Promise<void>;
+  /** It is found by no name any more, so that it can be stopped when its connections have ended. `takeOver` is the way back. `conflict` when it does not run. */
+  standDown(reference: string): Promise<void>;
   /** `connections` are those that others have to its servers now. */
   describe(reference: string): { role: 'serving' | 'standby' | 'relieved'; other: string | undefined; connections: number };
 }

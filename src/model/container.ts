@@ -140,7 +140,7 @@ export interface ContainerRecord {
   request: unknown;
   /** It waits to take over from container `for`: it has no published ports and no names on networks until then. */
   standby?: { for: string };
-  /** Id of the container that has taken over: this one is not started again by itself. */
+  /** Id of the container that has taken over, '' when it only went out of service: this one is not started again by itself. */
   relievedBy?: string;
   /** An operation whose side effects may be half done: finished or undone at the next start. */
   intent?: {

@@ -199,6 +199,12 @@ export class LocalNetwork implements Network {
     return held.attachment;
   }
 
+  hide(containerId: string): Attachment | undefined {
+    const held = this.#held.get(containerId);
+    if (held) this.#parts.naming.rename(held, () => []);
+    return held?.attachment;
+  }
+
   async detach(containerId: string): Promise<void> {
     const held = this.#held.get(containerId);
     if (!held) return;

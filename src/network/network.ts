@@ -43,6 +43,8 @@ export interface Network extends AsyncDisposable {
    * by name afterwards and publishes nothing. Idempotent. Fails as `attach` does for ports, and then nothing has changed.
    */
   takeOver(request: AttachRequest, from: string | undefined): Promise<Attachment>;
+  /** Nobody finds the container by a name from here on; ports and connections stay. Undefined when it has no network of its own. */
+  hide(containerId: string): Attachment | undefined;
   /** Idempotent. Returns at once: the namespace goes away in the background. Links and ports are gone when it resolves. */
   detach(containerId: string): Promise<void>;
   /** Who can reach the ports of running containers, and why: rules of other programs are read, and nothing is changed. */

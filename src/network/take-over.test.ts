@@ -105,5 +105,9 @@ await inOwnNetwork(import.meta.filename, () => {
     await here.network.takeOver({ containerId: 'new', name: 'new-web-1', spec: shop }, 'old');
     assert.deepEqual([await named('web'), await named('new-web-1')], [[addressOf(fresh)], [addressOf(fresh)]]);
     assert.deepEqual(here.network.rename({ containerId: 'old', name: 'other', spec: shop })?.endpoints[0]?.dnsNames, []);
+    here.network.hide('new');
+    assert.deepEqual(await named('web'), [], 'hide() takes the names away');
+    await here.network.takeOver({ containerId: 'new', name: 'shop-web-1', spec: shop }, undefined);
+    assert.deepEqual([await named('web'), await named('shop-web-1')], [[addressOf(fresh)], [addressOf(fresh)]]);
   });
 });

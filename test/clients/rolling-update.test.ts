@@ -110,6 +110,25 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
     assert.equal(now.split('\n').filter((id) => before.includes(id)).length, 0);
   });
 
+  test('lose no request by name where each container stops before its successor starts, nor when the scale goes down', async () => {
+    const store = (version: string) => `${web(version, 'deploy: {replicas: 3}', 'volumes: ["data:/data"]')}volumes: {data: }\n`;
+    write(store('one'));
+    await ok('up', '-d', '--wait');
+    const pid = await daemon.ok('inspect', '--format', '{{.State.Pid}}', 'shop-client-1');
+    using named = startLoad({
+      url: 'http://web/',
+      connections: 3,
+      requestsPerConnection: 1,
+      nameServer: '127.0.0.11',
+      inside: (command, args) => ['nsenter', [`--net=/proc/${pid}/ns/net`, '--', command, ...args]],
+    });
+    write(store('two'));
+    assert.match(await ok('up', '-d', '--scale', 'web=2'), /it writes to the volume data/);
+    const { answers, failures } = await named.end();
+    assert.deepEqual([failures, Object.keys(answers).sort()], [[], ['one', 'two']]);
+    assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1', 'shop-web-2']);
+  });
+
   test('keep the old container when the new one does not get healthy, and say why', async () => {
     write(web('one', 'ports: ["8080:80"]'));
     await ok('up', '-d', '--wait');

@@ -49,7 +49,9 @@ function ended(record: ContainerRecord, last: (what: string) => string | undefin
 
 function place({ standby, relievedBy }: ContainerRecord): string {
   if (standby) return ` It stands by to take over from ${standby.for.slice(0, 12)}: until then it has no published ports and no names.`;
-  return relievedBy ? ` ${relievedBy.slice(0, 12)} has taken over its ports and names; it only serves the connections that it has.` : '';
+  if (relievedBy === undefined) return '';
+  const why = relievedBy === '' ? 'It is found by no name any more' : `${relievedBy.slice(0, 12)} has taken over its ports and names`;
+  return ` ${why}; it only serves the connections that it has.`;
 }
 
 function age(milliseconds: number): string {

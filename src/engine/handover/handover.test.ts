@@ -63,6 +63,17 @@ suite('a hand-over', () => {
     await assert.rejects(t.engine.handOver.takeOver(old), (error) => isKind(error, 'unchanged'));
   });
 
+  test('can be one-sided: a container stands down before it is stopped, and may come back', async () => {
+    await using t = await engineUnderTest();
+    const { id } = await t.engine.containers.create(web('old'));
+    await assert.rejects(t.engine.handOver.standDown(id), /is not running/);
+    await t.engine.containers.start(id);
+    await t.engine.handOver.standDown(id);
+    assert.deepEqual([ports(t, id), roles(t, id)], [[8080], ['relieved']]);
+    await t.engine.handOver.takeOver(id);
+    assert.deepEqual(roles(t, id), ['serving']);
+  });
+
   test('is refused for what runs already, for itself, and in chains', async () => {
     await using t = await engineUnderTest();
     const { old, fresh } = await pair(t);

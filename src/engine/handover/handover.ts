@@ -34,6 +34,19 @@ export class HandOver implements HandOvers {
     });
   }
 
+  async standDown(reference: string): Promise<void> {
+    const { table, queue, network, decisions } = this.#parts;
+    const { id } = table.get(reference);
+    await queue.run(id, async () => {
+      const record = table.get(id);
+      if (!isAlive(record.state)) throw conflict(`container ${record.name} is not running`);
+      if (record.standby || record.relievedBy !== undefined) return;
+      network.hide(id);
+      await table.change(id, (r) => this.#relieved(r, ''));
+      decisions.add(id, 'stood down', 'it is found by no name any more, for it is to be stopped');
+    });
+  }
+
   async takeOver(reference: string): Promise<void> {
     const { table, queue } = this.#parts;
     const { id } = table.get(reference);
@@ -67,7 +80,11 @@ export class HandOver implements HandOvers {
       decisions.add(from, 'relieved', `${record.name} has taken over its ports and names; connections that it has go on`);
     }
     await table.change(record.id, (r) => this.#serving(r));
-    decisions.add(record.id, 'took over', `it has the ports and names of ${old?.name ?? from.slice(0, 12)} from now on`);
+    decisions.add(
+      record.id,
+      'took over',
+      from === '' ? 'it has its names again' : `it has the ports and names of ${old?.name ?? from.slice(0, 12)} from now on`,
+    );
   }
 
   #relieved(record: ContainerRecord, by: string): ContainerRecord {
@@ -90,8 +107,8 @@ export class HandOver implements HandOvers {
     const { state, standby, relievedBy } = record;
     const hasNetwork = isAlive(state) && state.networkNamespace !== '';
     return {
-      role: standby ? 'standby' : relievedBy ? 'relieved' : 'serving',
-      other: standby?.for ?? relievedBy,
+      role: standby ? 'standby' : relievedBy !== undefined ? 'relieved' : 'serving',
+      other: (standby?.for ?? relievedBy) || undefined,
       connections: hasNetwork ? connectionCount(state.pid) : 0,
     };
   }
@@ -100,7 +117,7 @@ export class HandOver implements HandOvers {
   async finish(record: ContainerRecord): Promise<void> {
     const { table, log } = this.#parts;
     const from = record.standby?.for ?? record.relievedBy;
-    if (!from || !isAlive(record.state)) {
+    if (from === undefined || !isAlive(record.state)) {
       // It ended meanwhile: when the other one was relieved already, its next start takes the place.
       const relieved = from !== undefined && table.find(from)?.relievedBy === record.id;
       await table.change(record.id, relieved ? (r) => this.#serving(r) : withoutIntent);

@@ -68,6 +68,7 @@ export class FakeHouse {
         this.afterTakeOver();
         return attached.get(containerId);
       },
+      hide: (id: string) => attached.get(id),
       detach: async (id: string) => void attached.delete(id),
       attachments: () => attached,
       rename: ({ containerId }: { containerId: string }) => attached.get(containerId),

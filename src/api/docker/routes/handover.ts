@@ -13,6 +13,10 @@ export function handOverRoutes(add: AddRoute, { engine: { handOver } }: Parts): 
     await handOver.standBy(parameter(call, 'id'), other);
     call.exchange.sendEmpty(204);
   });
+  add('POST', '/gantry/containers/:id/stand-down', async (call) => {
+    await handOver.standDown(parameter(call, 'id'));
+    call.exchange.sendEmpty(204);
+  });
   add('POST', '/gantry/containers/:id/take-over', async (call) => {
     await handOver.takeOver(parameter(call, 'id'));
     call.exchange.sendEmpty(204);

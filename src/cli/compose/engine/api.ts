@@ -82,6 +82,10 @@ export class Api {
     return this.client.text('POST', `/gantry/containers/${id}/stand-by`, { query: { for: old } });
   }
 
+  standDown(id: string): Promise<unknown> {
+    return this.client.text('POST', `/gantry/containers/${id}/stand-down`);
+  }
+
   takeOver(id: string): Promise<unknown> {
     return this.#unlessDone(this.client.text('POST', `/gantry/containers/${id}/take-over`));
   }

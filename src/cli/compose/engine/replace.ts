@@ -5,7 +5,7 @@ import { Section } from '../project/section.ts';
 import type { Context } from './context.ts';
 import { type MakeOptions, makeContainer, runHooks } from './make.ts';
 import { MOMENT, waitReady } from './ready.ts';
-import { drain, removeContainer, stopContainer } from './retire.ts';
+import { drain, handsOver, removeContainer, standDown, stopContainer } from './retire.ts';
 
 export type Replacement = Extract<Step, { kind: 'replace' }>;
 
@@ -20,6 +20,8 @@ export interface Replaced {
 export interface Making extends Pick<MakeOptions, 'image' | 'imageId' | 'containersOf'> {
   /** Anonymous volumes start empty. */
   readonly renewVolumes: boolean;
+  /** The service has other containers. */
+  readonly siblings: boolean;
 }
 
 /** While two are there, the new one has the id of the old one before its name, as with Docker Compose. */
@@ -43,7 +45,7 @@ export async function replace(context: Context, plan: ServicePlan, step: Replace
   const shown = temporaryName(old, name);
   return manner.order === 'start-first'
     ? await startFirst(context, plan, step, id, shown)
-    : await stopFirst(context, plan, step, id, shown);
+    : await stopFirst(context, plan, step, id, shown, making.siblings);
 }
 
 async function startFirst(context: Context, plan: ServicePlan, { old, name }: Replacement, id: string, shown: string): Promise<Replaced> {
@@ -79,18 +81,26 @@ async function stopFirst(
   { old, name, manner }: Replacement,
   id: string,
   shown: string,
+  siblings: boolean,
 ): Promise<Replaced> {
   const { api, progress } = context;
   const ran = isRunning(old);
   if (manner.why !== undefined)
     progress.say(`services.${plan.service.name}: the old container stops before the new one starts: ${manner.why}`);
+  const moves = ran && (await handsOver(context, plan.service, old));
   const again = async () => {
     await api.stop(id, context.timeout);
     if (ran) await api.start(old.id);
+    // It may not have been stopped yet.
+    if (moves) await api.takeOver(old.id);
   };
   try {
+    // Nobody is sent to the new one before it is ready.
+    if (moves) await api.standBy(id, old.id);
+    if (ran && siblings) await standDown(context, plan.service, old);
     if (ran) await stopContainer(context, plan.service, old);
     await begin(context, plan, id, shown, ran);
+    if (moves) await api.takeOver(id);
   } catch (error) {
     await again();
     throw await undone(context, error, { id, shown, old, note: ran ? 'was started again' : 'is still there' });

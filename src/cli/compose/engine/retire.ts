@@ -30,6 +30,17 @@ export async function drain(context: Context, service: Service, old: Pick<Observ
   }
 }
 
+/** Takes a container out of service before it is stopped, where others of its service go on: nobody is sent to it any more. */
+export async function standDown(context: Context, service: Service, old: Pick<Observed, 'id' | 'name'>): Promise<void> {
+  if (!(await handsOver(context, service, old))) return;
+  await context.api.standDown(old.id);
+  await drain(context, service, old);
+}
+
+/** Whether the engine can move names and ports of a service's containers, and they have a network of their own. */
+export const handsOver = async ({ api }: Context, { definition }: Service, { id }: Pick<Observed, 'id'>): Promise<boolean> =>
+  definition['network_mode'] === undefined && (await api.canHandOver(id));
+
 export async function stopContainer(context: Context, service: Service | undefined, old: Pick<Observed, 'id' | 'name'>): Promise<void> {
   const what = `Container ${old.name}`;
   context.progress.set(what, 'Stopping');

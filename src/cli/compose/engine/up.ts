@@ -13,7 +13,7 @@ import { copiedFiles } from './mounts.ts';
 import { waitEnded, waitReady } from './ready.ts';
 import { anonymousVolumes, type Replacement } from './replace.ts';
 import { createResource, missingResources } from './resources.ts';
-import { removeContainer, stopContainer } from './retire.ts';
+import { removeContainer, standDown, stopContainer } from './retire.ts';
 import { rulesOf, updateService } from './update.ts';
 
 export interface UpWishes {
@@ -190,6 +190,7 @@ class Runner {
       await updateService(this.#context, plan, replacements, rulesOf(plan, this.#wishes.rollBack), {
         ...making,
         renewVolumes: this.#wishes.renewVolumes,
+        siblings: steps.length > 1,
       });
   }
 
@@ -207,6 +208,7 @@ class Runner {
       await api.restart(step.old.id, timeout);
       progress.set(`Container ${step.old.name}`, 'Started', 'done');
     } else if (step.kind === 'remove') {
+      if (isRunning(step.old) && plan.steps.length > 1) await standDown(this.#context, plan.service, step.old);
       if (isRunning(step.old)) await stopContainer(this.#context, plan.service, step.old);
       await removeContainer(this.#context, step.old);
     }
