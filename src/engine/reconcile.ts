@@ -55,7 +55,8 @@ export class Reconciler {
     const observed = new Map<string, RuntimeObservation>();
     await Promise.all(alive.map((r) => this.#each(r, async () => void observed.set(r.id, await this.#parts.runtime.adopt(r.id)))));
     const adopted = alive.filter((r) => livesOn(observed.get(r.id)));
-    await network.start(adopted.flatMap(attachmentOf));
+    const { runtime } = this.#parts;
+    await network.start(adopted.flatMap(attachmentOf), new Map(adopted.map(({ id }) => [id, runtime.takeHeld(id)])));
     for (const record of adopted) await this.#each(record, () => this.#keep(record, observed.get(record.id)));
     for (const record of alive)
       if (!livesOn(observed.get(record.id))) await this.#each(record, () => this.#recordEnd(record, observed.get(record.id)));

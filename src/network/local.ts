@@ -6,7 +6,7 @@ import { watchRules } from './firewall/watch.ts';
 import { type Held, route, setEndpoints, setPorts } from './held.ts';
 import { dnsNamesOf, isPrivate, wantedNetworks, wishFor } from './joining.ts';
 import { hostsText, type NameSources, resolverText } from './names/index.ts';
-import type { Naming } from './naming.ts';
+import { closeAll, type Naming } from './naming.ts';
 import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Plugging } from './plugging.ts';
 import type { Namespaces } from './pool/namespaces.ts';
@@ -52,7 +52,7 @@ export class LocalNetwork implements Network {
     this.#parts = parts;
   }
 
-  async start(attachments: readonly Attachment[]): Promise<void> {
+  async start(attachments: readonly Attachment[], sockets: ReadonlyMap<string, readonly number[]> = new Map()): Promise<void> {
     const { clock, log, publisher, naming } = this.#parts;
     const prepared = await this.#parts.prepare(attachments, this.#undo);
     publisher.start(prepared.firewall);
@@ -80,7 +80,8 @@ export class LocalNetwork implements Network {
     watchKernel(watch, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
     for (const one of held) naming.tell(one);
-    await Promise.all(held.map((one) => naming.answerAgain(one)));
+    await Promise.all(held.map((one) => naming.answerAgain(one, sockets.get(one.attachment.containerId))));
+    for (const [id, left] of sockets) if (!this.#held.has(id)) closeAll(left);
     // Other engines' chains are seldom there and slow to list: containers that live are connected already.
     void prepared.firewall
       .acceptElsewhere()

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { describe, type Log } from '../base/index.ts';
 import type { EndpointState } from '../model/index.ts';
 import type { Directory } from './directory.ts';
@@ -16,18 +17,19 @@ export class Naming {
     this.#log = log;
   }
 
-  /** Has the resolver answer a container. */
-  async answer(held: Held): Promise<void> {
+  /** Has the resolver answer a container, at sockets that an earlier daemon has left if there are any. */
+  async answer(held: Held, left: readonly number[] = []): Promise<void> {
     const { containerId, namespace, spec } = held.attachment;
     const leadsOut = () => Object.values(waysOut(held)).some((endpoint) => endpoint !== undefined);
-    await this.#resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut });
+    const opened = await this.#resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut }, left);
+    if (opened) held.attachment = { ...held.attachment, sockets: opened };
   }
 
   /** The same for a container that an earlier daemon has answered. */
-  async answerAgain(held: Held): Promise<void> {
-    if (held.plugs.size === 0) return;
+  async answerAgain(held: Held, left: readonly number[] = []): Promise<void> {
+    if (held.plugs.size === 0) return closeAll(left);
     try {
-      await this.answer(held);
+      await this.answer(held, left);
     } catch (error) {
       const { containerId } = held.attachment;
       this.#log.error('A running container cannot ask for names: restart it', { container: containerId, error: describe(error) });
@@ -77,4 +79,8 @@ export class Naming {
 function linkOf(text: string): [string, string] {
   const [container = text, alias = container] = text.split(':');
   return [alias.toLowerCase(), container];
+}
+
+export function closeAll(sockets: readonly number[]): void {
+  for (const socket of sockets) closeSync(socket);
 }

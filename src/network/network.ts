@@ -7,8 +7,11 @@ import type { PortReach, ReachSubject } from './reach/words.ts';
  * own; `reconcile` makes the kernel equal to what it is given, and a flush of the rules is noticed and mended.
  */
 export interface Network extends AsyncDisposable {
-  /** Makes bridge, rules and the pool of prepared namespaces; adopts what an earlier daemon left. */
-  start(attachments: readonly Attachment[]): Promise<void>;
+  /**
+   * Makes bridge, rules and the pool of prepared namespaces; adopts what an earlier daemon left. `sockets` are copies, by container id, of those that
+   * attachments have told of: they are the network's own from then on.
+   */
+  start(attachments: readonly Attachment[], sockets?: ReadonlyMap<string, readonly number[]>): Promise<void>;
   list(): NetworkRecord[];
   /** By name, id or unique id prefix. Fails with `notFound` ("network … not found"). */
   get(reference: string): NetworkRecord;
@@ -74,6 +77,11 @@ export interface Attachment {
   publishedPorts: PublishedPort[];
   /** What the container asked for, as far as known. */
   spec?: ContainerSpec;
+  /**
+   * Where names are asked for in the container: descriptors of which its monitor should hold copies, so that what is asked while no daemon runs waits for
+   * the next one, which gets them back at its start.
+   */
+  sockets?: readonly number[];
 }
 
 /** Things found changed and put right. */

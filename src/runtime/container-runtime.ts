@@ -1,11 +1,12 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, conflict, describe, errnoOf, isKind, type Log, unsupported } from '../base/index.ts';
-import { connectSeqpacket, processTable, signalProcess } from '../host/index.ts';
+import { connectSeqpacket, copyDescriptor, processTable, signalProcess } from '../host/index.ts';
 import type { ResourceLimits, ResourceUsage } from '../model/index.ts';
 import { resizeTerminal } from './conmon/control.ts';
 import { StreamHub } from './conmon/hub.ts';
+import { FIRST_HELD } from './conmon/monitor.ts';
 import { startExec } from './exec.ts';
 import { watchExitFiles } from './exits.ts';
 import { startFailure } from './failure.ts';
@@ -134,6 +135,15 @@ export class ContainerRuntime implements Runtime {
     const run = observation.status === 'stopped' ? this.#runs.find(id) : undefined;
     if (run) await this.#keeper.ended(run);
     return observation;
+  }
+
+  takeHeld(id: string): number[] {
+    const { held = 0, monitor } = this.#runs.find(id)?.record ?? {};
+    if (!monitor || !isRunning(monitor)) return [];
+    const copies = Array.from({ length: held }, (_, index) => copyDescriptor(monitor.pid, FIRST_HELD + index));
+    if (copies.every((copy) => copy !== undefined)) return copies;
+    for (const copy of copies) if (copy !== undefined) closeSync(copy);
+    return [];
   }
 
   async exec(request: ExecRequest): Promise<ExecHandle> {

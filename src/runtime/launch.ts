@@ -75,6 +75,7 @@ export function planLaunch(workshop: Workshop, request: CreateRequest): LaunchPl
     command: [...spec.entrypoint, ...spec.command][0] ?? '',
     log: logPolicy(spec.log),
     monitor: { pid: 0, startTime: 0 },
+    ...(request.held?.length ? { held: request.held.length } : {}),
   };
   return { run: new Run(record), oci, spec: ociSpec, rules, request };
 }
@@ -110,20 +111,24 @@ async function runMonitor(workshop: Workshop, plan: LaunchPlan, directory: strin
   const { paths, cgroups } = workshop;
   const { run, oci, request } = plan;
   const { id, spec } = request;
-  const monitor = startMonitor(workshop.conmon(), {
-    containerId: id,
-    name: id,
-    bundle: directory,
-    pidFile: join(directory, 'pid'),
-    runtime: oci.path,
-    runtimeArguments: oci.arguments,
-    tty: spec.tty,
-    stdin: spec.openStdin,
-    leaveStdinOpen: !closesInput(run.record),
-    ...(run.record.log.enabled ? { logFile: join(paths.logDirectory(id), CURRENT) } : {}),
-    exitDirectory: paths.exits,
-    persistDirectory: directory,
-  });
+  const monitor = startMonitor(
+    workshop.conmon(),
+    {
+      containerId: id,
+      name: id,
+      bundle: directory,
+      pidFile: join(directory, 'pid'),
+      runtime: oci.path,
+      runtimeArguments: oci.arguments,
+      tty: spec.tty,
+      stdin: spec.openStdin,
+      leaveStdinOpen: !closesInput(run.record),
+      ...(run.record.log.enabled ? { logFile: join(paths.logDirectory(id), CURRENT) } : {}),
+      exitDirectory: paths.exits,
+      persistDirectory: directory,
+    },
+    request.held,
+  );
   run.monitor = monitor;
   run.record = { ...run.record, monitor: { pid: monitor.pid, startTime: startTimeOf(monitor.pid) } };
   writeRunRecord(directory, run.record);

@@ -15,6 +15,8 @@ export interface RunRecord {
   /** `maximumSize` is null where there is no bound: JSON knows no infinity. */
   log: { enabled: boolean; maximumSize: number; maximumFiles: number };
   monitor: { pid: number; startTime: number };
+  /** How many descriptors the monitor holds for a later daemon. */
+  held?: number;
   /** Absent until the process exists. */
   process?: { pid: number; startTime: number };
 }

@@ -34,6 +34,8 @@ export interface Runtime {
   onExit(listener: (exit: ExitRecord) => void): void;
   /** Watches a container that an earlier daemon started. */
   adopt(id: string): Promise<RuntimeObservation>;
+  /** Copies of what the monitor of a container holds, in order; the caller closes them. [] when there is nothing or it cannot be had. */
+  takeHeld(id: string): number[];
 
   exec(request: ExecRequest): Promise<ExecHandle>;
 
@@ -66,6 +68,8 @@ export interface CreateRequest {
   joinPids: { ipc?: number; pid?: number; uts?: number };
   /** Path of a directory or tmpfs to be used as /dev/shm, when ipc is shareable. */
   sharedMemory?: string;
+  /** Descriptors of which the monitor keeps copies until it ends, for a later daemon to take back. */
+  held?: readonly number[];
 }
 
 /** Thrown by create and start when the container's own command cannot run: Docker's exit codes 125, 126 and 127. */

@@ -1,6 +1,7 @@
 // Networks that people make, driven by the docker client.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, suite, test } from 'node:test';
+import { lookUp } from '../../src/network/testing/look-up.ts';
 import { eventually, startDaemon, type TestDaemon } from '../support/index.ts';
 
 const IMAGE = 'gantry/busybox';
@@ -124,6 +125,24 @@ suite('networks with the docker client', () => {
     assert.equal(await found('web', 'store'), undefined);
     await ok('network', 'disconnect', 'back', 'web');
     assert.doesNotMatch(await ok('exec', 'web', 'cat', '/etc/hosts'), new RegExp(`${address.replace(/\d+$/, '')}`));
+  });
+
+  test('names that are asked for while no daemon runs are answered by the next one', async () => {
+    await ok('network', 'create', 'front');
+    await sleeper('web', '--network', 'front');
+    await sleeper('one', '--network', 'front');
+    const address = await addressOn('front', 'web');
+    const namespace = await ok('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', 'one');
+    for (const end of [() => daemon.kill9(), () => daemon.stop()]) {
+      await end();
+      const asked = Promise.all([lookUp(namespace, 'web'), lookUp(namespace, 'web', { transport: 'tcp' })]);
+      await Promise.all([daemon.start(), asked]);
+      assert.deepEqual(
+        (await asked).flatMap(({ answers }) => answers),
+        [address, address],
+      );
+    }
+    assert.deepEqual((await lookUp(namespace, 'web')).answers, [address]);
   });
 
   test('a container of the default bridge asks the resolver from when it joins a network of its own', async () => {

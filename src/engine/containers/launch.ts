@@ -42,6 +42,7 @@ export async function launch(parts: EngineParts, record: ContainerRecord): Promi
     rootfs,
     mounts: [...mounts, ...fileMounts(record, files)],
     networkNamespace: network.namespace,
+    ...(network.attachment?.sockets ? { held: network.attachment.sockets } : {}),
     joinPids: {
       ...joinedPid(parts, 'ipc', spec.ipcMode),
       ...joinedPid(parts, 'pid', spec.pidMode),

@@ -28,6 +28,10 @@ export class FakeRuntime {
     for (const listener of this.#listeners) listener({ id, exitCode, finishedAt: this.#clock.timestamp(), oomKilled });
   }
 
+  takeHeld(): number[] {
+    return [];
+  }
+
   async create({ id }: { id: string }) {
     if (this.failCreate) throw this.failCreate;
     this.running.set(id, { status: 'created' });

@@ -1,8 +1,10 @@
+import { closeSync } from 'node:fs';
 import { check, failure, lastErrno, native } from './library.ts';
 
 // The C library may not wrap these; the numbers are the same on x86-64 and arm64.
 const PIDFD_SEND_SIGNAL = 424;
 const PIDFD_OPEN = 434;
+const PIDFD_GETFD = 438;
 const WNOHANG = 1;
 
 export interface SpawnRequest {
@@ -79,6 +81,22 @@ export function openPidfd(pid: number): number | undefined {
   const error = failure('pidfd_open', lastErrno(), undefined);
   if (error.code === 'ESRCH' || error.code === 'EINVAL') return undefined;
   throw error;
+}
+
+/**
+ * A copy of another process's descriptor, which closes on exec. Undefined when the process is gone, has no such descriptor, or the kernel (before 5.6)
+ * or its rules keep it from us.
+ */
+export function copyDescriptor(pid: number, descriptor: number): number | undefined {
+  const pidfd = openPidfd(pid);
+  if (pidfd === undefined) return undefined;
+  try {
+    const call = native('syscall#pidfd_getfd', 'long', 'long', 'long', 'long', 'long');
+    const copy = Number(call(PIDFD_GETFD, pidfd, descriptor, 0));
+    return copy < 0 ? undefined : copy;
+  } finally {
+    closeSync(pidfd);
+  }
 }
 
 /** False when the process is gone. */

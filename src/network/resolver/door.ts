@@ -14,6 +14,8 @@ const ANY_PORT = 0;
 
 /** What listens in a container's namespace. */
 export interface Door extends Disposable {
+  /** Both, as descriptors. */
+  sockets: readonly number[];
   datagrams: dgram.Socket;
   connections: net.Server;
 }
@@ -26,10 +28,11 @@ interface Pair {
 
 /**
  * Opens the resolver's sockets in a namespace from where we are: a socket stays in the namespace where it was made. They are at another
- * port than 53, and rules on loopback lead there, so that a container may be a name server itself.
+ * port than 53, and rules on loopback lead there, so that a container may be a name server itself. `left` are those that an earlier daemon has opened: what
+ * was asked since then waits in them.
  */
-export async function openDoor(namespace: string, log: Log): Promise<Door> {
-  const { udp, tcp } = await openPair(namespace, log);
+export async function openDoor(namespace: string, left: readonly number[], log: Log): Promise<Door> {
+  const { udp, tcp } = await openPair(namespace, left, log);
   // Whom we answer is known by address: nothing to look up.
   const datagrams = dgram.createSocket({ type: 'udp4', lookup: (name, _options, done) => done(null, name, 4) });
   const connections = net.createServer();
@@ -38,6 +41,7 @@ export async function openDoor(namespace: string, log: Log): Promise<Door> {
   connections.listen({ fd: tcp });
   await listening;
   return {
+    sockets: [udp, tcp],
     datagrams,
     connections,
     [Symbol.dispose]() {
@@ -47,10 +51,11 @@ export async function openDoor(namespace: string, log: Log): Promise<Door> {
   };
 }
 
-async function openPair(namespace: string, log: Log): Promise<Pair> {
+async function openPair(namespace: string, left: readonly number[], log: Log): Promise<Pair> {
+  const before = pairOf(left);
   const { pair, rules } = netlink.insideNamespace(namespace, () => ({
     // A program of the container may have the port when the daemon was away.
-    pair: openAt(USUAL_PORT) ?? openAt(ANY_PORT),
+    pair: before ?? openAt(USUAL_PORT) ?? openAt(ANY_PORT),
     rules: new netlink.NetlinkSocket(netlink.NETLINK_NETFILTER),
   }));
   using _rules = rules;
@@ -67,6 +72,10 @@ async function openPair(namespace: string, log: Log): Promise<Pair> {
     });
     return direct;
   }
+}
+
+function pairOf([udp, tcp]: readonly number[]): Pair | undefined {
+  return udp === undefined || tcp === undefined ? undefined : { udp, tcp, port: portOfInet(udp) };
 }
 
 /** Undefined when another program has the port. */

@@ -54,16 +54,23 @@ export class Resolver implements Disposable {
     this.#parts = parts;
   }
 
-  /** Answers the container from now on. Idempotent. */
-  async open(client: Client): Promise<void> {
-    if (this.#rooms.has(client.containerId)) return;
+  /**
+   * Answers the container from now on, at the sockets that an earlier daemon has left, if there are any. Resolves to its sockets; to nothing when it is answered
+   * already.
+   */
+  async open(client: Client, left: readonly number[] = []): Promise<readonly number[] | undefined> {
+    if (this.#rooms.has(client.containerId)) return undefined;
     const room: Room = { client, stop: new AbortController(), waiting: 0 };
     this.#rooms.set(client.containerId, room);
     try {
-      const door = await openDoor(client.namespace, this.#parts.log);
-      if (room.stop.signal.aborted) return door[Symbol.dispose]();
+      const door = await openDoor(client.namespace, left, this.#parts.log);
+      if (room.stop.signal.aborted) {
+        door[Symbol.dispose]();
+        return undefined;
+      }
       room.door = door;
       this.#listen(room, door);
+      return door.sockets;
     } catch (error) {
       if (this.#rooms.get(client.containerId) === room) this.#rooms.delete(client.containerId);
       throw error;

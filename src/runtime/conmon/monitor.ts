@@ -9,6 +9,8 @@ import { ReportReader } from './report.ts';
 const SYNC = 3;
 const START = 4;
 const ATTACH = 5;
+/** The first that is held for a later daemon: only monitors of containers hold some, which have no ATTACH. */
+export const FIRST_HELD = 5;
 /** Characters kept of what conmon says on its standard error. */
 const LONGEST_COMPLAINT = 4000;
 
@@ -29,9 +31,10 @@ export interface Monitor {
 
 /**
  * Starts conmon. It does nothing before `release`, so that the caller can put it into a cgroup first
- * (conmon's _OCI_STARTPIPE). The pipes are closed on both sides when it ends.
+ * (conmon's _OCI_STARTPIPE). The pipes are closed on both sides when it ends. It has copies of `held` as long as it runs; the runtime closes
+ * them before a container begins.
  */
-export function startMonitor(program: string, command: MonitorCommand): Monitor {
+export function startMonitor(program: string, command: MonitorCommand, held: readonly number[] = []): Monitor {
   const attach = command.exec?.attach === true;
   const [errors, sync, start] = [createPipe(), createPipe(), createPipe()];
   const attached = attach ? createPipe() : undefined;
@@ -41,7 +44,7 @@ export function startMonitor(program: string, command: MonitorCommand): Monitor 
       program,
       arguments: monitorArguments(command),
       directory: command.bundle,
-      descriptors: [devNull(), devNull(), ...theirs],
+      descriptors: [devNull(), devNull(), ...theirs, ...held],
       environment: {
         PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
         // Time stamps in logs are UTC whatever the daemon's zone is.
