@@ -28,6 +28,7 @@ Networks
                                 has an address in) or host (whom the host's firewall lets in); containers may choose
                                 another by the label gantry.expose, or gantry.expose.80/tcp for one port
       --ip ADDRESS              where ports are published for which nobody names an address (default: everywhere)
+      --userland-proxy=false    no relay in the daemon: ports of IPv6 reach only containers that have it
 
 Images
       --insecure-registry HOST[:PORT]

@@ -36,6 +36,12 @@ suite('gantryd options', () => {
     assert.throws(() => parse(['--config-file', 'x'], { colour: 1 }), /not known: colour/);
   });
 
+  test('parseDaemonOptions() reads who may use published ports, and where they are', () => {
+    assert.deepEqual([parse([]).expose, parse([]).ip, parse([]).relay], ['public', undefined, true]);
+    const options = parse(['--config-file', 'x'], { expose: 'host', ip: '127.0.0.1', 'userland-proxy': false });
+    assert.deepEqual([options.expose, options.ip, options.relay], ['host', '127.0.0.1', false]);
+  });
+
   test('parseDaemonOptions() refuses an option that is given twice', () => {
     assert.throws(() => parse(['--config-file', 'x', '--bip', '10.0.0.1/24'], { bip: '10.1.0.1/24' }), /"bip" is given both/);
   });
@@ -43,6 +49,10 @@ suite('gantryd options', () => {
   test('parseDaemonOptions() names an unknown flag and a bad value', () => {
     assert.throws(() => parse(['--nope']), /--nope/);
     assert.throws(() => parse(['--log-level', 'loud']), /--log-level loud/);
+    assert.throws(() => parse(['--expose', 'nobody']), /--expose nobody is not known/);
+    assert.throws(() => parse(['--ip', '10.0.0']), /--ip 10\.0\.0 is not an IP address/);
+    assert.throws(() => parse(['--metrics-addr', '9323']), /--metrics-addr 9323 is not understood/);
+    assert.throws(() => parse(['--userland-proxy=maybe']), /--userland-proxy maybe is neither true nor false/);
     assert.throws(() => parse(['--default-address-pool', '10.0.0.0/8']), /--default-address-pool 10\.0\.0\.0\/8/);
     assert.throws(() => parse(['--registry-auth', 'basic']), /--registry-auth is given without --registry/);
     assert.throws(() => parse(['--registry', '127.0.0.1:5001', '--registry-token-life', '1s']), /--registry-token-life 1s/);

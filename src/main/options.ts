@@ -21,6 +21,8 @@ export interface DaemonOptions {
   expose: Exposure;
   /** Address of the host for ports that are published without one; undefined: all of them. */
   ip: string | undefined;
+  /** Whether the daemon relays what the kernel cannot: published ports of IPv6 to containers without it. */
+  relay: boolean;
   insecureRegistries: string[];
   registryMirrors: string[];
   logLevel: LogLevel;
@@ -63,6 +65,7 @@ const FLAGS = {
   mtu: { type: 'string' },
   expose: { type: 'string' },
   ip: { type: 'string' },
+  'userland-proxy': { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
   'registry-mirror': { type: 'string', multiple: true },
   advisories: { type: 'string' },
@@ -105,6 +108,7 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   mtu: 'mtu',
   expose: 'expose',
   ip: 'ip',
+  'userland-proxy': 'userland-proxy',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
   advisories: 'advisories',
@@ -150,7 +154,7 @@ export function parseDaemonOptions(argv: readonly string[], readFile = (path: st
 }
 
 function parseFlags(argv: readonly string[]): Raw {
-  const args = argv.map((a) => (a === '--tls' ? '--tls=true' : a));
+  const args = argv.map((a) => (a === '--tls' || a === '--userland-proxy' ? `${a}=true` : a));
   try {
     return parseArgs({ args, options: FLAGS, allowPositionals: false, strict: true }).values as Raw;
   } catch (error) {
@@ -222,6 +226,7 @@ function resolve(raw: Raw): DaemonOptions {
     metricsAddress: parseMetricsAddress(text('metrics-addr')),
     expose: parseExposure(text('expose') ?? 'public'),
     ip: parseAddress(text('ip')),
+    relay: parseSwitch('userland-proxy', text('userland-proxy')),
     insecureRegistries: many('insecure-registry'),
     registryMirrors: many('registry-mirror'),
     logLevel: level as LogLevel,
@@ -283,6 +288,11 @@ function checkHost(host: string, options: DaemonOptions): void {
       ? 'Add --tlsverify with --tlscacert, --tlscert and --tlskey, or say --tls=false to allow it on loopback.'
       : 'Add --tlsverify with --tlscacert, --tlscert and --tlskey.',
   );
+}
+
+function parseSwitch(name: string, text = 'true'): boolean {
+  if (text !== 'true' && text !== 'false') throw invalid(`--${name} ${text} is neither true nor false`);
+  return text === 'true';
 }
 
 function parseExposure(text: string): Exposure {
