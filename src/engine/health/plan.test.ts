@@ -63,11 +63,11 @@ suite('health', () => {
     assert.equal(nextProbeDelay(check, { ...starting, status: 'unhealthy' }, 1000), 10_000);
   });
 
-  test('without a start interval it looks twice a second at first, then ever less often, never longer than the interval', () => {
-    assert.equal(nextProbeDelay(plain, starting, 0), 500);
+  test('without a start interval it looks five times a second at first, then ever less often, never longer than the interval', () => {
+    assert.equal(nextProbeDelay(plain, starting, 0), 200);
     assert.equal(nextProbeDelay(plain, starting, 20_000), 2000);
     assert.equal(nextProbeDelay({ ...plain, startPeriod: 3600 * second }, starting, 1_000_000), 30_000);
-    assert.equal(nextProbeDelay({ ...plain, interval: second / 5 }, starting, 0), 200);
+    assert.equal(nextProbeDelay({ ...plain, interval: second / 10 }, starting, 0), 100);
   });
 
   test('probes that take long are made less often', () => {

@@ -5,7 +5,7 @@ const KEPT = 5;
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
 /** Milliseconds: no look at a container that starts comes sooner than this after the one before. */
-const FIRST_LOOK = 500;
+const FIRST_LOOK = 200;
 /** A look comes after this share of the time that the container has run: what starts quickly is seen quickly, what starts slowly at little cost. */
 const SHARE_OF_AGE = 0.1;
 /** A probe takes at most about a sixth of the time, however slow it is. */
