@@ -286,8 +286,8 @@ export interface Explanation {
  * one step, and connections that exist stay with the old one until they end.
  */
 export interface HandOvers {
-  /** Before its start: the container will publish nothing and be found by no name until it takes over from the other. `conflict` when it runs. */
-  standBy(reference: string, forReference: string): Promise<void>;
+  /** Before its start: the container will publish nothing and be found by no name until it takes over from the other, or without one comes into service. `conflict` when it runs. */
+  standBy(reference: string, forReference?: string): Promise<void>;
   /**
    * Ports and names pass over. Also the way back: a container that was relieved takes over from its successor. `unchanged` when there is
    * nothing to take over, `conflict` when it is not running or when another has a port that the old one did not have.

@@ -138,7 +138,7 @@ export interface ContainerRecord {
   state: ContainerState;
   /** The creating dialect's document as it came (Docker: Config, HostConfig, NetworkingConfig), so that inspect can echo it. */
   request: unknown;
-  /** It waits to take over from container `for`: it has no published ports and no names on networks until then. */
+  /** It waits to take over from container `for` ('' when it only is not ready yet): it has no published ports and no names on networks until then. */
   standby?: { for: string };
   /** Id of the container that has taken over, '' when it only went out of service: this one is not started again by itself. */
   relievedBy?: string;

@@ -110,7 +110,7 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
     assert.equal(now.split('\n').filter((id) => before.includes(id)).length, 0);
   });
 
-  test('lose no request by name where each container stops before its successor starts, nor when the scale goes down', async () => {
+  test('lose no request by name where each container stops before its successor starts, nor when the scale changes', async () => {
     const store = (version: string) => `${web(version, 'deploy: {replicas: 3}', 'volumes: ["data:/data"]')}volumes: {data: }\n`;
     write(store('one'));
     await ok('up', '-d', '--wait');
@@ -124,9 +124,11 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
     });
     write(store('two'));
     assert.match(await ok('up', '-d', '--scale', 'web=2'), /it writes to the volume data/);
+    assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1', 'shop-web-2']);
+    assert.match(await ok('up', '-d', '--scale', 'web=4'), /shop-web-4 {2}Waiting/);
     const { answers, failures } = await named.end();
     assert.deepEqual([failures, Object.keys(answers).sort()], [[], ['one', 'two']]);
-    assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1', 'shop-web-2']);
+    assert.equal((await names()).length, 5);
   });
 
   test('keep the old container when the new one does not get healthy, and say why', async () => {

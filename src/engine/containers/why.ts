@@ -48,7 +48,10 @@ function ended(record: ContainerRecord, last: (what: string) => string | undefin
 }
 
 function place({ standby, relievedBy }: ContainerRecord): string {
-  if (standby) return ` It stands by to take over from ${standby.for.slice(0, 12)}: until then it has no published ports and no names.`;
+  if (standby) {
+    const until = standby.for === '' ? 'come into service' : `take over from ${standby.for.slice(0, 12)}`;
+    return ` It stands by to ${until}: until then it has no published ports and no names.`;
+  }
   if (relievedBy === undefined) return '';
   const why = relievedBy === '' ? 'It is found by no name any more' : `${relievedBy.slice(0, 12)} has taken over its ports and names`;
   return ` ${why}; it only serves the connections that it has.`;

@@ -72,6 +72,12 @@ suite('a hand-over', () => {
     assert.deepEqual([ports(t, id), roles(t, id)], [[8080], ['relieved']]);
     await t.engine.handOver.takeOver(id);
     assert.deepEqual(roles(t, id), ['serving']);
+    const { id: another } = await t.engine.containers.create(web('another'));
+    await t.engine.handOver.standBy(another);
+    await t.engine.containers.start(another);
+    assert.deepEqual([ports(t, another), roles(t, another)], [[], ['standby']]);
+    await t.engine.handOver.takeOver(another);
+    assert.deepEqual([ports(t, another), roles(t, another)], [[8080], ['serving']]);
   });
 
   test('is refused for what runs already, for itself, and in chains', async () => {

@@ -19,18 +19,19 @@ export class HandOver implements HandOvers {
     this.#parts = parts;
   }
 
-  async standBy(reference: string, forReference: string): Promise<void> {
-    const { table, queue } = this.#parts;
-    const other = table.get(forReference);
+  async standBy(reference: string, forReference?: string): Promise<void> {
+    const { table, queue, decisions } = this.#parts;
+    const other = forReference === undefined ? undefined : table.get(forReference);
     const { id } = table.get(reference);
-    if (other.id === id) throw conflict(`container ${other.name} cannot stand by for itself`);
-    if (other.standby) throw conflict(`container ${other.name} stands by for another one itself`);
+    if (other?.id === id) throw conflict(`container ${other.name} cannot stand by for itself`);
+    if (other?.standby) throw conflict(`container ${other.name} stands by for another one itself`);
     await queue.run(id, async () => {
       const record = table.get(id);
       if (isAlive(record.state) || record.state.status === 'restarting')
         throw conflict(`container ${record.name} runs already: only one that has not been started can stand by`);
-      await table.change(id, (r) => ({ ...r, standby: { for: other.id } }));
-      this.#parts.decisions.add(id, 'standby', `it is to take over from ${other.name}: no ports and no names until then`);
+      await table.change(id, (r) => ({ ...r, standby: { for: other?.id ?? '' } }));
+      const what = other ? `it is to take over from ${other.name}` : 'it is to come into service when it is ready';
+      decisions.add(id, 'standby', `${what}: no ports and no names until then`);
     });
   }
 
@@ -83,7 +84,9 @@ export class HandOver implements HandOvers {
     decisions.add(
       record.id,
       'took over',
-      from === '' ? 'it has its names again' : `it has the ports and names of ${old?.name ?? from.slice(0, 12)} from now on`,
+      from === ''
+        ? 'it is in service: it has its ports and names'
+        : `it has the ports and names of ${old?.name ?? from.slice(0, 12)} from now on`,
     );
   }
 

@@ -1,4 +1,3 @@
-import { invalid } from '../../../base/index.ts';
 import { type AddRoute, type Parts, parameter, text } from '../call.ts';
 
 /** Routes of our own: how one container takes the place of another (docs/design/rolling-update.md). */
@@ -8,9 +7,7 @@ export function handOverRoutes(add: AddRoute, { engine: { handOver } }: Parts): 
     call.exchange.sendJson(200, { Role: role, Other: other ?? '', Connections: connections });
   });
   add('POST', '/gantry/containers/:id/stand-by', async (call) => {
-    const other = text(call, 'for');
-    if (other === undefined) throw invalid('the query parameter for must name the container to take over from');
-    await handOver.standBy(parameter(call, 'id'), other);
+    await handOver.standBy(parameter(call, 'id'), text(call, 'for'));
     call.exchange.sendEmpty(204);
   });
   add('POST', '/gantry/containers/:id/stand-down', async (call) => {

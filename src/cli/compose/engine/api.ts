@@ -78,7 +78,7 @@ export class Api {
     return this.#handsOver === true;
   }
 
-  standBy(id: string, old: string): Promise<unknown> {
+  standBy(id: string, old?: string): Promise<unknown> {
     return this.client.text('POST', `/gantry/containers/${id}/stand-by`, { query: { for: old } });
   }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { encodeTarHeader, paddingOf, tarEnd } from '../../../base/index.ts';
 import { containerPath } from '../../commands/each.ts';
@@ -56,7 +55,7 @@ export async function makeContainer(
   const section = new Section(service.definition);
   const { id, warnings } = await api.create(options.temporaryName ?? name, body, section.text('platform'));
   for (const warning of warnings) progress.say(`WARNING: ${warning}`);
-  const files = copiedFiles(section, project, (file) => readFileSync(file));
+  const files = copiedFiles(section, project);
   try {
     if (files.length > 0) await copyIn(context, id, files);
   } catch (error) {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { CommandFailure, plainReason } from '../../failure.ts';
 import type { Project, Resource } from '../project/project.ts';
 import { Section } from '../project/section.ts';
 import { only } from './host-config.ts';
@@ -89,16 +91,24 @@ export function mountsOf(service: Section, project: Project, kept: ReadonlyMap<s
 }
 
 /** The files that are copied in, and a digest-worthy text of their contents for those that the file itself defines. */
-export function copiedFiles(service: Section, project: Project, read: (file: string) => Buffer): CopiedFile[] {
+export function copiedFiles(service: Section, project: Project): CopiedFile[] {
   return grants(service, project).flatMap(({ grant, resource, target }) => {
     const definition = new Section(resource.definition);
     if (isMounted(grant, definition)) return [];
     const file = definition.text('file');
     const variable = definition.text('environment');
     const content = () => {
-      if (file !== undefined) return read(file);
+      if (file !== undefined) return readContent(file);
       return Buffer.from(variable === undefined ? (definition.text('content') ?? '') : (project.lookup(variable) ?? ''));
     };
     return [{ path: target, content, uid: grant.number('uid') ?? 0, gid: grant.number('gid') ?? 0, mode: grant.number('mode') ?? 0o444 }];
   });
+}
+
+function readContent(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new CommandFailure(plainReason(error, file), 1, error);
+  }
 }

@@ -123,6 +123,12 @@ suite('planUp()', () => {
       ['finish n_shop-web-1', 'keep n_shop-web-1'],
     ],
     [
+      'undoes a container that was to join others and did not get ready',
+      [observe('web', 1, web), observe('web', 2, web, { role: 'standby' })],
+      { scale: new Map([['web', 2]]) },
+      ['undo shop-web-2', 'keep shop-web-1', 'create shop-web-2'],
+    ],
+    [
       'wakes the old container when neither runs',
       [
         observe('web', 1, web, { state: 'exited' }),

@@ -68,7 +68,8 @@ export const containerName = (project: Project, service: Service, number: number
  */
 export function leftoversOf(observed: readonly Observed[]): { leftovers: Leftover[]; settled: Observed[] } {
   const leftovers = observed.flatMap((fresh): Leftover[] => {
-    if (fresh.oneOff || fresh.replaces === undefined) return [];
+    // One that stands by without a predecessor was to join others.
+    if (fresh.oneOff || (fresh.replaces === undefined && fresh.role !== 'standby')) return [];
     const old = observed.find(({ id }) => id === fresh.replaces);
     if (!old && fresh.role !== 'standby') return [];
     const turned = fresh.role !== 'standby' && isRunning(fresh) && (old?.role === 'relieved' || !(old && isRunning(old)));
