@@ -27,6 +27,11 @@ export interface Images {
   search(term: string, options: { limit: number; credentials?: Credentials; signal: AbortSignal }): Promise<string[]>;
   /** What a registry has under a name, without pulling it. Platforms of an index that are unknown are left out. */
   lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage>;
+  /**
+   * Keeps a document at a registry, as being about an image that is here and there (a bill of materials). Fails with `conflict` when the
+   * registry has another image under that name.
+   */
+  attach(reference: string, artifact: Artifact, options: { credentials?: Credentials; signal: AbortSignal }): Promise<Attached>;
   /** From here on, `admit` is asked about each pulled image before it is to be seen. */
   guardPulls(admit: AdmitPulled): void;
   /** What the trust policy makes of a name that might be pulled. Nothing is kept. */
@@ -248,4 +253,19 @@ export type AdmitPulled = (
 /** Who is asked; nobody as long as it is empty. */
 export interface PullGuard {
   admit?: AdmitPulled;
+}
+
+/** A document about an image. */
+export interface Artifact {
+  /** Its media type, such as `application/vnd.cyclonedx+json`. */
+  type: string;
+  data: Uint8Array;
+  /** RFC 3339. */
+  created: string;
+}
+
+/** Digests of the manifest that holds the document, and of the one that it is about. */
+export interface Attached {
+  digest: string;
+  subject: string;
 }

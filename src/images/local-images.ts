@@ -11,6 +11,7 @@ import type { ContentStore } from './content/content.ts';
 import type { Distribution } from './distribution/index.ts';
 import type {
   AdmitPulled,
+  Attached,
   ContainerLayers,
   Credentials,
   ImageAssembly,
@@ -87,6 +88,11 @@ export class LocalImages implements Images {
 
   async lookUp(reference: string, options: { credentials?: Credentials; signal: AbortSignal }): Promise<RemoteImage> {
     return await (await this.#parts.distribution()).lookUp(parseReference(reference), options);
+  }
+
+  async attach(...[reference, artifact, options]: Parameters<Images['attach']>): Promise<Attached> {
+    const { id } = this.get(reference);
+    return await (await this.#parts.distribution()).attach(parseReference(reference), id, artifact, options);
   }
 
   guardPulls(admit: AdmitPulled): void {

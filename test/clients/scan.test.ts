@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { startGantryRegistry, type TestGantryRegistry } from '../support/gantry-registry.ts';
-import { PROJECT, run, startDaemon, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
+import { must, PROJECT, run, startDaemon, startRegistry, startTestHost, type TestDaemon, type TestHost } from '../support/index.ts';
 
 const GANTRY = join(PROJECT, 'bin/gantry');
+const ACCEPT = 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/json';
 const TRACKER = {
   bash: {
     'CVE-2099-1': { description: 'made up', releases: { bookworm: { status: 'resolved', fixed_version: '99:1', urgency: 'high' } } },
@@ -87,6 +88,33 @@ suite('scans', () => {
     await daemon.ok('rmi', fine, 'gantry/busybox');
     assert.equal(await daemon.ok('run', '--rm', fine, 'echo', 'fine'), 'fine');
     await daemon.load('busybox', 'debian');
+  });
+
+  test('a bill of materials is kept with the image at a registry, with the referrers API and without', async () => {
+    await using peer = await startRegistry(host, 5004);
+    const get = async (url: string) => JSON.parse(await must(...host.inside('curl', ['-sfL', '-H', ACCEPT, url])));
+    for (const [address, list] of [
+      [registry.address, (digest: string) => `referrers/${digest}`],
+      [peer.address, (digest: string) => `manifests/${digest.replace(':', '-')}`],
+    ] as const) {
+      const name = `${address}/team/attached:1`;
+      await daemon.ok('tag', 'gantry/debian:12', name);
+      await daemon.ok('push', name);
+      for (const format of ['cyclonedx', 'spdx']) {
+        const attached = await gantry('scan', '--attach', '--format', format, name);
+        assert.match(attached.stdout, /^Attached sha256:\w{64} to sha256:\w{64}\n$/, attached.stderr);
+        const [digest = '', subject = ''] = attached.stdout.match(/sha256:\w{64}/g) ?? [];
+        const repository = `http://${address}/v2/team/attached`;
+        const { manifests } = await get(`${repository}/${list(subject)}`);
+        const entry = manifests.find((one: { digest: string }) => one.digest === digest);
+        assert.match(entry.artifactType, new RegExp(format));
+        const { layers } = await get(`${repository}/manifests/${digest}`);
+        assert.match(JSON.stringify(await get(`${repository}/blobs/${layers[0].digest}`)), /pkg:deb\/debian\/bash@/);
+      }
+      await daemon.ok('tag', 'gantry/busybox', name);
+      assert.match((await gantry('scan', '--attach', name)).stderr, /another image under \S+\/team\/attached:1 than this engine/);
+      await daemon.ok('rmi', name);
+    }
   });
 
   test('bills of materials name each package by its URL', async () => {

@@ -1,8 +1,9 @@
 import { describe, errnoOf, GantryError, invalid, isKind, type Log, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
-import type { Credentials, PullOptions, PushOptions, RemoteImage, RemoteLayers, TransferOptions } from '../images.ts';
+import type { Artifact, Attached, Credentials, PullOptions, PushOptions, RemoteImage, RemoteLayers, TransferOptions } from '../images.ts';
 import { familiarName, formatReference, parseReference, type Reference, repositoryOf, withDefaultTag } from '../reference.ts';
 import type { TrustReport } from '../trust/index.ts';
+import { attachArtifact } from './attach.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { pullFailure, pushFailure, RegistryError } from './failures.ts';
 import { checkLogin } from './login.ts';
@@ -122,6 +123,25 @@ export class Distribution {
     } catch (error) {
       options.signal.throwIfAborted();
       throw asGantryError(pullFailure(error, { name: familiarName(reference), full: shown }), `look-up of ${shown}`);
+    }
+  }
+
+  /** See `Images.attach`. */
+  async attach(
+    reference: Reference,
+    imageId: string,
+    artifact: Artifact,
+    options: { credentials?: Credentials; signal: AbortSignal },
+  ): Promise<Attached> {
+    const wanted = withDefaultTag(reference);
+    try {
+      return await this.#withEndpoint(wanted, 'pull,push', options, (repository) =>
+        attachArtifact(repository, wanted, imageId, artifact, options.signal),
+      );
+    } catch (error) {
+      options.signal.throwIfAborted();
+      const shown = formatReference(wanted);
+      throw asGantryError(pushFailure(pullFailure(error, { name: familiarName(reference), full: shown })), `attaching to ${shown}`);
     }
   }
 
