@@ -1,15 +1,16 @@
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { addAbortSignal, pipeline, type Readable } from 'node:stream';
+import { addAbortSignal, pipeline, type Readable, type Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { errnoOf, GantryError } from '../base/index.ts';
+import { errnoOf, GantryError, invalid } from '../base/index.ts';
 import { createPipe } from './kernel/index.ts';
 import { spawn, which } from './processes.ts';
 
 /** The fast level: Debian trees get 8 % larger than at the default one, in half of the time. */
 const ZLIB_LEVEL = 1;
 /** Of ISA-L: what comes out is 1 % larger than at zlib's level 1, in a sixth of the time. Neither name nor time, so it is the same each time. */
-const IGZIP = ['-2', '--no-name', '--quiet', '--stdout', '-'];
+const PACK = ['-2', '--no-name', '--quiet', '--stdout', '-'];
+const UNPACK = ['--decompress', '--quiet', '--stdout', '-'];
 const PIPE = 1024 * 1024;
 const PIECE = 512 * 1024;
 const MOST_SAID = 2000;
@@ -43,51 +44,87 @@ async function* byZlib(source: GzipSource, signal: AbortSignal): AsyncGenerator<
 
 /** The bytes go from the writing thread to the program; the event loop sees only what comes out. */
 async function* byProgram(program: string, source: GzipSource, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const { child, input, output } = await start(program);
-  const stop = () => void child.kill('SIGKILL');
-  signal.addEventListener('abort', stop, { once: true });
+  const { readEnd, writeEnd } = createPipe(PIPE);
+  const running = await start(program, PACK, readEnd)
+    .finally(() => closeSync(readEnd))
+    .catch((error: unknown) => {
+      closeSync(writeEnd);
+      throw error;
+    });
+  signal.addEventListener('abort', running.stop, { once: true });
+  const write = () => source.write(writeEnd).finally(() => closeSync(writeEnd));
+  try {
+    yield* running.through(write);
+  } finally {
+    signal.removeEventListener('abort', running.stop);
+  }
+}
+
+/**
+ * What gzip data holds, by ISA-L's `igzip`. A piece is good until the next one is asked for, and one of the source's as well. Fails with
+ * what the source fails with, and with `invalid` for data that is damaged or too short.
+ */
+export async function* gunzipped(source: AsyncIterable<Uint8Array>, program: string): AsyncGenerator<Buffer> {
+  const running = await start(program, UNPACK, 'pipe');
+  try {
+    yield* running.through(() => feed(source, running.input as Writable));
+  } catch (error) {
+    throw error instanceof ProgramFailure ? invalid('the gzip data is damaged or ends too early') : error;
+  }
+}
+
+async function feed(source: AsyncIterable<Uint8Array>, input: Writable): Promise<void> {
+  // A program that has ended, at the end of the data or because of them, tells so by its exit code.
+  input.on('error', () => undefined);
+  for await (const piece of source) {
+    const error = await new Promise<unknown>((resolve) => void input.write(piece, resolve));
+    if (error) return;
+  }
+  input.end();
+}
+
+/** The program did not like what it was given. */
+class ProgramFailure extends GantryError {}
+
+interface Running {
+  input: Writable | null;
+  stop(): void;
+  /** What comes out while `write` puts in. Fails with what `write` fails with, or with `ProgramFailure`. */
+  through(write: () => Promise<void>): AsyncGenerator<Buffer>;
+}
+
+async function start(program: string, args: readonly string[], input: number | 'pipe'): Promise<Running> {
+  const { readEnd, writeEnd } = createPipe(PIPE);
+  const child = await spawn(program, args, { stdio: [input, writeEnd, 'pipe'], nobody: true })
+    .finally(() => closeSync(writeEnd))
+    .catch((error: unknown) => {
+      closeSync(readEnd);
+      throw error;
+    });
   let said = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-MOST_SAID);
   });
-  let failure: unknown;
-  const written = source
-    .write(input)
-    .catch((error: unknown) => {
+  const stop = () => void child.kill('SIGKILL');
+  async function* through(write: () => Promise<void>): AsyncGenerator<Buffer> {
+    let failure: unknown;
+    const written = write().catch((error: unknown) => {
       failure = error;
       // What came out so far must not look whole.
       stop();
-    })
-    .finally(() => closeSync(input));
-  try {
-    yield* readPipe(output);
-    await written;
-    const { code, signal: by } = await child.exit;
-    // A program that ends before its input does is judged by its exit code.
-    if (failure !== undefined && errnoOf(failure) !== 'EPIPE') throw failure;
-    if (code !== 0) throw new GantryError('internal', `igzip ended with ${by ?? `exit code ${code}`}${said && `: ${said.trim()}`}`);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    stop();
-    await written;
+    });
+    try {
+      yield* readPipe(readEnd);
+      const { code, signal } = await child.exit;
+      // A program that gave up is not fed to the end.
+      if (code === 0) await written;
+      if (failure !== undefined && errnoOf(failure) !== 'EPIPE') throw failure;
+      if (code !== 0) throw new ProgramFailure('internal', said.trim() || `igzip ended with ${signal ?? `exit code ${code}`}`);
+    } finally {
+      stop();
+    }
   }
-}
-
-/** The program between two pipes, with our ends of them. */
-async function start(program: string) {
-  const before = createPipe(PIPE);
-  const after = createPipe(PIPE);
-  try {
-    const child = await spawn(program, IGZIP, { stdio: [before.readEnd, after.writeEnd, 'pipe'], nobody: true });
-    return { child, input: before.writeEnd, output: after.readEnd };
-  } catch (error) {
-    closeSync(before.writeEnd);
-    closeSync(after.readEnd);
-    throw error;
-  } finally {
-    closeSync(before.readEnd);
-    closeSync(after.writeEnd);
-  }
+  return { input: child.stdin, stop, through };
 }
 
 /** Reads into one buffer over and over: with one for each piece, collecting garbage would take longer than all else here. */

@@ -93,7 +93,7 @@ export class LayerPull {
     let fetched = false;
     const extracting = this.#throttled('Extracting', blob.size, (step) => fetched && report(step));
     lease.add(diffId);
-    const unpacked = this.#layers.unpack(file.read(), { lease, diffId, signal: both, progress: extracting });
+    const unpacked = this.#layers.unpack(file.read(0, { reuse: true }), { lease, diffId, signal: both, progress: extracting });
     // A layer that cannot be unpacked need not be fetched to its end.
     unpacked.catch((error) => stop.abort(error));
     try {

@@ -15,7 +15,7 @@ export interface LayerStore {
    * Unpacks one layer tar (plain, gzip or zstd, told apart by its first bytes), in a worker, as the source delivers it.
    * When the source throws (a lying digest, a broken connection that cannot be resumed), or the diff id is not `diffId`, or the signal
    * aborts, nothing is left behind. A layer that exists already is not unpacked again (the source is then not read at all).
-   * Two workers at most run at once; a further source waits unread.
+   * Two workers at most run at once; a further source waits unread. Its pieces are used until the next one is asked for.
    */
   unpack(source: AsyncIterable<Uint8Array>, options: UnpackOptions): Promise<LayerRecord>;
   /** The exact tar of a layer, rebuilt from the unpacked tree; ends with an error that names the layer when that is damaged. */

@@ -208,7 +208,7 @@ export class TreeLayerStore implements LayerStore {
     // Whatever the umask: this is the root directory of containers.
     chmodSync(place.tree, 0o755);
     const digester = new Digester();
-    const { size } = await unpackLayer(digester.through(decompressed(source, progress)), place, signal);
+    const { size } = await unpackLayer(digester.through(decompressed(source, { consumed: progress, reuse: true })), place, signal);
     const actual = digester.digest();
     if (diffId !== undefined && actual !== diffId) throw invalid(`layer ${diffId} does not have that digest when unpacked, but ${actual}`);
     lease.add(actual);

@@ -31,7 +31,7 @@ export class TestStores {
         const chunks: Uint8Array[] = [];
         for await (const chunk of source) {
           options.signal.throwIfAborted();
-          chunks.push(chunk);
+          chunks.push(Uint8Array.from(chunk));
         }
         const tar = decompress(Buffer.concat(chunks));
         const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
