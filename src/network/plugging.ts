@@ -54,22 +54,26 @@ export class Plugging {
     return { attachment: { containerId, namespace: member.file, endpoints, publishedPorts: [], spec }, member, plugs: new Map() };
   }
 
-  /** A namespace for a container, on the default bridge if it wants to be there: it is taken as it lies ready. */
+  /** A namespace for a container, as it lies ready: on the default bridge already, if that is the container's first network. */
   async settle(request: AttachRequest, wanted: readonly Wanted[], undo: AsyncDisposableStack, signal?: AbortSignal): Promise<Held> {
     const { namespaces } = this.#parts;
     const { containerId, spec } = request;
-    const onBridge = wanted.find(isGround);
+    const onBridge = wanted[0] && isGround(wanted[0]) ? wanted[0] : undefined;
     const member = onBridge ? await namespaces.takeOnBridge(this.#wishesOf(spec), signal) : await namespaces.takeLoopbackOnly(signal);
     undo.defer(() => namespaces.discard(member));
     const endpoints = onBridge ? [this.#endpointOf(member, 'eth0', onBridge.wish)] : [];
     return { attachment: { containerId, namespace: member.file, endpoints, publishedPorts: [], spec }, member, plugs: new Map() };
   }
 
-  /** An interface on each other network that it wants. */
+  /** An interface on each other network that it wants, in order. */
   async join(held: Held, request: AttachRequest, wanted: readonly Wanted[], undo: AsyncDisposableStack): Promise<void> {
-    const others = wanted.filter((one) => !isGround(one));
+    const known = new Set(held.attachment.endpoints.map(({ networkId }) => networkId));
     const leads = wanted.length === 1;
-    for (const { record, wish } of others) await this.#plugMade(held, { record, request, wish, leads }, undo);
+    const others = wanted.filter(({ record }) => !known.has(record.id));
+    for (const one of others) {
+      if (isGround(one)) await this.#plugGround(held, one.wish, undo);
+      else await this.#plugMade(held, { ...one, request, leads }, undo);
+    }
     if (others.length > 0 && !leads) await route(held);
   }
 

@@ -125,6 +125,9 @@ suite('modes of networks with the docker client', () => {
     assert.match(await run('ip link show eth0', 'small'), /mtu 1300/);
     assert.match(await run('ip route', 'name=small', 'name=other,gw-priority=1'), /default via 10\.78\.0\.1 dev net0/);
     assert.match(await run('ip route', 'name=small,gw-priority=1', 'name=other'), /default via 10\.77\.0\.1 dev eth0/);
+    await ok('create', '--name', 'mixed', '--network', 'small', IMAGE, 'ip', '-o', '-4', 'address');
+    await ok('network', 'connect', 'bridge', 'mixed');
+    assert.match(await ok('start', '-a', 'mixed'), /eth0 +inet 10\.77\.[\s\S]*eth1 +inet 172\.17\./);
     const option = 'driver-opt=com.docker.network.endpoint';
     assert.match(await run('ip link', `name=small,${option}.ifname=uplink`), /: uplink@/);
     const file = '/proc/sys/net/ipv4/conf/eth0/log_martians';
