@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { run, spawn } from '../host/index.ts';
 import type { Exposure, PortRequest } from '../model/index.ts';
 import type { Attachment } from './index.ts';
+import { deriveNames } from './settings.ts';
 import {
   ask,
   clock,
@@ -155,6 +156,22 @@ await inOwnNetwork(import.meta.filename, () => {
     await (await here.again()).start([]);
     assert.equal(await gates(), 0);
     assert.doesNotMatch((await run('ip', ['rule'])).stdout, /fwmark/);
+  });
+
+  test('where there can be no gate the daemon relays what the firewall lets in, and the gate is made once it can be', async () => {
+    await using here = await place();
+    const { back } = deriveNames(here.options.dataRoot, here.options.execRoot).gate;
+    await run('ip', ['link', 'add', back, 'type', 'bridge']);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(async () => void (await run('ip', ['link', 'del', back], { allowFailure: true })));
+    await serve(here, 'host', undo);
+    await using outside = await machineOutside(here);
+    assert.equal(await tcpFrom(outside.namespace, '10.99.0.1'), '0a4d:0001', "the server sees the bridge's address");
+    await run('nft', ['-f', '-'], { input: 'table ip wall {\n chain input {\n type filter hook input priority 0; policy drop;\n }\n }\n' });
+    assert.equal(await tcpFrom(outside.namespace, '10.99.0.1'), '', 'the firewall is obeyed');
+    await run('nft', ['delete', 'table', 'ip', 'wall']);
+    await run('ip', ['link', 'del', back]);
+    await eventually(async () => (await tcpFrom(outside.namespace, '10.99.0.1')) === NEIGHBOUR4, "the client's own address");
   });
 
   test('a first datagram that came in fragments is passed on whole', async () => {

@@ -40,7 +40,7 @@ export interface KernelNames {
   /** Folder of namespace files. */
   namespaces: string;
   /** A pair of devices and a routing table, made only when a port has the policy `host`. */
-  gate: { out: string; back: string; routes: number };
+  gate: { out: string; back: string; probe: string; routes: number };
 }
 
 const DEFAULT_ROOTS = { dataRoot: '/var/lib/gantry', execRoot: '/run/gantry' };
@@ -55,11 +55,11 @@ export function deriveNames(dataRoot: string, execRoot: string): KernelNames {
       table: 'gantry',
       linkPrefix: 'gv-',
       namespaces,
-      gate: { out: 'gantry-ask', back: 'gantry-back', routes: 0x6761 },
+      gate: { out: 'gantry-ask', back: 'gantry-back', probe: 'gantry_probe', routes: 0x6761 },
     };
   }
   const tag = sha256(`${data}\0${exec}`).slice(0, 6);
   // Interface names have 15 characters at most.
-  const gate = { out: `gask-${tag}`, back: `gback-${tag}`, routes: 0x1000000 + Number.parseInt(tag, 16) };
+  const gate = { out: `gask-${tag}`, back: `gback-${tag}`, probe: `gantry_${tag}_probe`, routes: 0x1000000 + Number.parseInt(tag, 16) };
   return { bridge: `gantry-${tag}`, table: `gantry_${tag}`, linkPrefix: `g${tag}-`, namespaces, gate };
 }

@@ -30,7 +30,7 @@ function guard({ gate }: RuleSettings, family: 4 | 6): Chain {
   const loopback = `ip daddr 127.0.0.0/8 iifname @bridges drop comment "the host's own loopback is open to translated traffic only"`;
   // A copy must not be fragmented (nf_dup), but the datagram may have come in fragments.
   const whole = family === 4 ? ' ip frag-off set 0' : '';
-  const back = gate ? [`iifname "${gate.back}" meta mark set meta mark | ${hex(MARK_JUDGED)}${whole}`] : [];
+  const back = gate ? [`iifname "${gate.back}" meta mark set meta mark & ${hex(~MARK_ASK >>> 0)} | ${hex(MARK_JUDGED)}${whole}`] : [];
   return { name: 'guard', base: 'type filter hook prerouting priority raw', rules: [...(family === 4 ? [loopback] : []), ...back] };
 }
 

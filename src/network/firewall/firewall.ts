@@ -29,6 +29,7 @@ export class Firewall {
   #working: Promise<void> | undefined;
   #removed = false;
   #settingsChanged = false;
+  #heedsHost = false;
   #changes = 0;
   /** How often the rules were found changed by someone else. */
   drift = 0;
@@ -102,7 +103,7 @@ export class Firewall {
 
   /** Whether the rules depend on devices and addresses of the host. */
   get heedsHost(): boolean {
-    return this.#settings.gate !== undefined || this.#settings.lan.length > 0;
+    return this.#heedsHost;
   }
 
   /** Whether elements were removed by ourselves since the last call. */
@@ -200,6 +201,7 @@ export class Firewall {
   /** What the wanted policies need to know of the host, and the gate. Resolves to whether it is as it was. */
   async #lookAround(): Promise<boolean> {
     const policies = new Set([...this.#wanted.values()].map(({ exposure }) => exposure));
+    this.#heedsHost = policies.has('host') || policies.has('lan');
     const { gate: before, lan: lanBefore } = this.#settings;
     const gate = policies.has('host') ? await this.#surroundings.openGate() : undefined;
     const lan = policies.has('lan') ? await this.#surroundings.lan() : [];

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { GantryError, KeyedQueue, type Log } from '../../base/index.ts';
+import { describe, GantryError, KeyedQueue, type Log } from '../../base/index.ts';
 import { netlink, run } from '../../host/index.ts';
 import { formatPrefix, holds, ipOfBytes, maskOf, type Prefix, widthOf } from '../addresses/index.ts';
 import { MARK_JUDGED } from './chains.ts';
@@ -7,8 +7,11 @@ import type { Gate, RuleSettings } from './rules.ts';
 
 /** What the rules of policies other than `public` need of the host. */
 export interface Surroundings {
-  /** Makes the gate, or finds it. Cheap when nothing was forgotten. Fails with `unsupported` where the kernel has no such thing. */
-  openGate(): Promise<Gate>;
+  /**
+   * Makes the gate, or finds it. Cheap when nothing was forgotten. Undefined where the kernel has no such thing: packets stay on their way to
+   * the daemon's socket then, past the firewall, and it relays them.
+   */
+  openGate(): Promise<Gate | undefined>;
   /** Takes the gate of an earlier daemon away when nobody needs it any more. */
   closeGate(): Promise<void>;
   /** The networks that the host has an address in. */
@@ -20,6 +23,8 @@ export interface Surroundings {
 export interface GateNames {
   out: string;
   back: string;
+  /** A table that is there for no time. */
+  probe: string;
   /** Number of the routing table that makes the kernel's reverse path filter accept what comes back. */
   routes: number;
 }
@@ -41,7 +46,9 @@ export class HostSurroundings implements Surroundings {
   readonly #ipv6: boolean;
   readonly #log: Log;
   readonly #queue = new KeyedQueue();
-  #gate: Gate | undefined;
+  #gate: Gate | 'none' | undefined;
+  #told = false;
+  #tried = false;
   #lan: RuleSettings['lan'] | undefined;
 
   constructor(socket: netlink.NetlinkSocket, names: GateNames, ipv6: boolean, log: Log) {
@@ -57,17 +64,42 @@ export class HostSurroundings implements Surroundings {
   }
 
   // One after the other: two that make the devices at once would take them from each other.
-  openGate(): Promise<Gate> {
-    return this.#queue.run('gate', () => this.#open());
+  openGate(): Promise<Gate | undefined> {
+    return this.#queue.run('gate', async () => {
+      this.#gate ??= await this.#open();
+      return this.#gate === 'none' ? undefined : this.#gate;
+    });
   }
 
-  async #open(): Promise<Gate> {
-    if (this.#gate) return this.#gate;
-    const { out, back } = await this.#ensureDevices();
-    this.#setUp(this.#names.back);
-    await this.#route(back.macAddress);
-    this.#gate = { id: `${out.index} ${back.index}`, out: out.name, back: back.name, next4: NEXT4, next6: NEXT6 };
-    return this.#gate;
+  async #open(): Promise<Gate | 'none'> {
+    try {
+      const { out, back } = await this.#ensureDevices();
+      this.#setUp(back.name);
+      await this.#route(back.macAddress);
+      const gate = { id: `${out.index} ${back.index}`, out: out.name, back: back.name, next4: NEXT4, next6: NEXT6 };
+      if (!this.#tried) await this.#tryOut(gate);
+      this.#tried = true;
+      return gate;
+    } catch (error) {
+      if (!this.#told)
+        this.#log.warn(
+          "The firewall of this host cannot be asked past the daemon: it relays ports with the policy 'host' itself, and containers see its address",
+          { error: describe(error) },
+        );
+      this.#told = true;
+      return 'none';
+    }
+  }
+
+  /** A kernel without nft_dup refuses the rules: found out beside our tables, which must not fail for that. */
+  async #tryOut({ out, next4, next6 }: Gate): Promise<void> {
+    const families = this.#ipv6 ? [`ip`, 'ip6'] : ['ip'];
+    const scripts = families.map((family) => {
+      const table = `${family} ${this.#names.probe}`;
+      const rule = `dup to ${family === 'ip' ? next4 : next6} device "${out}"`;
+      return `table ${table} {\n chain input {\n type filter hook input priority 350; policy accept;\n meta mark 0 meta mark 1 ${rule}\n }\n}\ndelete table ${table}\n`;
+    });
+    await run('nft', ['-f', '-'], { input: scripts.join('') });
   }
 
   closeGate(): Promise<void> {
@@ -169,13 +201,6 @@ export class HostSurroundings implements Surroundings {
   }
 
   async #batch(family: string, lines: readonly string[]): Promise<void> {
-    try {
-      await run('ip', [family, '-batch', '-'], { input: lines.map((line) => `${line}\n`).join('') });
-    } catch (error) {
-      throw new GantryError('unsupported', `This host cannot ask its own firewall about published ports (policy 'host')`, {
-        cause: error,
-        hint: "The policies 'lan' and 'public' work without that.",
-      });
-    }
+    await run('ip', [family, '-batch', '-'], { input: lines.map((line) => `${line}\n`).join('') });
   }
 }
