@@ -61,6 +61,8 @@ async function run(options: DaemonOptions): Promise<void> {
       ...(options.bip === undefined ? {} : { bip: options.bip }),
       ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
       exposure: options.expose,
+      nameDefaults: options.names,
+      ...(options.hostGateway === undefined ? {} : { hostGateway: options.hostGateway }),
       userlandIPv6Proxy: options.relay,
       ...(options.ip === undefined ? {} : { hostBinding: options.ip }),
     }),

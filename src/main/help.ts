@@ -27,6 +27,10 @@ Networks
       --expose POLICY           who may use published ports: public (everyone, the default), lan (networks that this host
                                 has an address in) or host (whom the host's firewall lets in); containers may choose
                                 another by the label gantry.expose, or gantry.expose.80/tcp for one port
+      --dns ADDRESS             server that is asked for names of the world for containers that name none; repeatable
+      --dns-search DOMAIN, --dns-opt OPTION
+                                for containers that name none; repeatable
+      --host-gateway-ip ADDRESS what host-gateway means in --add-host (default: the address of the default bridge)
       --ip ADDRESS              where ports are published for which nobody names an address (default: everywhere)
       --userland-proxy=false    no relay in the daemon: ports of IPv6 reach only containers that have it
 

@@ -42,6 +42,16 @@ suite('gantryd options', () => {
     assert.deepEqual([options.expose, options.ip, options.relay], ['host', '127.0.0.1', false]);
   });
 
+  test('parseDaemonOptions() reads what containers get for names, under the keys of daemon.json', () => {
+    const file = { dns: ['10.0.0.53', 'fd00::53'], 'dns-opts': ['ndots:1'], 'dns-search': ['example.org'], 'host-gateway-ip': '10.0.0.1' };
+    const options = parse(['--config-file', 'x'], file);
+    assert.deepEqual(options.names, { dnsServers: file.dns, dnsOptions: ['ndots:1'], dnsSearch: ['example.org'] });
+    assert.equal(options.hostGateway, '10.0.0.1');
+    assert.deepEqual(parse([]).names, { dnsServers: [], dnsOptions: [], dnsSearch: [] });
+    assert.throws(() => parse(['--dns', 'ns.example']), /--dns ns\.example is not an IP address/);
+    assert.throws(() => parse(['--host-gateway-ip', 'gate']), /--host-gateway-ip gate is not an IP address/);
+  });
+
   test('parseDaemonOptions() refuses an option that is given twice', () => {
     assert.throws(() => parse(['--config-file', 'x', '--bip', '10.0.0.1/24'], { bip: '10.1.0.1/24' }), /"bip" is given both/);
   });

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { describe, invalid, LOG_LEVELS, type LogLevel } from '../base/index.ts';
 import { type DiskLimit, parseDiskLimit } from '../disk/index.ts';
 import { EXPOSURES, type Exposure } from '../model/index.ts';
+import type { NameDefaults } from '../network/index.ts';
 import { type AccessFlags, parseAccess } from './registry/access-options.ts';
 
 /** What the operator asked of the daemon: dockerd's flags and daemon.json keys, under their names. */
@@ -21,6 +22,10 @@ export interface DaemonOptions {
   expose: Exposure;
   /** Address of the host for ports that are published without one; undefined: all of them. */
   ip: string | undefined;
+  /** What containers get that ask for no name servers, search domains or options of the resolver of their own. */
+  names: NameDefaults;
+  /** What `host-gateway` means in extra hosts; undefined: the address of the default bridge. */
+  hostGateway: string | undefined;
   /** Whether the daemon relays what the kernel cannot: published ports of IPv6 to containers without it. */
   relay: boolean;
   insecureRegistries: string[];
@@ -65,6 +70,10 @@ const FLAGS = {
   mtu: { type: 'string' },
   expose: { type: 'string' },
   ip: { type: 'string' },
+  dns: { type: 'string', multiple: true },
+  'dns-opt': { type: 'string', multiple: true },
+  'dns-search': { type: 'string', multiple: true },
+  'host-gateway-ip': { type: 'string' },
   'userland-proxy': { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
   'registry-mirror': { type: 'string', multiple: true },
@@ -108,6 +117,10 @@ const FILE_KEYS: Record<string, keyof typeof FLAGS> = {
   mtu: 'mtu',
   expose: 'expose',
   ip: 'ip',
+  dns: 'dns',
+  'dns-opts': 'dns-opt',
+  'dns-search': 'dns-search',
+  'host-gateway-ip': 'host-gateway-ip',
   'userland-proxy': 'userland-proxy',
   'insecure-registries': 'insecure-registry',
   'registry-mirrors': 'registry-mirror',
@@ -226,6 +239,12 @@ function resolve(raw: Raw): DaemonOptions {
     metricsAddress: parseMetricsAddress(text('metrics-addr')),
     expose: parseExposure(text('expose') ?? 'public'),
     ip: parseAddress(text('ip')),
+    names: {
+      dnsServers: many('dns').map((server) => requireAddress('--dns', server)),
+      dnsSearch: many('dns-search'),
+      dnsOptions: many('dns-opt'),
+    },
+    hostGateway: text('host-gateway-ip') === undefined ? undefined : requireAddress('--host-gateway-ip', text('host-gateway-ip') ?? ''),
     relay: parseSwitch('userland-proxy', text('userland-proxy')),
     insecureRegistries: many('insecure-registry'),
     registryMirrors: many('registry-mirror'),
@@ -307,8 +326,12 @@ function parseMetricsAddress(text: string | undefined): string | undefined {
 }
 
 function parseAddress(text: string | undefined): string | undefined {
-  if (text !== undefined && !isIP(text)) throw invalid(`--ip ${text} is not an IP address`);
-  return text === '0.0.0.0' ? undefined : text;
+  return text === undefined || requireAddress('--ip', text) === '0.0.0.0' ? undefined : text;
+}
+
+function requireAddress(flag: string, text: string): string {
+  if (!isIP(text)) throw invalid(`${flag} ${text} is not an IP address`);
+  return text;
 }
 
 function parsePool(text: string): { base: string; size: number } {

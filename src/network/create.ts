@@ -10,7 +10,7 @@ import { readHostNetwork } from './bridge/uplink.ts';
 import { Directory } from './directory.ts';
 import { Firewall, type GuardedNetwork, HostSurroundings, nftables } from './firewall/index.ts';
 import { LocalNetwork } from './local.ts';
-import { HOST_NAMES } from './names/index.ts';
+import { HOST_NAMES, NO_DEFAULTS } from './names/index.ts';
 import { Naming } from './naming.ts';
 import type { Attachment, Network } from './network.ts';
 import { Plugging } from './plugging.ts';
@@ -36,11 +36,14 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const users = new UserNetworks({ records, store, clock, ids, log, pools: options.defaultAddressPools ?? [], linkPrefix });
   const book = new PortBook({ ipv6: existsSync('/proc/net/if_inet6'), relay: options.userlandIPv6Proxy ?? true, clock });
   const nameSources = options.nameSources ?? HOST_NAMES;
+  const nameDefaults = options.nameDefaults ?? NO_DEFAULTS;
   const directory = new Directory();
   const upstream = new Upstream(nameSources.resolver, clock, () => Number.parseInt(ids.next().slice(0, 4), 16));
   const resolver = new Resolver({ directory, upstream, log, random: Math.random });
   return new LocalNetwork({
-    naming: new Naming(directory, resolver, log),
+    naming: new Naming(directory, resolver, nameDefaults.dnsServers, log),
+    nameDefaults,
+    ...(options.hostGateway === undefined ? {} : { hostGateway: options.hostGateway }),
     nameSources,
     records,
     users,

@@ -5,7 +5,7 @@ import type { Firewall } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
 import { type Held, route, setEndpoints, setPorts } from './held.ts';
 import { dnsNamesOf, isPrivate, wantedNetworks, wishFor } from './joining.ts';
-import { hostsText, type NameSources, resolverText } from './names/index.ts';
+import { hostsText, type NameDefaults, type NameSources, resolverText, wishesOrDefaults } from './names/index.ts';
 import { closeAll, type Naming } from './naming.ts';
 import type { Attachment, AttachRequest, DriftCounts, HostEntry, Network } from './network.ts';
 import type { Plugging } from './plugging.ts';
@@ -31,6 +31,9 @@ export interface LocalNetworkParts {
   log: Log;
   publisher: Publisher;
   nameSources: NameSources;
+  nameDefaults: NameDefaults;
+  /** What `host-gateway` means in extra hosts; the address of the default bridge when absent. */
+  hostGateway?: string;
   naming: Naming;
   /** What it makes for the daemon's own use goes onto `undo`. */
   prepare(attachments: readonly Attachment[], undo: AsyncDisposableStack): Promise<Prepared>;
@@ -230,11 +233,11 @@ export class LocalNetwork implements Network {
   resolverFile(spec: ContainerSpec, attachment: Attachment | undefined): Promise<string> {
     const found = attachment?.endpoints.some(({ networkId }) => this.#parts.users.segment(networkId)) ?? false;
     const service = found ? 'resolver' : this.#placeOf(spec) === 'host' ? 'host' : 'servers';
-    return resolverText(spec, service, this.#parts.nameSources);
+    return resolverText(wishesOrDefaults(spec, this.#parts.nameDefaults), service, this.#parts.nameSources);
   }
 
   hostsFile(spec: ContainerSpec, attachment: Attachment | undefined, hostname: string, others: readonly HostEntry[]): Promise<string> {
-    const hostGateway = this.#parts.records.bridge.subnets[0]?.gateway ?? '';
+    const hostGateway = this.#parts.hostGateway ?? this.#parts.records.bridge.subnets[0]?.gateway ?? '';
     return hostsText(spec, attachment, hostname, others, {
       hostMode: this.#placeOf(spec) === 'host',
       hostGateway,

@@ -11,9 +11,13 @@ export class Naming {
   readonly #resolver: Resolver;
   readonly #log: Log;
 
-  constructor(directory: Directory, resolver: Resolver, log: Log) {
+  readonly #servers: readonly string[];
+
+  /** `servers` are asked for names of the world where a container names none; the host's when there are none. */
+  constructor(directory: Directory, resolver: Resolver, servers: readonly string[], log: Log) {
     this.#directory = directory;
     this.#resolver = resolver;
+    this.#servers = servers;
     this.#log = log;
   }
 
@@ -21,7 +25,10 @@ export class Naming {
   async answer(held: Held, left: readonly number[] = []): Promise<void> {
     const { containerId, namespace, spec } = held.attachment;
     const leadsOut = () => Object.values(waysOut(held)).some((endpoint) => endpoint !== undefined);
-    const opened = await this.#resolver.open({ containerId, namespace, servers: spec?.dnsServers ?? [], leadsOut }, left);
+    const opened = await this.#resolver.open(
+      { containerId, namespace, servers: spec?.dnsServers.length ? spec.dnsServers : this.#servers, leadsOut },
+      left,
+    );
     if (opened) held.attachment = { ...held.attachment, sockets: opened };
   }
 

@@ -3,7 +3,7 @@ import { type Clock, type Ids, type Log, sha256 } from '../base/index.ts';
 import type { Exposure } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
 import type { AddressPool } from './addresses/index.ts';
-import type { NameSources } from './names/index.ts';
+import type { NameDefaults, NameSources } from './names/index.ts';
 
 export interface NetworkOptions {
   execRoot: string;
@@ -26,6 +26,10 @@ export interface NetworkOptions {
   exposure?: Exposure;
   /** Where ports are published for which nobody names an address; everywhere when absent. */
   hostBinding?: string;
+  /** What containers get that ask for no name servers, search domains or options of the resolver of their own. */
+  nameDefaults?: NameDefaults;
+  /** What `host-gateway` means in extra hosts; the address of the default bridge when absent. */
+  hostGateway?: string;
   /** Where the host keeps resolv.conf and hosts. */
   nameSources?: NameSources;
 }

@@ -18,11 +18,26 @@ export const HOST_NAMES: NameSources = {
   hosts: '/etc/hosts',
 };
 
+/** The same three that a container may ask for. */
+export type NameDefaults = Pick<ContainerSpec, 'dnsServers' | 'dnsSearch' | 'dnsOptions'>;
+
+export const NO_DEFAULTS: NameDefaults = { dnsServers: [], dnsSearch: [], dnsOptions: [] };
+
+/** A container's wishes, each of them the default where it has none. */
+export function wishesOrDefaults(spec: NameDefaults, defaults: NameDefaults): NameDefaults {
+  const either = <T>(own: readonly T[], other: readonly T[]) => [...(own.length > 0 ? own : other)];
+  return {
+    dnsServers: either(spec.dnsServers, defaults.dnsServers),
+    dnsSearch: either(spec.dnsSearch, defaults.dnsSearch),
+    dnsOptions: either(spec.dnsOptions, defaults.dnsOptions),
+  };
+}
+
 /** How a container finds names: by the host's servers as the host does, by those of them that it can reach, or by our resolver. */
 export type NameService = 'host' | 'servers' | 'resolver';
 
 /** /etc/resolv.conf of a container. Host mode without wishes gets the host's own text, for it can reach every server there. */
-export async function resolverText(spec: ContainerSpec, service: NameService, sources: NameSources): Promise<string> {
+export async function resolverText(spec: NameDefaults, service: NameService, sources: NameSources): Promise<string> {
   const own = await readIfThere(sources.resolver);
   if (service === 'resolver') return renderResolver(throughResolver(parseResolver(own), spec));
   const hostMode = service === 'host';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { isKind } from '../../base/index.ts';
 import type { ContainerSpec } from '../../model/index.ts';
 import type { Attachment } from '../network.ts';
-import { changeHosts, hostsText, isUnedited, type NameSources, resolverText } from './index.ts';
+import { changeHosts, hostsText, isUnedited, type NameSources, resolverText, wishesOrDefaults } from './index.ts';
 
 function spec(more: Partial<ContainerSpec> = {}): ContainerSpec {
   return { dnsServers: [], dnsSearch: [], dnsOptions: [], extraHosts: [], domainname: '', ...more } as unknown as ContainerSpec;
@@ -123,6 +123,11 @@ test('resolverText() on a network with discovery names our resolver, and needs n
   assert.equal(isUnedited(text), true);
   assert.equal(isUnedited(`${text}options debug\n`), false);
   assert.equal(isUnedited('nameserver 127.0.0.11\n'), false);
+});
+
+test('wishesOrDefaults() takes each wish of the container, and the default where it has none', () => {
+  const defaults = { dnsServers: ['10.0.0.53'], dnsSearch: ['a.example'], dnsOptions: ['ndots:1'] };
+  assert.deepEqual(wishesOrDefaults(spec({ dnsSearch: ['b.example'] }), defaults), { ...defaults, dnsSearch: ['b.example'] });
 });
 
 test('changeHosts() changes the lines of the container itself and leaves those of others', () => {
