@@ -67,6 +67,15 @@ suite('volumes with the docker client', () => {
       IMAGE,
       'true',
     );
+    await ok('volume', 'create', '-o', 'type=none', '-o', `device=${on.folder('closed')}`, '-o', 'o=bind,ro', 'closed');
+    await on.refused(
+      /cannot copy what the image has at \/etc into volume closed: read-only file system.*nocopy/,
+      'create',
+      '-v',
+      'closed:/etc',
+      IMAGE,
+    );
+    await on.once('-v', 'closed:/etc:nocopy', IMAGE, 'true');
     await ok('volume', 'create', '-o', 'type=nosuchfs', '-o', 'device=x', 'strange');
     await on.refused(/this kernel has no file system nosuchfs/, 'run', '--rm', '-v', 'strange:/x', IMAGE, 'true');
     await ok('volume', 'create', '-o', 'type=cifs', '-o', 'device=//127.0.0.1/s', '-o', 'o=username=a,password=secret', 'share');

@@ -33,7 +33,7 @@ export class Recoveries {
     decisions.add(
       record.id,
       'restart planned',
-      `it is unhealthy and its label ${RESTART_UNHEALTHY} asks for a restart: ${wait <= 0 ? 'at once' : `after ${recovery.restarts} of them in a row not before ${recovery.due}, unless it recovers`}`,
+      `it is unhealthy and its label ${RESTART_UNHEALTHY} asks for a restart: ${wait <= 0 ? 'at once' : `after ${recovery.restarts} in a row not before ${recovery.due}, unless it recovers`}`,
     );
     this.#wait(record.id, wait);
   }

@@ -1,4 +1,4 @@
-import { describe, invalid, isKind } from '../../base/index.ts';
+import { describe, errnoOf, GantryError, invalid, isKind } from '../../base/index.ts';
 import type { ContainerRecord, ContainerSpec, ImageRecord, MountSpec, VolumeMount } from '../../model/index.ts';
 import { mergeMounts } from '../containers/merge.ts';
 import { tellVolume } from '../events/attachments.ts';
@@ -59,14 +59,30 @@ export async function makeVolumes(parts: EngineParts, record: ContainerRecord, u
   }
   if (fill.length === 0) return;
   await parts.roots.using(record.id, 'fill', async (root) => {
-    const user = `fill-${record.id}`;
-    for (const { source, target, subpath } of fill) {
-      try {
-        await parts.volumes.hold(source, user);
-        await parts.volumes.fill(source, root, target, subpath);
-      } finally {
-        await parts.volumes.release(source, user);
-      }
-    }
+    for (const mount of fill) await fillVolume(parts, mount, root, `fill-${record.id}`);
   });
 }
+
+async function fillVolume({ volumes }: EngineParts, { source, target, subpath }: VolumeMount, root: string, user: string): Promise<void> {
+  try {
+    await volumes.hold(source, user);
+    await volumes.fill(source, root, target, subpath);
+  } catch (error) {
+    const why = UNFILLED[errnoOf(error) ?? ''];
+    if (why === undefined) throw error;
+    throw new GantryError('invalid', `cannot copy what the image has at ${target} into volume ${source}: ${why}`, {
+      cause: error,
+      hint: 'With the option nocopy (--mount …,volume-nocopy) nothing is copied.',
+    });
+  } finally {
+    await volumes.release(source, user);
+  }
+}
+
+/** Faults of where the files go, which is the user's choice. */
+const UNFILLED: Record<string, string> = {
+  EROFS: 'read-only file system',
+  ENOSPC: 'no space left on device',
+  EDQUOT: 'disk quota exceeded',
+  EPERM: 'the file system does not allow it',
+};
