@@ -6,10 +6,13 @@ import {
   decide,
   type Identity,
   parseRules,
+  ROBOT,
   type Rule,
   readRules,
   removeRule,
   replaceRules,
+  TEAM,
+  USER,
   type Wish,
 } from '../../registry/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -42,10 +45,27 @@ export async function runPolicyCommand(args: readonly string[]): Promise<number>
   else {
     const name = theName('policy', verb, names);
     if (verb === 'rm') await removeRule(store, name);
-    else await addRule(store, ruleOf(name, values));
+    else {
+      const rule = ruleOf(name, values);
+      await addRule(store, rule);
+      await warnOfStrangers(store, [rule]);
+    }
     printDone(name, json);
   }
   return 0;
+}
+
+/** A rule may come before those whom it is for, but a name that was mistyped should not go unseen. */
+async function warnOfStrangers(store: Store, rules: readonly Rule[]): Promise<void> {
+  const kinds: Record<string, string> = { user: USER, team: TEAM, robot: ROBOT };
+  for (const { name, who = [] } of rules) {
+    for (const one of who) {
+      const [kind = '', id = ''] = one.split(':');
+      const row = kinds[kind];
+      if (row !== undefined && !(await store.get(row, id)))
+        process.stderr.write(`Warning: the rule ${name} is for the ${kind} ${id}, who is not there yet\n`);
+    }
+  }
 }
 
 interface RuleFlags {
@@ -82,6 +102,7 @@ async function apply(store: Store, names: readonly string[], json: boolean): Pro
   if (file === undefined || more !== undefined) throw invalid("'gantry registry policy apply' needs one file: - is standard input");
   const rules = parseRules(await readDocument(file));
   await replaceRules(store, rules);
+  await warnOfStrangers(store, rules);
   printDone(file, json, { rules: rules.length });
 }
 

@@ -41,7 +41,7 @@ function frozenTag(rules: readonly Rule[], wish: Wish): Verdict | undefined {
 
 function byRules(identity: Identity, standing: Standing, wish: Wish): Verdict {
   const repository = 'repository' in wish ? wish.repository : undefined;
-  const what = `${wish.action}${repository === undefined ? '' : ` ${repository}`}`;
+  const what = repository === undefined ? 'list the repositories' : `${wish.action} ${repository}`;
   const who = identity.kind === 'anonymous' ? 'somebody without a name' : `the ${identity.kind} ${identity.name}`;
   const mine = standing.rules.filter(({ who: names = [] }) => names.some((name) => isMeant(identity, standing.teams, name)));
   const denial = mine.find(({ deny, repositories }) => deny && covers({ actions: deny, repositories }, wish.action, repository));
@@ -64,7 +64,9 @@ function refused(identity: Identity, wish: Wish, reason: string): Verdict {
 
 function asksForName(wish: Wish): Verdict {
   const reason =
-    wish.action === 'ping' ? 'the registry asks for a user name' : `the registry asks for a user name to ${wish.action}: log in`;
+    wish.action === 'ping'
+      ? 'the registry asks for a user name'
+      : `the registry asks for a user name to ${wish.action === 'catalog' ? 'list the repositories' : wish.action}: log in`;
   return { allowed: false, reason, status: 401, scopes: scopesOf(wish) };
 }
 
