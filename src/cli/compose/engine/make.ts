@@ -44,7 +44,7 @@ export async function makeContainer(
     identity: {
       number,
       oneOff: options.oneOff ?? false,
-      hash: sharesNamespaces(service) ? await currentHash(context, service, containerOf) : hash,
+      hash: sharesWithOthers(service) ? await currentHash(context, service, containerOf) : hash,
       keys: keysLabel(keys),
       imageId: options.imageId,
       version,
@@ -65,7 +65,9 @@ export async function makeContainer(
   return id;
 }
 
-const sharesNamespaces = ({ definition }: ServicePlan['service']) =>
+/** Namespaces or volumes. */
+const sharesWithOthers = ({ definition }: ServicePlan['service']) =>
+  definition['volumes_from'] !== undefined ||
   ['network_mode', 'ipc', 'pid'].some((key) => String(definition[key] ?? '').startsWith('service:'));
 
 /** The containers that it joins may be new since the plan was made. */

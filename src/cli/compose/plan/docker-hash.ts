@@ -337,7 +337,7 @@ const goJson = (value: unknown) =>
   JSON.stringify(value).replaceAll(/[&<>\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
- * The digest of a complete service. `idOf` knows the containers whose namespaces are shared: by their ids, a digest tells that another
+ * The digest of a complete service. `idOf` knows the containers whose namespaces or volumes are shared: by their ids, a digest tells that another
  * container is there. Where it does not, the name of the service stands.
  */
 export function dockerHash(definition: Mapping, idOf: (service: string) => string | undefined = () => undefined): string {
@@ -346,6 +346,8 @@ export function dockerHash(definition: Mapping, idOf: (service: string) => strin
     const id = other === undefined ? undefined : idOf(other);
     return id === undefined ? [] : [[key, `container:${id}`]];
   });
-  const made = shaped(new Section({ ...definition, ...Object.fromEntries(modes) }), service);
+  const { volumes_from: sources } = definition;
+  const volumes = Array.isArray(sources) ? { volumes_from: sources.map((one) => idOf(String(one).split(':')[0] ?? '') ?? one) } : {};
+  const made = shaped(new Section({ ...definition, ...Object.fromEntries(modes), ...volumes }), service);
   return createHash('sha256').update(goJson(made)).digest('hex');
 }
