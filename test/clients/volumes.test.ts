@@ -75,7 +75,7 @@ suite('volumes with the docker client', () => {
       'closed:/etc',
       IMAGE,
     );
-    await on.once('-v', 'closed:/etc:nocopy', IMAGE, 'true');
+    await ok('rm', await ok('create', '-v', 'closed:/etc:nocopy', IMAGE));
     await ok('volume', 'create', '-o', 'type=nosuchfs', '-o', 'device=x', 'strange');
     await on.refused(/this kernel has no file system nosuchfs/, 'run', '--rm', '-v', 'strange:/x', IMAGE, 'true');
     await ok('volume', 'create', '-o', 'type=cifs', '-o', 'device=//127.0.0.1/s', '-o', 'o=username=a,password=secret', 'share');
