@@ -10,8 +10,9 @@ import { situationOf } from './situation.ts';
 
 /** Above the budget the disk is brought down to this share of it, so that not each layer more begins a collection. */
 const LOW_MARK = 0.9;
-/** Below this share nobody who asks for room waits for the disk to be measured again. */
+/** Below this share, and so soon (milliseconds) after a look, nobody who asks for room waits for another one. */
 const AT_EASE = 0.9;
+const FRESH = 1_000;
 /** Milliseconds. Nobody tells when logs, volumes and containers grow. */
 const INTERVAL = 60_000;
 /** Looking takes at most this share of the time. */
@@ -41,6 +42,8 @@ export class BudgetKeeper implements Disposable {
   readonly #parts: KeeperParts;
   /** Bytes, when they were last looked up. */
   #used = 0;
+  /** Milliseconds since the epoch. */
+  #lookedAt = 0;
   /** Whether people were told that nothing more can be freed. */
   #told = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -60,11 +63,12 @@ export class BudgetKeeper implements Disposable {
 
   /** See `MakeRoom`. */
   async makeRoom(purpose: string, bytes: number): Promise<void> {
-    const { budget } = this.#parts;
-    if (this.#used > 0 && this.#used + bytes < budget * AT_EASE) return;
+    const { budget, clock } = this.#parts;
+    if (clock.now() - this.#lookedAt < FRESH && this.#used + bytes < budget * AT_EASE) return;
     await this.#inTurn(async () => {
       await this.#measure(budget - bytes);
-      if (this.#used + bytes > budget)
+      // What cannot fit in any case must not cost others what they have.
+      if (this.#used + bytes > budget && this.#used + bytes - (await this.#collectable()) <= budget)
         await this.#collect(Math.max(0, Math.min(budget * LOW_MARK, budget - bytes)), `room was wanted for ${purpose}`);
       if (this.#used + bytes > budget) throw await this.#noRoom(purpose, bytes);
     });
@@ -98,10 +102,17 @@ export class BudgetKeeper implements Disposable {
     else this.#told = false;
   }
 
+  /** Bytes that a collection could free at most. */
+  async #collectable(): Promise<number> {
+    const { engine, owners, clock } = this.#parts;
+    return planCollection(await situationOf(engine, await owners.buildCache()), Number.POSITIVE_INFINITY, clock.now()).bytes;
+  }
+
   /** Where more than `limit` bytes are used, what was removed is waited for: it is being deleted. */
   async #measure(limit: number): Promise<void> {
-    const { owners, trash, engine } = this.#parts;
+    const { owners, trash, engine, clock } = this.#parts;
     const look = async () => {
+      this.#lookedAt = clock.now();
       this.#used = sum((await owners.ledger()).map(({ bytes }) => bytes));
     };
     await look();

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, must, PROJECT, startDaemon, startRegistry, type TestDaemon, type TestRegistry } from '../support/index.ts';
 
 const BUDGET = 220 * 1024 * 1024;
@@ -89,14 +90,23 @@ suite('a disk with a budget of 220 MiB', () => {
 
   test('a pull that cannot fit is refused before its first layer', async () => {
     await daemon.ok('rm', 'keeper');
-    await daemon.ok('rmi', '--force', 'gantry/debian:12', `${registry.address}/big:1`);
+    await daemon.ok('image', 'prune', '--all', '--force');
+    await daemon.ok('builder', 'prune', '--all', '--force');
+    await daemon.load('busybox');
+    assert.equal((await build('kept', 1, '--output', 'type=cacheonly')).status, 0);
     await daemon.ok('volume', 'create', 'hoard');
-    writeFileSync(join(daemon.root, 'data/volumes/hoard/_data/file'), Buffer.alloc(190 * 1024 * 1024, 1));
-    const before = used();
+    await eventually('the end of all deleting', async () => used() < 30_000_000);
+    // 20 MiB are left, and 1 MiB of cache could go: the image has 40.
+    writeFileSync(join(daemon.root, 'data/volumes/hoard/_data/file'), Buffer.alloc(BUDGET - used() - 20 * 1024 * 1024, 1));
+    const cache = () => daemon.ok('system', 'df', '--format', '{{if eq .Type "Build Cache"}}{{.TotalCount}}{{end}}');
+    const [before, pieces] = [used(), await cache()];
+    // The figure of a look is good for a second.
+    await sleep(1100);
     const { status, stderr } = await daemon.docker('pull', `${registry.address}/big:1`);
     assert.equal(status, 1);
     assert.match(stderr, /no room for pulling 127\.0\.0\.1:5000\/big:1: .* and [\d.]+ MiB more are needed.*--disk-budget/);
     assert.ok(used() < before + 1_000_000);
+    assert.equal(await cache(), pieces, 'nothing was collected in vain');
     await daemon.ok('volume', 'rm', 'hoard');
     await daemon.ok('pull', `${registry.address}/big:1`);
   });
