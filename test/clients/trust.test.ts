@@ -78,7 +78,7 @@ suite('trust', () => {
     await refused(image, /wants a signature by the key [0-9a-f]{12}, and the registry has none/);
     await cosign(['sign', ...OFFLINE, '--key', 'cosign.key', image]);
     await cosign(['verify', '--insecure-ignore-tlog', '--key', 'cosign.pub', image]);
-    assert.match(await daemon.ok('pull', name('team/bundle:1')), /Trusted: a bundle is by the key cosign\.pub/);
+    assert.match(await daemon.ok('pull', name('team/bundle:1')), /Trusted: a signature bundle by the key cosign\.pub/);
     assert.equal((await verify(name('team/bundle:1'))).status, 0);
   });
 
@@ -86,21 +86,21 @@ suite('trust', () => {
     const tagged = await push('team/tagged');
     await cosign(['sign', ...TAG_FORMAT, '--key', 'cosign.key', tagged]);
     await cosign(['verify', '--insecure-ignore-tlog', '--key', 'cosign.pub', tagged]);
-    assert.match(await daemon.ok('pull', tagged), /Trusted: a simple signature is by/);
+    assert.match(await daemon.ok('pull', tagged), /Trusted: a simple signature by/);
     const referring = await push('team/referring');
     const mode = ['--registry-referrers-mode', 'oci-1-1'];
     await cosign(['sign', ...TAG_FORMAT, ...mode, '--key', 'cosign.key', referring], { COSIGN_EXPERIMENTAL: '1' });
-    assert.match(await daemon.ok('pull', referring), /Trusted: a simple signature is by/);
+    assert.match(await daemon.ok('pull', referring), /Trusted: a simple signature by/);
     await daemon.ok('pull', '--all-tags', name('team/tagged'));
   });
 
   test('the signature of another key, of another image, of another repository, and an attestation are refused by what they are', async () => {
     const image = await push('team/strange');
     await cosign(['sign', ...OFFLINE, '--key', 'other.key', image]);
-    await refused(image, /but a bundle is by none of the keys of the rule/);
+    await refused(image, /but a signature bundle is by none of the keys of the rule/);
     const told = await verify(image);
     assert.equal(told.status, 1);
-    assert.match(told.stdout, /no good: a bundle is by none of the keys/);
+    assert.match(told.stdout, /no good: a signature bundle is by none of the keys/);
 
     writeFileSync(join(folder, 'predicate.json'), '{}');
     const attested = await push('team/attested');
@@ -152,10 +152,10 @@ suite('trust', () => {
     const [image, old] = [`${peer.address}/team/app:1`, `${peer.address}/team/old:1`];
     await refused(image, /and the registry has none/);
     await cosign(['sign', ...OFFLINE, '--key', 'cosign.key', image]);
-    assert.match(await daemon.ok('pull', image), /Trusted: a bundle is by/);
+    assert.match(await daemon.ok('pull', image), /Trusted: a signature bundle by/);
     await peer.add('busybox', 'team/old:1');
     await cosign(['sign', ...TAG_FORMAT, '--key', 'cosign.key', old]);
-    assert.match(await daemon.ok('pull', old), /Trusted: a simple signature is by/);
+    assert.match(await daemon.ok('pull', old), /Trusted: a simple signature by/);
   });
 
   test('an index that is signed as a whole is pulled, and changes of keys count at once', async () => {

@@ -6,7 +6,7 @@ import { matchesRepository, policyName } from './policy.ts';
 export interface Signature {
   /** Digest of the manifest that carries it. */
   manifest: string;
-  form: 'simple signature' | 'bundle';
+  form: 'simple signature' | 'signature bundle';
   /** Any of them is enough. */
   signatures: readonly Uint8Array[];
   /** What it says, as JSON. */
@@ -48,7 +48,7 @@ export function judge(signature: Signature, wanted: Wanted): { key: TrustKey; fa
   } catch {
     return { fault: 'holds something that is not JSON' };
   }
-  const fault = signature.form === 'bundle' ? statementFault(claim, wanted) : simpleFault(claim, wanted);
+  const fault = signature.form === 'signature bundle' ? statementFault(claim, wanted) : simpleFault(claim, wanted);
   return fault === undefined ? { key } : { fault };
 }
 

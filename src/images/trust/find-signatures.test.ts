@@ -96,7 +96,7 @@ suite('finding signatures', { timeout: 30_000 }, () => {
     scene.addSignature(`${scene.digest.replace(':', '-')}.sig`);
     await scene.pull();
     assert.ok(
-      scene.engine.lines().some((line) => /Trusted: a simple signature is by the key key\.pub/.test(line)),
+      scene.engine.lines().some((line) => /Trusted: a simple signature by the key key\.pub/.test(line)),
       scene.engine.lines().join('\n'),
     );
   });

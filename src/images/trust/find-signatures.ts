@@ -84,7 +84,7 @@ async function fetchSignature(
   layer: SignatureLayer,
   signal: AbortSignal,
 ): Promise<Signature | UnreadableSignature> {
-  const form = BUNDLE.test(layer.mediaType) ? 'bundle' : 'simple signature';
+  const form = BUNDLE.test(layer.mediaType) ? 'signature bundle' : 'simple signature';
   if (!isDigest(layer.digest) || layer.size > MOST_SIGNATURE_BYTES)
     return { manifest, form, unreadable: `has a payload that is not of at most ${MOST_SIGNATURE_BYTES} bytes with a SHA-256 digest` };
   const blob = await orNothing(source.openBlob(layer.digest, 0, signal));

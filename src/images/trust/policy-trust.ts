@@ -109,7 +109,7 @@ async function judgeAll(source: Repository, wanted: Wanted, signal: AbortSignal,
       const { manifest, form } = signature;
       const verdict = 'unreadable' in signature ? { fault: signature.unreadable } : judge(signature, { ...wanted, digests: [digest] });
       const trusted = verdict.fault === undefined;
-      judged.push({ manifest, form, trusted, finding: trusted ? `is by the key ${verdict.key.name}` : verdict.fault });
+      judged.push({ manifest, form, trusted, finding: trusted ? `by the key ${verdict.key.name}` : verdict.fault });
       if (trusted && untilTrusted) return judged;
     }
   }

@@ -43,7 +43,7 @@ export function readSignature(manifest: string, layer: SignatureLayer, blob: Uin
 
 /** A bundle with a DSSE envelope (sigstore's bundle format 0.1 to 0.3; DSSE protocol 1.0). */
 function readBundle(manifest: string, blob: Uint8Array): Signature | UnreadableSignature {
-  const unreadable = (why: string): UnreadableSignature => ({ manifest, form: 'bundle', unreadable: why });
+  const unreadable = (why: string): UnreadableSignature => ({ manifest, form: 'signature bundle', unreadable: why });
   let bundle: Record<string, unknown>;
   try {
     bundle = fields(JSON.parse(Buffer.from(blob).toString('utf8')));
@@ -59,7 +59,7 @@ function readBundle(manifest: string, blob: Uint8Array): Signature | UnreadableS
   const bytes = signatures.map((one) => fields(one)['sig']).filter((sig): sig is string => typeof sig === 'string');
   return {
     manifest,
-    form: 'bundle',
+    form: 'signature bundle',
     signatures: bytes.slice(0, MOST_ENVELOPE_SIGNATURES).map((sig) => Buffer.from(sig, 'base64')),
     payload: Buffer.from(payload, 'base64'),
     payloadType,

@@ -45,8 +45,8 @@ export interface TrustReport {
 export interface JudgedSignature {
   /** The manifest that carries it. */
   manifest: string;
-  form: 'simple signature' | 'bundle';
+  form: 'simple signature' | 'signature bundle';
   trusted: boolean;
-  /** A sentence's end, such as `is not by a key of the rule`. */
+  /** What follows `a <form>` in a sentence: `by the key cosign.pub`, or `is by none of the keys of the rule`. */
   finding: string;
 }
