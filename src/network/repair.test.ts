@@ -74,6 +74,22 @@ await inOwnNetwork(import.meta.filename, () => {
       await eventually(async () => (await ours()).length <= 8, `no link but the stock's: ${await ours()}`);
     });
 
+  test('a device that cannot be put back leaves the others alone', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    await here.network.create(networkRequest('blocked'));
+    await here.network.create(networkRequest('shop'));
+    const [blocked, shop] = [bridgeOf(here, 'blocked'), bridgeOf(here, 'shop')];
+    // By one process: there is no time to put it back in between.
+    await run('ip', ['-batch', '-'], { input: `link del ${blocked}\nlink add ${blocked} type veth peer name intheway\n` });
+    await run('ip', ['link', 'del', shop]);
+    await eventually(async () => (await linkNames()).includes(shop), 'the other bridge to be back');
+    await run('ip', ['link', 'del', blocked]);
+    const isBridge = async () =>
+      (await run('ip', ['-d', 'link', 'show', blocked], { allowFailure: true })).stdout.includes('bridge forward_delay');
+    await eventually(isBridge, 'the bridge to be back once its name is free');
+  });
+
   test('settings of the kernel that someone changes are put back within a second, and counted', async () => {
     await using here = await place();
     await here.network.start([]);

@@ -56,11 +56,20 @@ export class Sweep {
       if (one.isSound(devices) || !this.#bridges().includes(one)) continue;
       this.drift.links += 1;
       log.warn('The bridge of a network was deleted or changed by someone else: putting it back', { bridge: one.bridge });
-      await one.ensure();
+      await this.#attempt(one.bridge, () => one.ensure());
       devices = await netlink.readDevices(socket);
     }
     ground.dropBroken(devices.links);
-    for (const one of [...living()]) await this.#mend(one, devices.links);
+    for (const one of [...living()]) await this.#attempt(one.link, () => this.#mend(one, devices.links));
+  }
+
+  /** What cannot be put right leaves the others alone, and is tried again when the kernel tells of the next change. */
+  async #attempt(device: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.log.error('A device could not be put back as it was', { device, error: describe(error) });
+    }
   }
 
   async #mend(one: Living, links: readonly netlink.LinkFacts[]): Promise<void> {
