@@ -28,6 +28,12 @@ function foundRow(found: Found, truncate: boolean): Row {
   });
 }
 
+/** `host[:port]/term` asks that registry; a term need not be a whole name. */
+function registryOf(term: string): string {
+  const [host = '', ...rest] = term.split('/');
+  return rest.length > 0 && (/[.:]/.test(host) || host === 'localhost') ? host : 'docker.io';
+}
+
 const command: Command = {
   usage: '[OPTIONS] TERM',
   flags: [
@@ -41,8 +47,8 @@ const command: Command = {
     const format = readFormat(flags.text('format'), '{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}');
     const client = await session.client();
     const query = { term, limit: flags.given('limit') ? flags.number('limit') : undefined, filters: filtersQuery(flags.list('filter')) };
-    const results =
-      (await client.json<Found[] | null>('GET', '/images/search', { query, headers: await authHeader(session, 'docker.io') })) ?? [];
+    const headers = await authHeader(session, registryOf(term));
+    const results = (await client.json<Found[] | null>('GET', '/images/search', { query, headers })) ?? [];
     printListing(
       session,
       format,
