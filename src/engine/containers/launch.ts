@@ -79,6 +79,11 @@ export function volumeNames(record: ContainerRecord): string[] {
   return record.spec.mounts.flatMap((m) => (m.type === 'volume' ? [m.source] : []));
 }
 
+/** Whether another container than this one names the volume. */
+export function isVolumeOfOthers(parts: EngineParts, { id }: ContainerRecord, name: string): boolean {
+  return parts.table.list().some((other) => other.id !== id && usesVolume(other, name));
+}
+
 export function usesVolume(record: ContainerRecord, name: string): boolean {
   return volumeNames(record).includes(name);
 }

@@ -2,7 +2,7 @@ import { conflict, describe, invalid, tearDown } from '../../base/index.ts';
 import { type ContainerRecord, isAlive } from '../../model/index.ts';
 import { tellVolume } from '../events/attachments.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
-import { containerFiles, dismantle, usesVolume } from './launch.ts';
+import { containerFiles, dismantle, isVolumeOfOthers } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Stopper } from './stop.ts';
 
@@ -103,7 +103,7 @@ export class Remover {
   async #removeAnonymousVolumes(record: ContainerRecord): Promise<void> {
     for (const mount of record.spec.mounts) {
       if (mount.type !== 'volume' || !mount.anonymous) continue;
-      if (this.#parts.table.list().some((r) => r.id !== record.id && usesVolume(r, mount.source))) continue;
+      if (isVolumeOfOthers(this.#parts, record, mount.source)) continue;
       await this.#parts.volumes.remove(mount.source, { force: true, usedBy: [] });
       tellVolume(this.#parts, mount.source, 'destroy');
     }

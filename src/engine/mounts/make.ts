@@ -1,5 +1,6 @@
 import { describe, errnoOf, GantryError, invalid, isKind } from '../../base/index.ts';
 import type { ContainerRecord, ContainerSpec, ImageRecord, MountSpec, VolumeMount } from '../../model/index.ts';
+import { isVolumeOfOthers } from '../containers/launch.ts';
 import { mergeMounts } from '../containers/merge.ts';
 import { tellVolume } from '../events/attachments.ts';
 import type { EngineParts } from '../parts.ts';
@@ -52,7 +53,9 @@ export async function makeVolumes(parts: EngineParts, record: ContainerRecord, u
       ...(mount.driverOptions ? { options: mount.driverOptions } : {}),
     });
     if (!known.has(mount.source)) {
-      undo.defer(() => parts.volumes.remove(mount.source, { force: true, usedBy: [] }));
+      undo.defer(async () => {
+        if (!isVolumeOfOthers(parts, record, mount.source)) await parts.volumes.remove(mount.source, { force: true, usedBy: [] });
+      });
       tellVolume(parts, mount.source, 'create');
     }
     if (!mount.noCopy) fill.push(mount);
