@@ -1,4 +1,4 @@
-import { invalid } from '../base/index.ts';
+import { invalid, objectOf, parseDocument } from '../base/index.ts';
 import type { Exception, Finding, ScanPolicy, Severity } from './scan.ts';
 
 /** Worst first. */
@@ -9,7 +9,7 @@ const EXCEPTION_KEYS = ['id', 'reason', 'until', 'package'];
 
 /** Reads a policy document. Every field is checked: a policy that is misread would let things through. */
 export function parseScanPolicy(text: string, where: string): ScanPolicy {
-  const document = objectOf(parseJson(text, where), where, KEYS);
+  const document = parseDocument(text, where, KEYS);
   const { ignore = [], onlyFixed = false } = document;
   if (!Array.isArray(ignore))
     throw invalid(`${where}: "ignore" must be a list of advisory ids, or of objects with ${EXCEPTION_KEYS.join(', ')}`);
@@ -38,21 +38,6 @@ function isDay(value: unknown): value is string {
   if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d$/.test(value)) return false;
   const day = new Date(`${value}T00:00:00Z`);
   return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`${where} is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function objectOf(value: unknown, where: string, keys: readonly string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${where} must be a JSON object`);
-  for (const key of Object.keys(value))
-    if (!keys.includes(key)) throw invalid(`${where}: unknown key ${JSON.stringify(key)}`, `Known are ${keys.join(', ')}.`);
-  return value as Record<string, unknown>;
 }
 
 function severityOf(document: Record<string, unknown>, key: string, where: string): Severity | undefined {

@@ -1,4 +1,4 @@
-import { invalid } from '../../base/index.ts';
+import { invalid, objectOf, parseDocument } from '../../base/index.ts';
 import { type Reference, repositoryOf, tryParseReference } from '../reference.ts';
 import { parseTrustKey, type TrustKey } from './keys.ts';
 import type { TrustType } from './trust.ts';
@@ -27,7 +27,7 @@ const TYPES: readonly unknown[] = ['accept', 'reject', 'signed'];
  * file that the policy names. Fails with `invalid`, saying where.
  */
 export function parseTrustPolicy(text: string, where: string, readKey: (path: string) => string): TrustPolicy {
-  const document = objectOf(parseJson(text, where), where, KEYS);
+  const document = parseDocument(text, where, KEYS);
   const fallback = document['default'];
   if (fallback !== 'accept' && fallback !== 'reject')
     throw invalid(`${where}: "default" must be "accept" or "reject": what holds for repositories that no rule names`);
@@ -94,19 +94,4 @@ function parsePattern(value: unknown, where: string): string {
 function fullPattern(value: string): string {
   const name = value.replace(/^index\.docker\.io\//, '');
   return `docker.io/${name.includes('/') ? '' : 'library/'}${name}`;
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(`${where} is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function objectOf(value: unknown, where: string, keys: readonly string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${where} must be a JSON object`);
-  for (const key of Object.keys(value))
-    if (!keys.includes(key)) throw invalid(`${where}: unknown key ${JSON.stringify(key)}`, `Known are ${keys.join(', ')}.`);
-  return value as Record<string, unknown>;
 }
