@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, suite, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import {
   eventually,
+  type Footprint,
   HOST_ADDRESS,
   type LoadOptions,
+  lasting,
   type Outcome,
   PROJECT,
   run,
@@ -21,11 +24,13 @@ const URL = `http://${HOST_ADDRESS}:8080/`;
 suite('rolling updates', { timeout: 300_000 }, () => {
   let daemon: TestDaemon;
   let folder: string;
+  let atFirst: Footprint;
 
   before(async () => {
     daemon = await startDaemon({ images: ['busybox', 'nginx'] });
     folder = path.join(daemon.root, 'shop');
     mkdirSync(folder);
+    atFirst = await daemon.footprint();
   });
   after(() => daemon?.[Symbol.asyncDispose]());
   afterEach(async () => void (await gantry('down', '-v', '-t', '1')));
@@ -210,5 +215,10 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
     assert.match(stderr, /shop-db-1 was started again: container \w+_shop-db-1 ended with exit code 5/);
     assert.deepEqual(await names(), ['shop-db-1']);
     assert.match(await daemon.ok('inspect', '--format', '{{.State.Status}} {{.Config.Env}}', 'shop-db-1'), /^running .*\bV=2\b/);
+  });
+
+  test('leave nothing behind', async () => {
+    await daemon.restart();
+    await eventually('what was there at first', async () => isDeepStrictEqual(lasting(await daemon.footprint()), lasting(atFirst)));
   });
 });
