@@ -67,6 +67,7 @@ export function createEngine(options: EngineOptions): Engine {
     {
       created: (record) => desk.connectWaiting(record.id),
       started: (record) => health.watch(record, true),
+      ending: (id) => desk.delivered(id),
       ended: (record) => {
         health.forget(record.id);
         recoveries.forget(record.id);

@@ -42,6 +42,27 @@ suite('the life of a container', () => {
     assert.equal(t.house.layers.get(id)?.mounted, false);
   });
 
+  test('an end is told when those who are attached have what was written, or do not read for two seconds', async () => {
+    await using t = await engineUnderTest();
+    const { id } = await t.engine.containers.create(request());
+    const options = { stream: true, logs: false, stdin: false, stdout: true, stderr: true };
+    const { output } = await t.engine.containers.attach(id, options, never);
+    await t.engine.containers.start(id);
+    t.runtime.exit(id, 0);
+    await settle();
+    assert.equal(t.engine.containers.get(id).state.status, 'running');
+    await t.clock.advance(2000);
+    assert.equal(t.engine.containers.get(id).state.status, 'exited');
+
+    const again = await t.engine.containers.attach(id, options, never);
+    await t.engine.containers.start(id);
+    again.output.destroy();
+    output.destroy();
+    t.runtime.exit(id, 0);
+    await settle();
+    assert.equal(t.engine.containers.get(id).state.status, 'exited');
+  });
+
   test('remove() lets go a client that waits for a container that never started', async () => {
     await using t = await engineUnderTest();
     const { id } = await t.engine.containers.create(request());

@@ -7,6 +7,9 @@ import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { decideRestart } from '../restart/policy.ts';
 import { dismantle, launch } from './launch.ts';
 
+/** How long a reader who does not read may hold back the news that a container has ended. Milliseconds; Docker's number. */
+const READERS_PATIENCE = 2000;
+
 export type StartReason = 'user' | 'restart' | 'boot';
 
 /** Called around the moments of a run, so that attach and health can join in without knowing the life cycle. */
@@ -14,6 +17,8 @@ export interface RunHooks {
   /** The process exists and waits before its first instruction. */
   created(record: ContainerRecord): Promise<void>;
   started(record: ContainerRecord): void;
+  /** The process has ended. Resolves when what it wrote has reached those who read along; undefined when nobody does. */
+  ending(id: string): Promise<void> | undefined;
   ended(record: ContainerRecord): void;
   /** The start failed before the process ran. */
   failed(record: ContainerRecord): void;
@@ -184,7 +189,11 @@ export class Lifecycle {
   }
 
   /** Records an exit, tells those who wait, and plans what comes next. */
-  async settle(record: ContainerRecord, exit: ExitRecord): Promise<void> {
+  async settle(run: ContainerRecord, exit: ExitRecord): Promise<void> {
+    const reading = this.#hooks.ending(run.id);
+    if (reading) await this.#atMost(READERS_PATIENCE, reading);
+    const record = reading ? this.#parts.table.find(run.id) : run;
+    if (!record || !isAlive(record.state) || record.state.startedAt !== run.state.startedAt) return;
     const { table, waiters, decisions, queue, log } = this.#parts;
     const { id } = record;
     const decision = decideRestart(record.spec.restart, {
@@ -225,6 +234,15 @@ export class Lifecycle {
       .catch((error) => log.error('a run could not be taken down whole', { container: ended.name, error: describe(error) }));
     if (decision.restart) this.#planRestart(id, decision.delay);
     else if (ended.spec.autoRemove && !returning) this.#removeLater(ended);
+  }
+
+  async #atMost(milliseconds: number, work: Promise<void>): Promise<void> {
+    let cancel = () => {};
+    const over = new Promise<void>((resolve) => {
+      cancel = this.#parts.clock.later(milliseconds, resolve);
+    });
+    await Promise.race([work, over]);
+    cancel();
   }
 
   /** Not awaited: this may run inside the container's queue, which the removal joins. */

@@ -15,6 +15,8 @@ interface Attached {
 export class AttachDesk {
   #runtime: Runtime;
   #waiting = new Map<string, Set<Attached>>();
+  /** Outputs that a client still reads, by container. */
+  #open = new Map<string, Set<OutputStream>>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -40,6 +42,17 @@ export class AttachDesk {
     for (const attached of waiting ?? []) bind(attached, await this.#runtime.attach(id));
   }
 
+  /**
+   * Resolves when all that the container wrote is on its way to those who are attached, undefined when nobody is: clients that hear
+   * of its end may stop reading.
+   */
+  delivered(id: string): Promise<void> | undefined {
+    const open = this.#open.get(id);
+    if (!open) return undefined;
+    const closed = [...open].map((output) => new Promise<void>((resolve) => output.once('close', () => resolve())));
+    return Promise.all(closed).then(() => undefined);
+  }
+
   /** The start failed, or the container is gone. */
   endWaiting(id: string): void {
     for (const attached of this.#waiting.get(id) ?? []) attached.output.finish();
@@ -59,10 +72,20 @@ export class AttachDesk {
       attached.input?.destroy();
     };
     signal.addEventListener('abort', leave, { once: true });
+    this.#keep(id, attached.output);
     attached.output.once('close', () => signal.removeEventListener('abort', leave));
     if (isAlive(record.state)) return bind(attached, await this.#runtime.attach(id));
     const waiting = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiting.add(attached));
+  }
+
+  #keep(id: string, output: OutputStream): void {
+    const open = this.#open.get(id) ?? new Set();
+    this.#open.set(id, open.add(output));
+    output.once('close', () => {
+      open.delete(output);
+      if (open.size === 0) this.#open.delete(id);
+    });
   }
 
   async #fromLog(record: ContainerRecord, options: AttachOptions, signal: AbortSignal): Promise<AttachedStreams> {

@@ -1,5 +1,5 @@
 import { type Clock, conflict } from '../../base/index.ts';
-import type { ExitRecord, RuntimeObservation } from '../../runtime/index.ts';
+import type { ExitRecord, RuntimeObservation, StreamSession } from '../../runtime/index.ts';
 
 /** Processes that exist only in memory. */
 export class FakeRuntime {
@@ -41,6 +41,12 @@ export class FakeRuntime {
   async start(id: string): Promise<void> {
     this.running.set(id, { status: 'running' });
     if (this.exitAtStart !== undefined) this.exit(id, this.exitAtStart);
+  }
+
+  /** Streams of a process that writes nothing; they never end by themselves. */
+  async attach(): Promise<StreamSession> {
+    const none = () => {};
+    return { onOutput: none, onEnd: none, onDrain: none, endInput: none, pause: none, resume: none, close: none, write: () => true };
   }
 
   async signal(id: string, signal: number): Promise<void> {
