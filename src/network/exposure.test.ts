@@ -174,6 +174,27 @@ await inOwnNetwork(import.meta.filename, () => {
     await eventually(async () => (await tcpFrom(outside.namespace, '10.99.0.1')) === NEIGHBOUR4, "the client's own address");
   });
 
+  test('a routed network opens ports by policy too, and refuses what it cannot enforce', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const mode = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' };
+    await here.network.create({ ...dualStack('routed', '10.77.0.0/24', 'fd77::/64'), options: mode });
+    await using outside = await machineOutside(here);
+    await inside(outside.namespace, 'ip', 'route', 'add', '10.77.0.0/24', 'via', '10.99.0.1');
+    const attach = (containerId: string, exposure: Exposure) => {
+      const wish = spec({ networkMode: { kind: 'network', name: 'routed' }, ports: ports(exposure).slice(0, 1) });
+      return here.network.attach({ containerId, spec: wish });
+    };
+    const near = await attach('near', 'lan');
+    await using _server = await greeter(near.namespace, 'TCP6-LISTEN:80,fork');
+    const address = near.endpoints[0]?.ipv4Address ?? '';
+    const from = (source: string) =>
+      inside(outside.namespace, 'sh', '-c', `socat -u TCP:${address}:80,connect-timeout=1,bind=${source} - 2>/dev/null || true`);
+    await eventually(async () => short(await from('10.99.0.2')) === NEIGHBOUR4, 'a neighbour is let in');
+    assert.equal(await from('203.0.113.7'), '');
+    await assert.rejects(attach('strict', 'host'), /policy 'host': on the routed network routed it is no port of this host/);
+  });
+
   test('a first datagram that came in fragments is passed on whole', async () => {
     await using here = await place();
     await here.network.start([]);

@@ -93,20 +93,24 @@ function judged(gate: NonNullable<RuleSettings['gate']>, family: 4 | 6): Chain {
   };
 }
 
-const forward = (family: 4 | 6): Chain => ({
-  name: 'forward',
-  base: 'type filter hook forward priority filter',
-  rules: [
-    // First, since nearly every packet is one of these.
-    'ct state established,related accept',
-    'iifname != @bridges oifname != @bridges accept comment "not ours"',
-    'iifname . oifname @neighbours accept comment "within one network"',
-    'iifname @internal drop comment "no way out"',
-    'oifname @internal drop comment "no way in"',
-    'ct status dnat accept comment "published ports"',
-    'oifname @unprotected accept',
-    'oifname != @bridges accept comment "to the world"',
-    `${family === 4 ? 'ip' : 'ip6'} daddr . meta l4proto . th dport @open accept comment "published without translation"`,
-    'drop comment "from one network into another, or from the world"',
-  ],
-});
+function forward(family: 4 | 6): Chain {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  return {
+    name: 'forward',
+    base: 'type filter hook forward priority filter',
+    rules: [
+      // First, since nearly every packet is one of these.
+      'ct state established,related accept',
+      'iifname != @bridges oifname != @bridges accept comment "not ours"',
+      'iifname . oifname @neighbours accept comment "within one network"',
+      'iifname @internal drop comment "no way out"',
+      'oifname @internal drop comment "no way in"',
+      'ct status dnat accept comment "published ports"',
+      'oifname @unprotected accept',
+      'oifname != @bridges accept comment "to the world"',
+      `${ip} daddr . meta l4proto . th dport @open accept comment "published without translation"`,
+      `${ip} daddr . meta l4proto . th dport @open_near iifname . ${ip} saddr @lan accept comment "the same, for neighbours"`,
+      'drop comment "from one network into another, or from the world"',
+    ],
+  };
+}

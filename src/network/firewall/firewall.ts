@@ -201,6 +201,7 @@ export class Firewall {
   /** What the wanted policies need to know of the host, and the gate. Resolves to whether it is as it was. */
   async #lookAround(): Promise<boolean> {
     const policies = new Set([...this.#wanted.values()].map(({ exposure }) => exposure));
+    if (this.#settings.networks.some(({ open }) => open.some(({ near }) => near))) policies.add('lan');
     this.#heedsHost = policies.has('host') || policies.has('lan');
     const { gate: before, lan: lanBefore } = this.#settings;
     const gate = policies.has('host') ? await this.#surroundings.openGate() : undefined;

@@ -43,8 +43,8 @@ export interface GuardedNetwork {
   mode6: GatewayMode;
   /** The source of traffic to the world, rather than the way out's own; '' for none. */
   hostIPv4: string;
-  /** Ports of containers that the world may reach untranslated. */
-  open: readonly { address: string; protocol: Protocol; port: number }[];
+  /** Ports of containers that are reached untranslated: by the world, or by neighbours of the host only. */
+  open: readonly { address: string; protocol: Protocol; port: number; near?: boolean }[];
 }
 
 type Family = 4 | 6;
@@ -67,11 +67,16 @@ export function setElements({ networks, lan }: RuleSettings, family: Family): Re
     translated: present.filter(({ network }) => showsHost(network)).map(({ subnet }) => [subnet]),
     lan: lan.filter(({ network }) => network.includes(':') === (family === 6)).map(({ device, network }) => [device, network]),
     at_home: present.map(({ network, subnet }) => [network.bridge, subnet]),
-    open: networks
-      .flatMap(({ open }) => open)
-      .filter(({ address }) => address.includes(':') === (family === 6))
-      .map(({ address, protocol, port }) => [address, protocol, String(port)]),
+    open: openOf(networks, family, false),
+    open_near: openOf(networks, family, true),
   };
+}
+
+function openOf(networks: RuleSettings['networks'], family: Family, near: boolean): string[][] {
+  return networks
+    .flatMap(({ open }) => open)
+    .filter((one) => one.address.includes(':') === (family === 6) && (one.near ?? false) === near)
+    .map(({ address, protocol, port }) => [address, protocol, String(port)]);
 }
 
 interface SetShape {
@@ -89,6 +94,7 @@ const shapes = (address: string): Readonly<Record<string, SetShape>> => ({
   at_home: { key: ['ifname', address], interval: true, comment: 'which subnet belongs to which bridge' },
   lan: { key: ['ifname', address], interval: true, comment: 'networks that the host has an address in' },
   open: { key: [address, 'inet_proto', 'inet_service'], interval: false, comment: 'ports that are reached without translation' },
+  open_near: { key: [address, 'inet_proto', 'inet_service'], interval: false, comment: 'the same, by neighbours only' },
 });
 
 function renderSets(settings: RuleSettings, family: Family): string {

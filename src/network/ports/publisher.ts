@@ -1,7 +1,7 @@
-import { describe, invalid, type Log } from '../../base/index.ts';
+import { describe, invalid, type Log, unsupported } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
 import type { EndpointState, Exposure, PortRequest, PublishedPort } from '../../model/index.ts';
-import type { Firewall, Forwarding } from '../firewall/index.ts';
+import type { Firewall, Forwarding, GuardedNetwork } from '../firewall/index.ts';
 import { ownerOf } from '../joining.ts';
 import type { Attachment, AttachRequest } from '../network.ts';
 import type { Records } from '../records.ts';
@@ -69,6 +69,7 @@ export class Publisher {
     const mine = this.#of(request);
     const lead = this.#leadOf(attachment);
     if (mine.requests.length === 0 || !lead) return [];
+    refuseUnenforceable(request.name ?? request.containerId.slice(0, 12), lead, mine.requests);
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.#letGo(request.containerId, mine));
     mine.leadsTo = lead.id;
@@ -221,12 +222,24 @@ function asRequest({ hostPort, ...port }: PublishedPort): PortRequest {
   return { ...port, hostPorts: { from: hostPort, to: hostPort + (port.count ?? 1) - 1 } };
 }
 
-function openPorts({ four, six }: Targets, requests: readonly PortRequest[]) {
+/** Untranslated ports are none of the host's: its input rules have no say in them, so `host` has none of these. */
+function openPorts({ four, six }: Targets, requests: readonly PortRequest[]): GuardedNetwork['open'] {
+  const open = requests.filter(({ exposure }) => exposure !== 'host');
   return [four, six].flatMap((address) =>
     address === undefined
       ? []
-      : requests.flatMap(({ protocol, containerPort, count = 1 }) =>
-          Array.from({ length: count }, (_, at) => ({ address, protocol, port: containerPort + at })),
+      : open.flatMap(({ protocol, containerPort, count = 1, exposure }) =>
+          Array.from({ length: count }, (_, at) => ({ address, protocol, port: containerPort + at, near: exposure === 'lan' })),
         ),
   );
+}
+
+function refuseUnenforceable(name: string, { routed, endpoint }: Lead, requests: readonly PortRequest[]): void {
+  if (routed.four === undefined && routed.six === undefined) return;
+  const wanted = requests.find(({ exposure }) => exposure === 'host');
+  if (wanted)
+    throw unsupported(
+      `cannot publish port ${wanted.containerPort}/${wanted.protocol} of ${name} by the policy 'host': on the routed network ${endpoint.networkName} it is no port of this host, and its firewall does not judge it`,
+      "Choose 'lan' or 'public' by the label gantry.expose, or a network that is not routed.",
+    );
 }

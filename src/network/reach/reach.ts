@@ -97,7 +97,10 @@ function insideReach({ endpoints, exposedPorts, publishedPorts, requested }: Rea
         hostPort: 0,
         count: 1,
         addresses: [address],
-        ...insideWho(network, isAmong(requested, port, protocol)),
+        ...insideWho(
+          network,
+          requested.find((one) => isAmong([one], port, protocol)),
+        ),
       }));
   });
 }
@@ -106,8 +109,10 @@ function isAmong(ports: readonly (PublishedPort | PortRequest)[], port: number, 
   return ports.some((one) => one.protocol === protocol && port >= one.containerPort && port < one.containerPort + (one.count ?? 1));
 }
 
-function insideWho({ name, open, talk }: NetworkFacts, requested: boolean): Pick<Reach, 'who' | 'why'> {
+function insideWho({ name, open, talk }: NetworkFacts, requested: PortRequest | undefined): Pick<Reach, 'who' | 'why'> {
   if (open === 'wire') return { who: 'LAN', why: [`on the wire itself by network ${name}: no firewall of this host is between`] };
+  if (open === 'routed' && requested?.exposure === 'lan')
+    return { who: 'LAN', why: [`network ${name} (routed) lets neighbours of this host in that have a route to it`] };
   if (open === 'unprotected' || (open === 'routed' && requested))
     return { who: 'everyone', why: [`network ${name} (${open}) lets machines in that have a route to it`] };
   if (!talk) return { who: 'this host', why: [`not published; containers of network ${name} are kept apart`] };
