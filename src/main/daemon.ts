@@ -52,6 +52,7 @@ async function run(options: DaemonOptions): Promise<void> {
     registryMirrors: options.registryMirrors,
     trustPolicy: options.trustPolicy,
   });
+  const { scanner, admit } = await scanning({ ...common, ...options, images, log: log.child('scan'), version: VERSION });
   const volumes = await createVolumes({ ...common, log: log.child('volumes') });
   const network = house.use(
     await createNetwork({
@@ -74,7 +75,6 @@ async function run(options: DaemonOptions): Promise<void> {
     runtimes: options.runtimes,
     defaultRuntime: options.defaultRuntime,
   });
-  const { scanner, admit } = await scanning({ ...common, ...options, images, log: log.child('scan'), version: VERSION });
   const engine = house.use(
     createEngine({ ...common, ...options, ...admit, log: log.child('engine'), images, volumes, network, runtime, version: VERSION }),
   );
