@@ -39,7 +39,10 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything run that waits for nothing but its turn (file writes included). */
+/** Lets everything run that waits for nothing but its turn, files included: on a busy machine these take their time. */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 4));
+  for (let quiet = 0, turns = 0; quiet < 5 && turns < 1000; turns++) {
+    await new Promise((resolve) => setTimeout(resolve, 4));
+    quiet = process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')) ? 0 : quiet + 1;
+  }
 }
