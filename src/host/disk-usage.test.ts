@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { diskUsage } from './disk-usage.ts';
+import { mountTmpfs, unmount } from './mounts.ts';
 
 let root = '';
 beforeEach(() => {
@@ -42,4 +43,22 @@ test('diskUsage() is what du says: small trees and large ones, sparse files, nam
   const name = 'd'.repeat(200);
   execFileSync('sh', ['-c', `for i in $(seq 30); do mkdir ${name}; cd ${name}; done; echo hello > file`], { cwd: root });
   assert.equal((await diskUsage(root)).bytes, du(root));
+});
+
+test('diskUsage() takes a tree that is deeper than any stack of calls', async () => {
+  // In memory: making it on a disk takes its time.
+  mountTmpfs(root);
+  const home = process.cwd();
+  try {
+    process.chdir(root);
+    for (let depth = 0; depth < 20_000; depth += 1) {
+      mkdirSync('directory');
+      process.chdir('directory');
+    }
+    process.chdir(home);
+    assert.equal((await diskUsage(root)).inodes, 20_001);
+  } finally {
+    process.chdir(home);
+    await unmount(root);
+  }
 });

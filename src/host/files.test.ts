@@ -62,6 +62,26 @@ test('removeTree() removes nothing when something is mounted below', async () =>
   }
 });
 
+test('removeTree() needs few descriptors, however deep a tree is', async () => {
+  const tree = join(root, 'deep');
+  mkdirSync(tree);
+  const home = process.cwd();
+  try {
+    process.chdir(tree);
+    for (let depth = 0; depth < 1500; depth += 1) {
+      mkdirSync('directory');
+      if (depth % 100 === 0) writeFileSync('file', '');
+      process.chdir('directory');
+    }
+  } finally {
+    process.chdir(home);
+  }
+  const most = setInterval(() => assert.ok(readdirSync('/proc/self/fd').length < 200), 1);
+  await removeTree(root, tree);
+  clearInterval(most);
+  assert.deepEqual(readdirSync(root), []);
+});
+
 test('diskFree() tells of the file system below a path', async () => {
   const { total, available } = await diskFree(root);
   assert.ok(total >= available && available > 0);

@@ -84,7 +84,7 @@ export async function removeTree(root: string, target: string): Promise<void> {
   if (stat === undefined) return;
   if (!stat.isDirectory()) return void (await unlessMissing(unlink(real)));
   if (removeAtOnce(real, stat.dev)) return;
-  await removeDirectory(real, stat.dev, new Limiter(PARALLEL));
+  await removeDirectory(real, { top: real, device: stat.dev, limiter: new Limiter(PARALLEL) }, 0);
 }
 
 /** A tree of so few files, none of them large, goes at once: microseconds of work need not wait for a thread, several times. */
@@ -151,12 +151,22 @@ const isBelow = (root: string, target: string) => target.startsWith(`${root}/`);
 // As many as libuv has threads: more would only queue up there.
 const PARALLEL = 4;
 const BATCH = 512;
+/** Directories that are open at once. */
+const DEEPEST = 64;
+
+interface Removal {
+  /** What is being removed. */
+  top: string;
+  device: number;
+  limiter: Limiter;
+}
 
 /**
  * Depth first. Names come as bytes, since a hostile name need not be UTF-8. The directory is entered by a descriptor that
  * refuses links, so that one swapped in meanwhile leads nowhere.
  */
-async function removeDirectory(folder: string | Buffer, device: number, limiter: Limiter): Promise<void> {
+async function removeDirectory(folder: string | Buffer, removal: Removal, depth: number): Promise<void> {
+  const { device, limiter } = removal;
   const handle = await unlessMissing(open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
   if (handle === undefined) return;
   try {
@@ -172,19 +182,26 @@ async function removeDirectory(folder: string | Buffer, device: number, limiter:
       );
     }
     // One after the other: the depth of a tree bounds the open descriptors, not its width.
-    for (const entry of entries) if (entry.isDirectory()) await removeDirectory(Buffer.concat([base, entry.name]), device, limiter);
+    for (const entry of entries) if (entry.isDirectory()) await descend(Buffer.concat([base, entry.name]), removal, depth + 1);
   } finally {
     await handle.close();
   }
-  await removeEmpty(folder, device, limiter);
+  await removeEmpty(folder, removal, depth);
 }
 
-async function removeEmpty(folder: string | Buffer, device: number, limiter: Limiter): Promise<void> {
+/** What is too deep moves up to the top, which then is not empty and is gone through once more: else a hostile tree would take all descriptors. */
+async function descend(folder: Buffer, removal: Removal, depth: number): Promise<void> {
+  if (depth < DEEPEST) return await removeDirectory(folder, removal, depth);
+  temporaryNumber += 1;
+  await unlessMissing(rename(folder, path.join(removal.top, `.lifted-${process.pid}-${temporaryNumber}`)));
+}
+
+async function removeEmpty(folder: string | Buffer, removal: Removal, depth: number): Promise<void> {
   try {
     await unlessMissing(rmdir(folder));
   } catch (error) {
-    // Someone has put a file in meanwhile: once more.
-    if (errnoOf(error) === 'ENOTEMPTY') return removeDirectory(folder, device, limiter);
+    // Someone has put a file in meanwhile, or we have moved something up: once more.
+    if (errnoOf(error) === 'ENOTEMPTY') return removeDirectory(folder, removal, depth);
     throw error;
   }
 }

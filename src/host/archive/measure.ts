@@ -12,31 +12,52 @@ export interface DiskUsage {
 /** Bytes: a path that is longer is reached by a descriptor, as the kernel takes no more than 4096 at once. */
 const LONG_PATH = 3_000;
 
-interface Walk {
-  usage: DiskUsage;
-  device: number;
-  linked: Set<number>;
-  /** So many files may still be looked at. */
-  left: number;
+interface Folder {
+  /** How the kernel reaches it. */
+  path: Buffer;
+  /** Held open while what is below is reached through it. */
+  descriptor: number | undefined;
+  /** What has not been looked at. */
+  names: Buffer[];
 }
 
 /**
  * As `du -sx`, at once: stays on the file system of `target`, which may be a file; nothing there is zero. Undefined when there are more than
- * `limit` files. What vanishes meanwhile is not counted.
+ * `limit` files. What vanishes meanwhile is not counted. However deep a tree is, it needs no stack of calls.
  */
 export function measureTree(target: string, limit = Number.POSITIVE_INFINITY): DiskUsage | undefined {
   const usage: DiskUsage = { bytes: 0, length: 0, inodes: 0 };
   const top = statOf(Buffer.from(target));
   if (!top) return usage;
-  const walk: Walk = { usage, device: top.dev, linked: new Set(), left: limit };
-  count(walk, top);
-  if (top.isDirectory() && !enter(walk, Buffer.from(target))) return undefined;
-  return usage;
+  const linked = new Set<number>();
+  count(usage, linked, top);
+  const folders: Folder[] = top.isDirectory() ? [enter(Buffer.from(target))] : [];
+  let left = limit - (folders[0]?.names.length ?? 0);
+  try {
+    for (let folder = folders.at(-1); folder && left >= 0; folder = folders.at(-1)) {
+      const name = folder.names.pop();
+      if (name === undefined) {
+        leave(folders.pop());
+        continue;
+      }
+      const path = Buffer.concat([folder.path, SLASH, name]);
+      const stat = statOf(path);
+      if (stat?.dev !== top.dev) continue;
+      count(usage, linked, stat);
+      if (!stat.isDirectory()) continue;
+      const below = enter(path);
+      left -= below.names.length;
+      folders.push(below);
+    }
+  } finally {
+    while (folders.length > 0) leave(folders.pop());
+  }
+  return left < 0 ? undefined : usage;
 }
 
 type Stat = NonNullable<ReturnType<typeof statOf>>;
 
-function count({ usage, linked }: Walk, stat: Stat): void {
+function count(usage: DiskUsage, linked: Set<number>, stat: Stat): void {
   const folder = stat.isDirectory();
   if (!folder && stat.nlink > 1) {
     if (linked.has(stat.ino)) return;
@@ -47,30 +68,15 @@ function count({ usage, linked }: Walk, stat: Stat): void {
   usage.inodes += 1;
 }
 
-/** False when the limit is passed. */
-function enter(walk: Walk, folder: Buffer): boolean {
-  if (folder.length > LONG_PATH) return enterByDescriptor(walk, folder);
-  const names = unlessMissing(() => readdirSync(folder, { encoding: 'buffer' })) ?? [];
-  walk.left -= names.length;
-  if (walk.left < 0) return false;
-  for (const name of names) {
-    const path = Buffer.concat([folder, SLASH, name]);
-    const stat = statOf(path);
-    if (stat?.dev !== walk.device) continue;
-    count(walk, stat);
-    if (stat.isDirectory() && !enter(walk, path)) return false;
-  }
-  return true;
+function enter(path: Buffer): Folder {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const descriptor = path.length > LONG_PATH ? unlessMissing(() => openSync(path, flags)) : undefined;
+  const short = descriptor === undefined ? path : Buffer.from(`/proc/self/fd/${descriptor}`);
+  return { path: short, descriptor, names: unlessMissing(() => readdirSync(short, { encoding: 'buffer' })) ?? [] };
 }
 
-function enterByDescriptor(walk: Walk, folder: Buffer): boolean {
-  const descriptor = unlessMissing(() => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
-  if (descriptor === undefined) return true;
-  try {
-    return enter(walk, Buffer.from(`/proc/self/fd/${descriptor}`));
-  } finally {
-    closeSync(descriptor);
-  }
+function leave(folder: Folder | undefined): void {
+  if (folder?.descriptor !== undefined) closeSync(folder.descriptor);
 }
 
 const SLASH = Buffer.from('/');
