@@ -21,6 +21,14 @@ export function setEndpoints(held: Held, endpoints: EndpointState[]): void {
   held.attachment = { ...held.attachment, endpoints };
 }
 
+/** Nothing is told of an endpoint on this network from then on. */
+export function dropEndpoint(held: Held, networkId: string): void {
+  setEndpoints(
+    held,
+    held.attachment.endpoints.filter((endpoint) => endpoint.networkId !== networkId),
+  );
+}
+
 /** The endpoints that lead the container out. */
 export const waysOut = ({ attachment }: Held) => chooseGateways(attachment.endpoints, ({ gatewayPriority }) => gatewayPriority ?? 0);
 

@@ -3,7 +3,7 @@ import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, Netw
 import type { Covered } from './coverage.ts';
 import type { Firewall } from './firewall/index.ts';
 import { watchRules } from './firewall/watch.ts';
-import { type Held, route, setEndpoints, setPorts } from './held.ts';
+import { dropEndpoint, type Held, route, setPorts } from './held.ts';
 import { dnsNamesOf, isPrivate, wantedNetworks, wishFor } from './joining.ts';
 import { hostsText, type NameDefaults, type NameSources, resolverText, wishesOrDefaults } from './names/index.ts';
 import { closeAll, type Naming } from './naming.ts';
@@ -177,10 +177,7 @@ export class LocalNetwork implements Network {
     const endpoint = held?.attachment.endpoints.find(({ networkId }) => networkId === record.id);
     if (!held || !endpoint) return undefined;
     // Nobody is told of an address from here on.
-    setEndpoints(
-      held,
-      held.attachment.endpoints.filter((other) => other !== endpoint),
-    );
+    dropEndpoint(held, record.id);
     this.#parts.naming.tell(held);
     const joined = held.plugs.get(record.id);
     held.plugs.delete(record.id);

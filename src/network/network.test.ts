@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKind } from '../base/index.ts';
-import { addressOf, ask, clock, eventually, greeter, inOwnNetwork, inside, namespaces, place, spec } from './testing/place.ts';
+import {
+  addressOf,
+  ask,
+  clock,
+  eventually,
+  greeter,
+  inOwnNetwork,
+  inside,
+  namespaces,
+  networkRequest,
+  place,
+  spec,
+  tcp,
+} from './testing/place.ts';
 
 await inOwnNetwork(import.meta.filename, () => {
   test('attach() on the bridge gives address, route and sysctls, and leads to neighbours and the host', async () => {
@@ -50,6 +63,32 @@ await inOwnNetwork(import.meta.filename, () => {
     await assert.rejects(here.network.attach({ containerId: 'f', spec: spec() }), /No free address is left in 10\.89\.0\.0\/29/);
     await here.network.detach('b');
     assert.match(addressOf(await here.network.attach({ containerId: 'f', spec: spec() })), /^10\.89\.0\.[2-6]$/);
+  });
+
+  test('connect() that fails leaves the container as it was, on the default bridge and on others', async () => {
+    await using here = await place();
+    const { network } = here;
+    await network.start([]);
+    await network.create(networkRequest('inner', { internal: true }));
+    await network.create(networkRequest('outer'));
+    await network.attach({ containerId: 'other', spec: spec({ ports: [tcp(80, 8080)] }) });
+    const request = { containerId: 'web', spec: spec({ networkMode: { kind: 'network', name: 'inner' }, ports: [tcp(80, 8080)] }) };
+    const before = await network.attach(request);
+    const devices = () => inside(before.namespace, 'ip', '-o', 'link');
+    const links = await devices();
+    for (const name of ['bridge', 'outer']) {
+      const wish = { aliases: [], links: [], driverOptions: {} };
+      await assert.rejects(network.connect(request, name, wish), /8080 failed: port is already allocated/, name);
+      assert.deepEqual(network.attachments().get('web')?.endpoints, before.endpoints);
+      assert.equal(await devices(), links);
+      assert.doesNotMatch(await inside(before.namespace, 'ip', 'route'), /default/);
+    }
+    await network.detach('other');
+    const joined = await network.connect(request, 'outer', { aliases: [], links: [], driverOptions: {} });
+    assert.equal(joined.publishedPorts[0]?.hostPort, 8080);
+    assert.match(await inside(before.namespace, 'ip', 'route'), /default/);
+    await network.detach('web');
+    await network.remove('outer');
   });
 
   test('host and none mode have no address, ids stay over restarts, and unknown names are refused', async () => {

@@ -3,7 +3,7 @@ import { blankEndpoint, type ContainerSpec, type EndpointRequest, type EndpointS
 import { formatAddress } from './addresses/index.ts';
 import type { Bridge } from './bridge/bridge.ts';
 import type { Ground } from './bridge/ground.ts';
-import { type Held, route, setEndpoints } from './held.ts';
+import { dropEndpoint, type Held, route, setEndpoints } from './held.ts';
 import { dnsNamesOf, freeDevice, type Wanted } from './joining.ts';
 import type { Attachment, AttachRequest } from './network.ts';
 import type { Member } from './pool/member.ts';
@@ -96,12 +96,10 @@ export class Plugging {
       throw invalid(`${DEVICE_OPTION}: ${JSON.stringify(device)} cannot be the name of one more device of ${owner}`);
     const plug = await this.#freeing(() => segment.plug({ owner, namespace, device, wish, leads }));
     undo.defer(async () => {
-      await this.#unplugMade(held, plug);
+      // Off the books first, or the next look at the kernel would make it anew.
       held.plugs.delete(record.id);
-      setEndpoints(
-        held,
-        held.attachment.endpoints.filter((other) => other !== plug.endpoint),
-      );
+      dropEndpoint(held, record.id);
+      await this.#unplugMade(held, plug);
     });
     plug.endpoint.dnsNames = dnsNamesOf(request, wish);
     if (wish.links.length > 0) plug.endpoint.links = [...wish.links];
@@ -128,7 +126,10 @@ export class Plugging {
     if (!member) throw notFound('the container has no namespace of its own');
     const device = freeDevice(attachment.endpoints, 'eth');
     await namespaces.plug(member, device, wish.macAddress);
-    undo.defer(() => namespaces.unplug(member));
+    undo.defer(async () => {
+      dropEndpoint(held, this.#parts.records.bridge.id);
+      await namespaces.unplug(member);
+    });
     setEndpoints(held, [...attachment.endpoints, this.#endpointOf(member, device, wish)]);
   }
 
