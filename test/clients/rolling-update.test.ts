@@ -61,7 +61,7 @@ suite('rolling updates', { timeout: 300_000 }, () => {
 services:
   web:
     image: gantry/nginx
-    command: [sh, -c, 'sleep 0.5; echo "keepalive_requests 200;" > /etc/nginx/conf.d/keep.conf; echo ${version} > /var/www/html/index.html; exec nginx -g "daemon off;"']
+    command: [sh, -c, 'sleep 0.5; echo "keepalive_requests 200;" > /etc/nginx/conf.d/keep.conf; echo I am ${version}; echo ${version} > /var/www/html/index.html; exec nginx -g "daemon off;"']
     healthcheck: {test: [CMD, test, -s, /run/nginx.pid], interval: 1s, start_interval: 300ms, start_period: 5s}
 ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox, command: [sleep, "1000"], init: true}
 `;
@@ -80,6 +80,11 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
     using kept = startLoad(fromOutside(0));
     using named = startLoad(byName);
     using namedKept = startLoad({ ...byName, requestsPerConnection: 0 });
+    const watching = start(...words('logs', '--follow', '--no-color', 'web'), { cwd: folder, env: daemon.clientEnv });
+    let log = '';
+    watching.stdout?.on('data', (chunk) => {
+      log += chunk;
+    });
     for (const version of ['two', 'three', 'four']) {
       write(web(version, 'ports: ["8080:80"]'));
       assert.match(await ok('up', '-d'), /Container shop-web-1 {2}Replacing \(command\)[^]*Took over/);
@@ -90,6 +95,8 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
       // Both sides of each update were asked, or nothing is proved.
       assert.deepEqual(Object.keys(answers).sort(), ['four', 'one', 'three', 'two'], way);
     }
+    // Who follows the log sees that of the successors.
+    await eventually('the log of the last one', async () => /^web-1 {2}\| I am four$/m.test(log)).finally(() => watching.kill());
     assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1']);
     assert.equal(await daemon.ok('port', 'shop-web-1', '80'), '0.0.0.0:8080\n[::]:8080');
   });

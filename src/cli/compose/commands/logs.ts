@@ -1,6 +1,7 @@
 import type { Command } from '../../command.ts';
 import { bool, int, text } from '../../flags/index.ts';
 import { momentQuery } from '../../format/when.ts';
+import { follow } from '../view/follow.ts';
 import { LogView } from '../view/logs.ts';
 import { chooseContainers, mayColour, openContext, openProjectOrName } from './open.ts';
 
@@ -19,7 +20,8 @@ const command: Command = {
   args: [0, Number.POSITIVE_INFINITY],
   async run(session, flags, services) {
     const project = openProjectOrName(session, services);
-    const { api } = await openContext(session, project);
+    const context = await openContext(session, project);
+    const { api, signal } = context;
     const now = session.clock.now();
     const [since, until] = [momentQuery(flags.text('since'), now, 'since'), momentQuery(flags.text('until'), now, 'until')];
     const index = flags.number('index');
@@ -30,12 +32,12 @@ const command: Command = {
       tail: flags.text('tail'),
       prefix: !flags.bool('no-log-prefix'),
       colour: !flags.bool('no-color') && mayColour(session),
-      signal: new AbortController().signal,
+      signal,
       ...(since === undefined ? {} : { since: String(since) }),
       ...(until === undefined ? {} : { until: String(until) }),
     });
     view.expect(containers.map(({ name }) => name));
-    if (flags.bool('follow')) await Promise.all(containers.map((one) => view.show(one)));
+    if (flags.bool('follow')) await Promise.all(containers.map((one) => follow(context, view, one, signal)));
     else for (const one of containers) await view.show(one);
     return 0;
   },

@@ -5,6 +5,7 @@ import { fromTheTop } from '../engine/down.ts';
 import { stopContainer } from '../engine/retire.ts';
 import { isRunning, type Observed } from '../plan/observed.ts';
 import { Section } from '../project/section.ts';
+import { follow } from './follow.ts';
 import { LogView } from './logs.ts';
 
 export interface AttachWishes {
@@ -20,7 +21,6 @@ export interface AttachWishes {
 }
 
 const INTERRUPTED = 130;
-const LOOK = 200;
 
 /** Shows the logs until all containers have ended or the user has had enough; then stops them. Resolves to the exit code. */
 export async function attachTo(context: Context, wishes: AttachWishes): Promise<number> {
@@ -105,21 +105,4 @@ async function stopAll(context: Context): Promise<void> {
   using _progress = context.progress;
   const running = (await chooseContainers(context, [])).filter(isRunning);
   await fromTheTop(context, running, (one, service) => stopContainer(context, service, one));
-}
-
-/** Shows one container to its end, over restarts by its policy. Resolves to its exit code; undefined when it was left or removed. */
-async function follow(context: Context, view: LogView, one: Observed, signal: AbortSignal): Promise<number | undefined> {
-  const { api, session } = context;
-  let since: Partial<{ since: string }> = {};
-  for (;;) {
-    await view.show(one, since).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
-    if (signal.aborted) return undefined;
-    since = { since: (session.clock.now() / 1000).toFixed(3) };
-    const inspected = await api.find(one.id);
-    if (!inspected) return undefined;
-    if (inspected.State.Status === 'exited' || inspected.State.Status === 'dead') return inspected.State.ExitCode;
-    await session.clock.sleep(LOOK);
-  }
 }

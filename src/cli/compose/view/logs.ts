@@ -27,7 +27,8 @@ export class LogView {
   readonly #project: string;
   readonly #options: LogOptions;
   #width = 0;
-  #count = 0;
+  /** ANSI codes by short names: a successor looks like the one before it. */
+  readonly #paints = new Map<string, number>();
 
   constructor(session: Session, api: Api, project: string, options: LogOptions) {
     this.#session = session;
@@ -36,9 +37,10 @@ export class LogView {
     this.#options = options;
   }
 
-  /** `shop-web-1` is `web-1`: the project is plain. */
+  /** `shop-web-1` is `web-1`: the project is plain. So is `0123456789ab_shop-web-1`, which is about to replace it. */
   shortName(name: string): string {
-    return name.startsWith(`${this.#project}-`) ? name.slice(this.#project.length + 1) : name;
+    const last = name.replace(/^[0-9a-f]{12}_/, '');
+    return last.startsWith(`${this.#project}-`) ? last.slice(this.#project.length + 1) : last;
   }
 
   /** Makes room for names before the first line comes. */
@@ -75,8 +77,8 @@ export class LogView {
   #writer(name: string): (line: string) => void {
     const short = this.shortName(name);
     this.expect([name]);
-    const code = PAINTS[this.#count % PAINTS.length];
-    this.#count += 1;
+    const code = this.#paints.get(short) ?? PAINTS[this.#paints.size % PAINTS.length] ?? 0;
+    this.#paints.set(short, code);
     const coloured = this.#options.colour && wantsColour(this.#session.stdout, this.#session.env);
     return (line) => {
       const head = `${short.padEnd(this.#width)}  | `;
