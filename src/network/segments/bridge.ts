@@ -137,6 +137,9 @@ export class BridgeSegment implements Segment {
   #writeSettings(): void {
     // Without a subnet of it, IPv6 would only give the host a link-local address there.
     this.#writeSetting(`ipv6/conf/${this.bridge}/disable_ipv6`, this.#hasSix ? '0' : '1');
+    // Its link-local address is made of a hardware address of our own. While the kernel looked for another machine with it, up to two
+    // seconds from the first container on, nobody on the bridge would be found.
+    if (this.#hasSix) this.#writeSetting(`ipv6/conf/${this.bridge}/accept_dad`, '0');
     this.checkSettings();
   }
 
