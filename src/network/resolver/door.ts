@@ -20,6 +20,8 @@ export interface Door extends Disposable {
   connections: net.Server;
 }
 
+type Redirect = typeof netlink.redirectOnLoopback;
+
 interface Pair {
   udp: number;
   tcp: number;
@@ -31,8 +33,13 @@ interface Pair {
  * port than 53, and rules on loopback lead there, so that a container may be a name server itself. `left` are those that an earlier daemon has opened: what
  * was asked since then waits in them.
  */
-export async function openDoor(namespace: string, left: readonly number[], log: Log): Promise<Door> {
-  const { udp, tcp } = await openPair(namespace, left, log);
+export async function openDoor(
+  namespace: string,
+  left: readonly number[],
+  log: Log,
+  redirect: Redirect = netlink.redirectOnLoopback,
+): Promise<Door> {
+  const { udp, tcp } = await openPair(namespace, left, log, redirect);
   // Whom we answer is known by address: nothing to look up.
   const datagrams = dgram.createSocket({ type: 'udp4', lookup: (name, _options, done) => done(null, name, 4) });
   const connections = net.createServer();
@@ -51,7 +58,7 @@ export async function openDoor(namespace: string, left: readonly number[], log: 
   };
 }
 
-async function openPair(namespace: string, left: readonly number[], log: Log): Promise<Pair> {
+async function openPair(namespace: string, left: readonly number[], log: Log, redirect: Redirect): Promise<Pair> {
   const before = pairOf(left);
   const { pair, rules } = netlink.insideNamespace(namespace, () => ({
     // A program of the container may have the port when the daemon was away.
@@ -60,8 +67,10 @@ async function openPair(namespace: string, left: readonly number[], log: Log): P
   }));
   using _rules = rules;
   if (!pair) throw new GantryError('internal', `No port is free for the resolver in ${namespace}`);
+  // Left by a daemon that could not redirect either.
+  if (pair.port === PORT) return pair;
   try {
-    await netlink.redirectOnLoopback(rules, ADDRESS, PORT, pair.port);
+    await redirect(rules, ADDRESS, PORT, pair.port);
     return pair;
   } catch (error) {
     close(pair);

@@ -5,12 +5,14 @@ import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
-import { bindInet, netlink, openInet, spawn } from '../../host/index.ts';
+import { silentLog } from '../../base/index.ts';
+import { bindInet, copyDescriptor, netlink, openInet, spawn } from '../../host/index.ts';
 import type { EndpointRequest } from '../../model/index.ts';
 import { HOST_NAMES } from '../names/index.ts';
 import type { Network } from '../network.ts';
 import { exchange, lookUp, questionFor, readAnswer } from '../testing/look-up.ts';
 import { addressOf, clock, inOwnNetwork, inside, networkRequest, place, spec } from '../testing/place.ts';
+import { openDoor } from './door.ts';
 import { readQuery, TYPE, writeAnswer } from './packet.ts';
 
 const wish = (more: Partial<EndpointRequest> = {}): EndpointRequest => ({ aliases: [], links: [], driverOptions: {}, ...more });
@@ -212,6 +214,23 @@ await inOwnNetwork(import.meta.filename, () => {
     assert.deepEqual((await lookUp(asker.namespace, 'web')).answers, [addressOf(web)]);
     await next.detach(idOf('web'));
     assert.equal((await inside(web.namespace, 'ss', '-Hlntu')).trim(), '', 'nothing listens for one that ended');
+  });
+
+  test('a kernel that cannot redirect has the resolver at port 53 itself, also over a restart', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const { namespace } = await here.network.attach({ containerId: idOf('alone'), spec: spec({ networkMode: { kind: 'none' } }) });
+    const cannot = () => Promise.reject(new Error('EOPNOTSUPP'));
+    const door = await openDoor(namespace, [], silentLog, cannot);
+    const listening = () => inside(namespace, 'ss', '-Hlntu');
+    assert.match(await listening(), /udp .* 127\.0\.0\.11:53 [\s\S]*tcp .* 127\.0\.0\.11:53 /);
+    // What the monitor would have kept.
+    const copies = door.sockets.map((socket) => copyDescriptor(process.pid, socket) ?? -1);
+    door[Symbol.dispose]();
+    using again = await openDoor(namespace, copies, silentLog, cannot);
+    assert.deepEqual(again.sockets, copies);
+    again.datagrams.on('message', (packet, { port, address }) => again.datagrams.send(packet, port, address));
+    assert.equal((await exchange(namespace, questionFor('web'))).length, questionFor('web').length);
   });
 
   test('thousands of look-ups a second are answered, each within a millisecond', async () => {
