@@ -17,10 +17,7 @@ import { pathsFrom } from '../project/paths.ts';
 import type { Service } from '../project/project.ts';
 import { splitWords } from '../values/words.ts';
 import { openContext, openProject } from './open.ts';
-import { MAKE_FLAGS, upWishes } from './up.ts';
-
-/** Flags of `up` that say nothing to one container. */
-const HIDDEN = new Set(['scale', 'force-recreate', 'no-recreate']);
+import { IMAGE_FLAGS, imageWishes, plainWishes } from './up.ts';
 
 const wishesOf = (flags: Flags, command: readonly string[]) => ({
   command,
@@ -41,29 +38,20 @@ const wishesOf = (flags: Flags, command: readonly string[]) => ({
 async function startNeeds(context: Context, name: string, flags: Flags): Promise<void> {
   const needs = inOrder(context.project, [name]).filter((one) => one !== name);
   if (needs.length === 0 || flags.bool('no-deps')) return;
-  const wishes = { ...upWishes(flags, needs), noRecreate: true };
+  const wishes = { ...plainWishes(needs), noRecreate: true };
   const services = needs.map((one) => context.project.services.get(one) as Service);
-  const images = await provideImages(context, services, {
-    build: flags.bool('build'),
-    noBuild: flags.bool('no-build'),
-    pull: '',
-    quiet: flags.bool('quiet-pull'),
-  });
-  await carryOut(context, await planProject(context, wishes, images), wishes, images);
+  const images = await provideImages(context, services, { ...imageWishes(flags), pull: '' });
+  const plan = await planProject(context, wishes, images);
+  await carryOut(context, { ...plan, orphans: [] }, wishes, images);
 }
 
 async function make(session: Session, context: Context, service: Service, flags: Flags, tty: boolean): Promise<string> {
-  const wishes = {
-    build: flags.bool('build'),
-    noBuild: flags.bool('no-build'),
-    pull: flags.text('pull') === 'policy' ? '' : flags.text('pull'),
-    quiet: flags.bool('quiet-pull'),
-  };
-  const images = await provideImages(context, [service], wishes);
+  const images = await provideImages(context, [service], imageWishes(flags));
   const observed = await context.api.containers(context.project.name);
-  const plan = await planProject(context, { ...upWishes(flags, [service.name]), noDeps: true, noRecreate: true }, images);
+  const wishes = { ...plainWishes([service.name]), noDeps: true, noRecreate: true };
+  const plan = await planProject(context, wishes, images);
   // Its networks and volumes only: the service itself stays as it is.
-  await carryOut(context, { ...plan, services: [], orphans: [], leftovers: [] }, upWishes(flags, []), images);
+  await carryOut(context, { ...plan, services: [], orphans: [], leftovers: [] }, wishes, images);
   const slug = randomBytes(6).toString('hex');
   const keys = fingerprint(service.definition);
   return await makeContainer(
@@ -116,7 +104,7 @@ const command: Command = {
   usage: '[OPTIONS] SERVICE [COMMAND] [ARG...]',
   about: "Runs one command in a new container of a service, after those that it needs. The exit code is the command's own.",
   flags: [
-    ...MAKE_FLAGS.map((flag) => (HIDDEN.has(flag.name) ? { ...flag, hidden: true } : flag)),
+    ...IMAGE_FLAGS,
     list('cap-add', 'Add Linux capabilities'),
     list('cap-drop', 'Take Linux capabilities away'),
     bool('detach', 'Leave it running in the background and print its name', { short: 'd' }),

@@ -12,14 +12,19 @@ import type { Project, Service } from '../project/project.ts';
 import { plannedSteps, planTable } from '../view/plan.ts';
 import { chooseContainers, mayColour, openContext, openProject, parseScales } from './open.ts';
 
-/** Flags of `up` that `create` has too. */
-export const MAKE_FLAGS = [
+/** How images come to be there. */
+export const IMAGE_FLAGS = [
   bool('build', 'Build images before, whether they are there or not'),
-  bool('force-recreate', 'Replace containers that have not changed, too'),
   bool('no-build', 'Never build, also when an image is missing'),
-  bool('no-recreate', 'Leave containers that are there as they are'),
   text('pull', 'When to fetch images', { choices: ['always', 'missing', 'never', 'policy', 'build'] }),
   bool('quiet-pull', 'Show no progress of fetching'),
+];
+
+/** Flags of `up` that `create` has too. */
+export const MAKE_FLAGS = [
+  ...IMAGE_FLAGS,
+  bool('force-recreate', 'Replace containers that have not changed, too'),
+  bool('no-recreate', 'Leave containers that are there as they are'),
   bool('remove-orphans', 'Remove containers of services that the files do not have'),
   list('scale', 'Number of containers of a service (SERVICE=NUMBER)'),
 ];
@@ -34,18 +39,27 @@ function check(flags: Flags): void {
     for (const other of ['abort-on-container-exit', 'abort-on-container-failure', 'exit-code-from', 'attach']) clash('detach', other);
 }
 
+/** What nobody asked to be otherwise. */
+export const plainWishes = (services: readonly string[]): UpWishes => ({
+  services,
+  noDeps: false,
+  scale: new Map(),
+  force: false,
+  forceNeeds: false,
+  noRecreate: false,
+  removeOrphans: false,
+  noStart: false,
+  rollBack: false,
+  renewVolumes: false,
+});
+
 export function upWishes(flags: Flags, services: readonly string[], more: Partial<UpWishes> = {}): UpWishes {
   return {
-    services,
-    noDeps: false,
+    ...plainWishes(services),
     scale: parseScales(flags.list('scale')),
     force: flags.bool('force-recreate'),
-    forceNeeds: false,
     noRecreate: flags.bool('no-recreate'),
     removeOrphans: flags.bool('remove-orphans'),
-    noStart: false,
-    rollBack: false,
-    renewVolumes: false,
     ...more,
   };
 }
@@ -53,7 +67,7 @@ export function upWishes(flags: Flags, services: readonly string[], more: Partia
 const servicesOf = (project: Project, wishes: UpWishes) =>
   inOrder(project, wishes.services, !wishes.noDeps).map((name) => project.services.get(name) as Service);
 
-function imageWishes(flags: Flags): ImageWishes {
+export function imageWishes(flags: Flags): ImageWishes {
   const pull = flags.text('pull');
   return {
     build: flags.bool('build') || pull === 'build',

@@ -1,5 +1,5 @@
 import { fail } from '../document/faults.ts';
-import type { Mapping, Place, Tree } from '../document/tree.ts';
+import type { Mapping, Place } from '../document/tree.ts';
 import { isPath, type Paths } from './paths.ts';
 
 /** What the short forms of the Compose Specification mean, each as the long form that it stands for. */
@@ -96,6 +96,3 @@ export function device(text: string): Mapping {
   const [source = '', target = source, permissions = 'rwm'] = text.split(':');
   return { source, target, permissions };
 }
-
-/** A secret or a config by its name: at /run/secrets/NAME, or /NAME. */
-export const grant = (source: string): Tree => ({ source });
