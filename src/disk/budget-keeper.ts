@@ -21,6 +21,8 @@ const EFFORT = 1 / 30;
 const SETTLE = 500;
 /** What is used meanwhile, or was shared in a way that the plan did not see, makes another round worth while. */
 const ROUNDS = 3;
+/** Milliseconds: what a pull has not added to for so long is no longer being pulled. */
+const ABANDONED = 2 * 60_000;
 
 export interface KeeperParts {
   engine: Engine;
@@ -126,6 +128,8 @@ export class BudgetKeeper implements Disposable {
     const { engine, owners, clock } = this.#parts;
     const before = this.#used;
     let [cache, images] = [0, 0];
+    await engine.images.dropPartials(ABANDONED);
+    await this.#measure(target);
     for (let round = 0; round < ROUNDS && this.#used > target; round += 1) {
       const plan = planCollection(await situationOf(engine, await owners.buildCache()), this.#used - target, clock.now());
       if (plan.cache.size + plan.images.size === 0) break;

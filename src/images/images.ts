@@ -69,6 +69,8 @@ export interface Images {
   /** Bytes of file content that an image shares with others, in the way of `ImageRecord.size`. */
   sharedSizes(): (imageId: string) => number;
   storage(): Promise<ImageStorage>;
+  /** Deletes what cancelled pulls left to be resumed, if nothing was added to it for so many milliseconds. */
+  dropPartials(age: number): Promise<void>;
   /** Notes that an image is used now: a container comes or goes, a build stands on it. Pulls, loads, tags, pushes and saves are noted by themselves. */
   touch(imageId: string): void;
   /** RFC 3339. */

@@ -174,6 +174,10 @@ export class LocalImages implements Images {
     return imageStorage(this.#parts);
   }
 
+  async dropPartials(age: number): Promise<void> {
+    (await this.#parts.distribution()).dropPartials(age);
+  }
+
   touch(imageId: string): void {
     if (this.#parts.catalog.has(imageId)) this.#parts.uses.touch(imageId);
   }

@@ -36,6 +36,13 @@ suite('gantryd options', () => {
     assert.throws(() => parse(['--config-file', 'x'], { colour: 1 }), /not known: colour/);
   });
 
+  test('parseDaemonOptions() reads the budget of the disk, by flag and by key', () => {
+    assert.equal(parse([]).diskLimit, undefined);
+    assert.deepEqual(parse(['--disk-budget', '30%']).diskLimit, { percent: 30 });
+    assert.deepEqual(parse(['--config-file', 'x'], { 'disk-budget': '40GiB' }).diskLimit, { bytes: 40 * 2 ** 30 });
+    assert.throws(() => parse(['--disk-budget', 'much']), /--disk-budget much is not understood/);
+  });
+
   test('parseDaemonOptions() reads who may use published ports, and where they are', () => {
     assert.deepEqual([parse([]).expose, parse([]).ip, parse([]).relay], ['public', undefined, true]);
     const options = parse(['--config-file', 'x'], { expose: 'host', ip: '127.0.0.1', 'userland-proxy': false });

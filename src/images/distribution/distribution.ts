@@ -191,6 +191,10 @@ export class Distribution {
     return checkLogin(serverAddress, credentials, { transport: this.#transport, tokens: this.#tokens, registries: this.#parts }, signal);
   }
 
+  dropPartials(age: number): void {
+    this.#pull.dropPartials(age);
+  }
+
   close(): void {
     this.#transport.close();
   }

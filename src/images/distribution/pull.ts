@@ -51,7 +51,7 @@ export class ImagePull {
     const { layers, catalog } = this.#parts;
     const { progress, signal } = options;
     const shown = formatReference(reference);
-    this.#collectPartials();
+    this.dropPartials(PARTIAL_LIFE);
     const { what, top, chosen, config, diffIds } = await this.#describe(source, reference, options);
     await using lease = layers.lease();
     for (const diffId of diffIds) lease.add(diffId);
@@ -163,15 +163,15 @@ export class ImagePull {
     });
   }
 
-  /** Deletes what cancelled pulls left and nobody took up. */
-  #collectPartials(): void {
+  /** Deletes what cancelled pulls left and nobody has taken up for so many milliseconds. */
+  dropPartials(age: number): void {
     const { downloads, clock } = this.#parts;
     mkdirSync(downloads, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(downloads)) {
       if (!name.endsWith('.partial')) continue;
       const file = join(downloads, name);
       const changed = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-      if (changed !== undefined && clock.now() - changed > PARTIAL_LIFE) unlinkSync(file);
+      if (changed !== undefined && clock.now() - changed > age) unlinkSync(file);
     }
   }
 }
