@@ -70,7 +70,7 @@ function advisoryOf(record: OsvRecord, affected: OsvAffected, release: string): 
     source: 'osv',
     release,
     ranges: (affected.ranges ?? []).filter(({ type }) => type !== 'GIT').flatMap(({ events }) => rangesOf(events)),
-    versions: affected.versions ?? [],
+    versions: (affected.versions ?? []).filter((version) => typeof version === 'string'),
   };
 }
 
@@ -98,13 +98,13 @@ function severityOf(record: OsvRecord, affected: OsvAffected): Severity {
 }
 
 /** Events come in order: each `introduced` opens a range, `fixed` or `last_affected` closes it. */
-function rangesOf(events: readonly Record<string, string>[]): Advisory['ranges'] {
+function rangesOf(events: readonly Record<string, unknown>[]): Advisory['ranges'] {
   const ranges: Advisory['ranges'] = [];
-  for (const event of events) {
+  for (const { introduced, fixed, last_affected: last } of events) {
     const open = ranges.at(-1);
-    if (event.introduced !== undefined) ranges.push({ introduced: event.introduced });
-    else if (open && event.fixed !== undefined) open.fixed = event.fixed;
-    else if (open && event.last_affected !== undefined) open.last = event.last_affected;
+    if (typeof introduced === 'string') ranges.push({ introduced });
+    else if (open && typeof fixed === 'string') open.fixed = fixed;
+    else if (open && typeof last === 'string') open.last = last;
   }
   return ranges;
 }

@@ -1,6 +1,8 @@
 import { readPiece } from './walk.ts';
 
 const MAX_SECTIONS = 4096;
+/** Bytes: 64 or 40 are usual, and the file says what it likes. */
+const MAX_ENTRY = 256;
 
 /** The bytes of one section of an ELF file (ELF-64 and ELF-32, either byte order); undefined when it has none of that name. */
 export function elfSection(fd: number, size: number, wanted: string, limit: number): Buffer | undefined {
@@ -11,7 +13,8 @@ export function elfSection(fd: number, size: number, wanted: string, limit: numb
   const [tableAt, entrySize, count, namesIndex] = wide
     ? [read.word(head, 0x28), read.half(head, 0x3a), read.half(head, 0x3c), read.half(head, 0x3e)]
     : [read.word(head, 0x20), read.half(head, 0x2e), read.half(head, 0x30), read.half(head, 0x32)];
-  if (count === 0 || count > MAX_SECTIONS || entrySize < (wide ? 64 : 40) || tableAt + count * entrySize > size) return undefined;
+  if (count === 0 || count > MAX_SECTIONS || entrySize < (wide ? 64 : 40) || entrySize > MAX_ENTRY || tableAt + count * entrySize > size)
+    return undefined;
   const table = readPiece(fd, tableAt, count * entrySize);
   const section = (index: number) => {
     const at = index * entrySize;
