@@ -6,7 +6,21 @@ import { test } from 'node:test';
 import { isKind } from '../base/index.ts';
 import { netlink, run } from '../host/index.ts';
 import type { ContainerSpec, PortRequest } from '../model/index.ts';
-import { addressOf, ask, askByDatagram, eventually, greeter, inOwnNetwork, inside, linkNames, place, spec, tcp } from './testing/place.ts';
+import type { Attachment } from './index.ts';
+import {
+  addressOf,
+  ask,
+  askByDatagram,
+  dualStack,
+  eventually,
+  greeter,
+  inOwnNetwork,
+  inside,
+  linkNames,
+  place,
+  spec,
+  tcp,
+} from './testing/place.ts';
 
 await inOwnNetwork(import.meta.filename, () => {
   test('a published port answers on loopback, host addresses, IPv6 loopback, to neighbours and to the container itself', async () => {
@@ -114,6 +128,39 @@ await inOwnNetwork(import.meta.filename, () => {
     assert.ok(
       chosen.every((port) => port >= 32768 && port <= 60999),
       String(chosen),
+    );
+  });
+
+  test('ports follow when another network leads out, and keep their numbers, chosen ones and ranges too', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    await here.network.create(dualStack('later', '10.77.0.0/24', 'fd77::/64'));
+    const range: PortRequest = { containerPort: 9000, protocol: 'tcp', hostAddress: '', hostPorts: { from: 9000, to: 9099 }, count: 100 };
+    const wish = {
+      containerId: 'moving',
+      name: 'moving',
+      spec: spec({ ports: [tcp(80, 8080), tcp(80), range, tcp(80, 8081), tcp(81), tcp(81)] }),
+    };
+    const before = await here.network.attach(wish);
+    await using _server = await greeter(before.namespace, 'TCP-LISTEN:9050,fork');
+    const numbers = ({ publishedPorts }: Attachment) =>
+      publishedPorts
+        .filter(({ hostAddress }) => hostAddress === '0.0.0.0')
+        .map(({ hostPort, containerPort }) => `${hostPort}:${containerPort}`);
+    const after = await here.network.connect(wish, 'later', { aliases: [], links: [], driverOptions: {}, gatewayPriority: 1 });
+    assert.deepEqual(numbers(after), numbers(before));
+    assert.deepEqual(
+      after.publishedPorts.filter(({ count }) => count === 100).map(({ hostAddress, hostPort }) => `${hostAddress} ${hostPort}`),
+      ['0.0.0.0 9000', ':: 9000'],
+    );
+    assert.match(await ask('127.0.0.1', 9050), /^hello /);
+    assert.match((await run('nft', ['list', 'ruleset'])).stdout, /tcp \. 9000-9099 : 10\.77\.0\.2[\s\S]*tcp \. 9000-9099 : fd77::2/);
+    await here.network.disconnect('moving', 'later');
+    assert.match(await ask('127.0.0.1', 9050), /^hello /);
+    const all = Array.from({ length: 40_000 }, (_, at) => ({ port: 1 + at, protocol: 'tcp' as const }));
+    await assert.rejects(
+      here.network.attach({ containerId: 'greedy', spec: spec({ exposedPorts: all, publishAll: true }) }),
+      /cannot choose 40000 ports in a row: there are 28232 from 32768 to 60999/,
     );
   });
 

@@ -118,6 +118,12 @@ export class PortBook {
   async #publishOne(owner: Owner, targets: Targets, request: PortRequest, undo: AsyncDisposableStack): Promise<Hold[]> {
     const addresses = this.#addressesOf(request, targets);
     const { containerPort, protocol, count, exposure } = request;
+    const most = EPHEMERAL.to - EPHEMERAL.from + 1;
+    if (!request.hostPorts && (count ?? 1) > most)
+      throw invalid(
+        `cannot choose ${count} ports in a row: there are ${most} from ${EPHEMERAL.from} to ${EPHEMERAL.to}`,
+        'Name the ports of the host.',
+      );
     let lastFailure: unknown;
     for (const hostPort of this.#candidates(request)) {
       const wanted = addresses.map((hostAddress) => ({

@@ -102,11 +102,7 @@ export class Publisher {
     const mine = this.#of(request);
     if (mine.requests.length === 0 || this.#leadOf(attachment)?.id === mine.leadsTo) return attachment.publishedPorts;
     await this.#letGo(request.containerId, mine);
-    // An ephemeral port that was chosen stays the same.
-    mine.requests = mine.requests.map((one) => {
-      const had = attachment.publishedPorts.find((port) => port.containerPort === one.containerPort && port.protocol === one.protocol);
-      return had && one.hostPorts?.from !== one.hostPorts?.to ? { ...one, hostPorts: { from: had.hostPort, to: had.hostPort } } : one;
-    });
+    mine.requests = keepChosen(mine.requests, attachment.publishedPorts);
     return await this.publish(attachment, {
       containerId: request.containerId,
       ...(request.name === undefined ? {} : { name: request.name }),
@@ -220,6 +216,21 @@ export class Publisher {
 /** What an adopted container would ask for to have the same again. */
 function asRequest({ hostPort, ...port }: PublishedPort): PortRequest {
   return { ...port, hostPorts: { from: hostPort, to: hostPort + (port.count ?? 1) - 1 } };
+}
+
+/** The same requests, with the ports that were chosen for them before. */
+function keepChosen(requests: readonly PortRequest[], published: readonly PublishedPort[]): PortRequest[] {
+  const isNamed = ({ hostPorts, count }: PortRequest) =>
+    hostPorts !== undefined && (count !== undefined || hostPorts.from === hostPorts.to);
+  const taken = new Set(requests.filter(isNamed).map(({ hostPorts }) => hostPorts?.from));
+  return requests.map((one) => {
+    const had = published.find(
+      ({ containerPort, protocol, hostPort }) => containerPort === one.containerPort && protocol === one.protocol && !taken.has(hostPort),
+    );
+    if (isNamed(one) || !had) return one;
+    taken.add(had.hostPort);
+    return { ...one, hostPorts: { from: had.hostPort, to: had.hostPort + (one.count ?? 1) - 1 } };
+  });
 }
 
 /** Untranslated ports are none of the host's: its input rules have no say in them, so `host` has none of these. */
