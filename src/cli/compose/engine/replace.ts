@@ -65,6 +65,7 @@ async function startFirst(context: Context, plan: ServicePlan, { old, name }: Re
       await stopContainer(context, service, old);
       await removeContainer(context, old);
       if (shown !== name) await api.rename(id, name);
+      progress.set(`Container ${name}`, 'Replaced', 'done');
     },
     async rollBack() {
       await api.takeOver(old.id);
@@ -109,6 +110,7 @@ async function stopFirst(
     async commit() {
       await removeContainer(context, old);
       if (shown !== name) await api.rename(id, name);
+      progress.set(`Container ${name}`, 'Replaced', 'done');
     },
     async rollBack() {
       await again();
