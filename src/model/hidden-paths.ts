@@ -1,4 +1,7 @@
-/** Parts of /proc and /sys that tell or change too much of the host: hidden in an ordinary container, as in Docker. */
+/**
+ * Parts of /proc and /sys that tell or change too much of the host: hidden in an ordinary container, as in Docker. The runtime adds those
+ * that are one for each processor.
+ */
 export const MASKED_PATHS: readonly string[] = [
   '/proc/asound',
   '/proc/acpi',

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { errnoOf, GantryError } from '../base/index.ts';
 import { readFileInRoot, readRlimits } from '../host/index.ts';
@@ -25,6 +25,8 @@ export interface HostFacts {
   hardLimits: Record<string, number>;
   mayRaiseLimits: boolean;
   seccompProfile: SeccompProfile | undefined;
+  /** Folders that count how often each processor got hot: they tell a container what its neighbours compute. */
+  thermalPaths: readonly string[];
 }
 
 export function readHostFacts(): HostFacts {
@@ -39,7 +41,14 @@ export function readHostFacts(): HostFacts {
     hardLimits: Object.fromEntries(Object.entries(readRlimits()).map(([name, { hard }]) => [name, hard])),
     mayRaiseLimits: mask('CapEff').has('CAP_SYS_RESOURCE'),
     seccompProfile: readSeccompProfile(),
+    thermalPaths: findThermalPaths(),
   };
+}
+
+/** Only where the processor has such counters. */
+function findThermalPaths(folder = '/sys/devices/system/cpu'): string[] {
+  const processors = readdirSync(folder).filter((name) => /^cpu\d+$/.test(name));
+  return processors.map((name) => `${folder}/${name}/thermal_throttle`).filter((path) => existsSync(path));
 }
 
 function readSeccompProfile(): SeccompProfile | undefined {

@@ -12,6 +12,8 @@ export interface SpecFacts extends ProcessFacts, MountFacts {
   architecture: string;
   kernel: readonly [number, number];
   seccompProfile: SeccompProfile | undefined;
+  /** Hidden besides those of every host. */
+  thermalPaths: readonly string[];
   /** Device nodes to make: the asked ones, or all of the host's for a privileged container. */
   devices: readonly OciDevice[];
   /** Only for a runtime that manages the cgroup itself. */
@@ -46,7 +48,7 @@ export function buildOciSpec(request: CreateRequest, facts: SpecFacts): OciSpec 
       ...(facts.resources === undefined ? {} : { resources: facts.resources }),
       sysctl: { ...buildSysctls(spec.sysctls, ownedNamespaces(namespaces)), ...domain(spec.domainname, ownUts) },
       ...(seccomp ? { seccomp } : {}),
-      maskedPaths: spec.privileged ? [] : [...(spec.maskedPaths ?? MASKED_PATHS)],
+      maskedPaths: spec.privileged ? [] : [...(spec.maskedPaths ?? [...MASKED_PATHS, ...facts.thermalPaths])],
       readonlyPaths: spec.privileged ? [] : [...(spec.readonlyPaths ?? READONLY_PATHS)],
       ...(propagation ? { rootfsPropagation: propagation } : {}),
     },

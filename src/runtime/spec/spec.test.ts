@@ -50,6 +50,7 @@ const facts: SpecFacts = {
   hardLimits: { nofile: 20_000 },
   mayRaiseLimits: false,
   seccompProfile: profile,
+  thermalPaths: ['/sys/devices/system/cpu/cpu0/thermal_throttle'],
   user: { uid: 0, gid: 0, additionalGids: [0], home: '/root' },
   cgroupMounts: [{ type: 'bind', source: '/host/memory/x', target: '/sys/fs/cgroup/memory', options: ['bind', 'ro'] }],
   initPath: '/usr/bin/catatonit',
@@ -299,7 +300,9 @@ describe('the configuration of a container', () => {
   });
 
   test('masks what Docker masks unless told otherwise', () => {
-    assert.ok(build().linux.maskedPaths.includes('/proc/kcore'));
+    for (const path of ['/proc/kcore', '/sys/devices/system/cpu/cpu0/thermal_throttle'])
+      assert.ok(build().linux.maskedPaths.includes(path));
+    assert.deepEqual(build({ maskedPaths: [] }).linux.maskedPaths, []);
     assert.deepEqual(build({ maskedPaths: [], readonlyPaths: ['/x'] }).linux.readonlyPaths, ['/x']);
   });
 
