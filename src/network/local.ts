@@ -1,4 +1,4 @@
-import { type Clock, denied, describe, GantryError, invalid, type Log, notFound } from '../base/index.ts';
+import { allDone, type Clock, denied, describe, GantryError, invalid, type Log, notFound } from '../base/index.ts';
 import type { ContainerSpec, EndpointRequest, EndpointState, NetworkRecord, NetworkRequest } from '../model/index.ts';
 import type { Covered } from './coverage.ts';
 import type { Firewall } from './firewall/index.ts';
@@ -289,9 +289,4 @@ export class LocalNetwork implements Network {
     this.#parts.log.warn(sentence, { network: network.name });
     for (const listener of this.#troubleListeners) listener(structuredClone(network), sentence);
   }
-}
-
-/** Waits for all, also when one has failed: what is undone then must not be under way. */
-async function allDone(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }

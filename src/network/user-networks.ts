@@ -1,4 +1,4 @@
-import { type Clock, denied, describe, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
+import { allDone, type Clock, denied, describe, GantryError, type Ids, KeyedQueue, type Log, notFound } from '../base/index.ts';
 import { netlink } from '../host/index.ts';
 import { type NetworkRecord, type NetworkRequest, PREDEFINED_NETWORKS } from '../model/index.ts';
 import type { Store } from '../store/index.ts';
@@ -151,15 +151,16 @@ export class UserNetworks {
       records.made = records.made.filter(({ id }) => id !== record.id);
       try {
         await saveRecord(store, { ...found, intent: 'remove' });
-        await segment.destroy();
+        // The kernel takes a grace period to delete a bridge: the rules go meanwhile.
+        await allDone([segment.destroy(), this.#guardFor(segment)]);
       } catch (error) {
         records.made.push(found);
         this.#segments.set(record.id, segment);
         await saveRecord(store, found);
+        await this.#guardFor(segment);
         throw error;
       }
       if (segment instanceof BridgeSegment) {
-        await this.#ready().firewall.guard(this.guarded());
         void this.#ready()
           .firewall.forget(segment.bridge)
           .catch((error) => this.#options.log.warn('Could not take our rules out of the chains of others', { error: describe(error) }));
@@ -167,6 +168,11 @@ export class UserNetworks {
       await dropRecord(store, record.id);
       return structuredClone(found);
     });
+  }
+
+  /** Has the rules fit the networks that there are now, if they depend on this one. */
+  async #guardFor(segment: Segment): Promise<void> {
+    if (segment instanceof BridgeSegment) await this.#ready().firewall.guard(this.guarded());
   }
 
   /** Keeps the network from being removed while the container is on it. Returns the way to let go. Fails with `notFound` when it is gone. */
