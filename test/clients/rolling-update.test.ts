@@ -6,6 +6,7 @@ import { after, afterEach, before, suite, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import {
   eventually,
+  exitOf,
   type Footprint,
   HOST_ADDRESS,
   type LoadOptions,
@@ -207,6 +208,27 @@ ${more.map((line) => `    ${line}\n`).join('')}  client: {image: gantry/busybox,
       assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1']);
       assert.match(await ok('up', '-d'), /Container shop-web-1 {2}Running/);
     });
+
+  test('are undone by Ctrl-C, which leaves the old container as it was', async () => {
+    write(web('one', 'ports: ["8080:80"]'));
+    await ok('up', '-d', '--wait');
+    write(
+      web('two', 'ports: ["8080:80"]')
+        .replace('[CMD, test, -s, /run/nginx.pid]', '[CMD, "false"]')
+        .replace('start_period: 5s', 'start_period: 60s'),
+    );
+    const updating = start(...words('up', '-d'), { cwd: folder, env: daemon.clientEnv });
+    let said = '';
+    updating.stderr?.on('data', (chunk) => {
+      said += chunk;
+    });
+    await eventually('the new container', async () => said.includes('  Waiting'));
+    updating.kill('SIGINT');
+    assert.equal(await exitOf(updating), 130, said);
+    assert.match(said, /not updated, and shop-web-1 goes on as before: interrupted/);
+    assert.deepEqual(await names(), ['shop-client-1', 'shop-web-1']);
+    assert.equal(await page(), 'one');
+  });
 
   test('stop the old container first where two cannot be there, and start it again when the new one fails', async () => {
     const store = (version: string, command: string) =>

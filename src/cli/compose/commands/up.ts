@@ -10,6 +10,7 @@ import { carryOut, planProject, type UpWishes } from '../engine/up.ts';
 import { inOrder, needsOf } from '../plan/order.ts';
 import type { Project, Service } from '../project/project.ts';
 import { plannedSteps, planTable } from '../view/plan.ts';
+import { interruptibly } from './interrupt.ts';
 import { chooseContainers, mayColour, openContext, openProject, parseScales } from './open.ts';
 
 /** How images come to be there. */
@@ -121,11 +122,21 @@ function bounded(context: Context, seconds: number): Context {
   return seconds > 0 ? { ...context, signal: AbortSignal.any([context.signal, AbortSignal.timeout(seconds * 1000)]) } : context;
 }
 
+/** All until the project is as it should be. */
+async function make(context: Context, flags: Flags, wishes: UpWishes): Promise<void> {
+  using _progress = context.progress;
+  await bringUp(context, flags, wishes);
+  if (!flags.bool('wait')) return;
+  const patience = flags.number('wait-timeout');
+  const patient = bounded(context, patience);
+  await waitForAll(patient, wishes.services).catch((error: unknown) => {
+    throw patient.signal.aborted && !context.signal.aborted ? new CommandFailure(`not ready after ${patience} seconds`, 1, error) : error;
+  });
+}
+
 async function run(session: Session, flags: Flags, services: readonly string[]): Promise<number> {
   check(flags);
   const project = openProject(session, services);
-  const stop = new AbortController();
-  const context = await openContext(session, project, flags.given('timeout') ? flags.number('timeout') : undefined, stop.signal);
   const wishes = upWishes(flags, services, {
     noDeps: flags.bool('no-deps'),
     forceNeeds: flags.bool('always-recreate-deps'),
@@ -133,22 +144,13 @@ async function run(session: Session, flags: Flags, services: readonly string[]):
     rollBack: flags.bool('rollback'),
     renewVolumes: flags.bool('renew-anon-volumes'),
   });
+  const context = await openContext(session, project, flags.given('timeout') ? flags.number('timeout') : undefined);
   if (flags.bool('dry-run')) {
     await showPlan(context, flags, wishes);
     return 0;
   }
   const begun = session.clock.now();
-  {
-    using progress = context.progress;
-    await bringUp(context, flags, wishes);
-    if (flags.bool('wait')) {
-      const patient = bounded(context, flags.number('wait-timeout'));
-      await waitForAll(patient, services).catch((error: unknown) => {
-        throw patient.signal.aborted ? new CommandFailure(`not ready after ${flags.number('wait-timeout')} seconds`, 1, error) : error;
-      });
-    }
-    progress.settle();
-  }
+  await interruptibly(session, (signal) => make({ ...context, signal }, flags, wishes));
   if (flags.bool('detach') || flags.bool('wait') || flags.bool('no-start')) return 0;
   const { attachTo } = await import('../view/attached.ts');
   return await attachTo(context, {

@@ -33,6 +33,7 @@ const temporaryName = (old: Observed, name: string) => (old.name === name ? `${o
  */
 export async function replace(context: Context, plan: ServicePlan, step: Replacement, making: Making): Promise<Replaced> {
   const { old, name, number, manner } = step;
+  context.signal.throwIfAborted();
   context.progress.set(`Container ${old.name}`, `Replacing (${step.because.join(', ')})`);
   const id = await makeContainer(context, plan, {
     ...making,

@@ -13,7 +13,7 @@ const DRAIN = 10_000;
 
 /** Waits until nobody is connected to a container any more, or its time is over. */
 export async function drain(context: Context, service: Service, old: Pick<Observed, 'id' | 'name'>): Promise<void> {
-  const { api, session, progress, signal } = context;
+  const { api, session, progress } = context;
   const limit = new Section(service.definition).section('x-gantry').duration('drain');
   const patience = limit === undefined ? DRAIN : limit / 1e6;
   const begun = session.clock.now();
@@ -21,7 +21,7 @@ export async function drain(context: Context, service: Service, old: Pick<Observ
     const place = await api.place(old.id);
     const connections = place?.Connections ?? 0;
     const waited = session.clock.now() - begun;
-    if (waited >= Math.max(patience, LEAST) || (connections === 0 && waited >= LEAST) || signal.aborted) return;
+    if (waited >= Math.max(patience, LEAST) || (connections === 0 && waited >= LEAST)) return;
     progress.set(
       `Container ${old.name}`,
       connections === 0 ? 'Draining' : `Draining ${connections} connection${connections === 1 ? '' : 's'}`,

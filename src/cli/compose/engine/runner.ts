@@ -57,6 +57,7 @@ export class Runner {
       });
     const starts = steps.some(({ kind }) => kind !== 'keep' && kind !== 'remove') && !this.#wishes.noStart;
     if (starts) for (const need of needs) await this.#waitFor(service, need);
+    this.#context.signal.throwIfAborted();
     await this.#steps(plan);
   }
 
