@@ -52,8 +52,9 @@ suite('families of addresses, and macvlan, with the docker client', () => {
       (await daemon.docker('exec', 'client', 'wget', '-qO-', 'http://web/')).stdout.startsWith('six'),
     );
     assert.doesNotMatch(await ok('exec', 'client', 'ip', '-4', 'address', 'show', 'eth0'), /inet /);
-    const outside = await daemon.host.outside('curl', ['-gs', '--max-time', '2', `http://[${HOST_SIX}]:8090/`]);
-    assert.equal(outside.stdout.trim(), 'six');
+    await eventually('the server to answer from outside', async () =>
+      (await daemon.host.outside('curl', ['-gs', '--max-time', '2', `http://[${HOST_SIX}]:8090/`])).stdout.startsWith('six'),
+    );
   });
 
   test('a macvlan lies in the network of the host: neighbours reach it, and it goes by their gateway', async () => {

@@ -63,6 +63,8 @@ export class ComposeProject {
   }
 
   #options(): RunOptions {
-    return { cwd: this.folder, env: { ...this.#daemon.clientEnv, ...this.env }, timeout: 120_000 };
+    // The older docker-compose builds by calling `docker`.
+    const searchPath = `${path.join(PROJECT, '.cache/clients')}:${process.env['PATH']}`;
+    return { cwd: this.folder, env: { PATH: searchPath, ...this.#daemon.clientEnv, ...this.env }, timeout: 120_000 };
   }
 }
