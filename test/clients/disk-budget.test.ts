@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ageImages } from '../support/age-images.ts';
 import { eventually, must, PROJECT, startDaemon, startRegistry, type TestDaemon, type TestRegistry } from '../support/index.ts';
 
 const BUDGET = 220 * 1024 * 1024;
@@ -30,9 +30,7 @@ suite('a disk with a budget of 220 MiB', () => {
   /** As if no image had been used for a long time. */
   const age = async () => {
     await daemon.stop();
-    const database = new DatabaseSync(join(daemon.root, 'data/gantry.db'));
-    database.exec(`insert or replace into rows select 'image-use', id, 1, '{"at":"2020-01-01T00:00:00Z"}' from rows where kind = 'image'`);
-    database.close();
+    ageImages(daemon);
     await daemon.start();
   };
 

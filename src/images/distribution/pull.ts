@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, GantryError, notFound } from '../../base/index.ts';
 import type { ImageRecord } from '../../model/index.ts';
@@ -51,6 +51,7 @@ export class ImagePull {
     const { layers, catalog } = this.#parts;
     const { progress, signal } = options;
     const shown = formatReference(reference);
+    mkdirSync(this.#parts.downloads, { recursive: true, mode: 0o700 });
     this.dropPartials(PARTIAL_LIFE);
     const { what, top, chosen, config, diffIds } = await this.#describe(source, reference, options);
     await using lease = layers.lease();
@@ -166,7 +167,7 @@ export class ImagePull {
   /** Deletes what cancelled pulls left and nobody has taken up for so many milliseconds. */
   dropPartials(age: number): void {
     const { downloads, clock } = this.#parts;
-    mkdirSync(downloads, { recursive: true, mode: 0o700 });
+    if (!existsSync(downloads)) return;
     for (const name of readdirSync(downloads)) {
       if (!name.endsWith('.partial')) continue;
       const file = join(downloads, name);
