@@ -62,12 +62,6 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
       for (const { name, expected, last } of tracked) {
         if (expected !== 'unknown') assert.equal(now.get(name) ?? 'gone', expected, `round ${round}: ${name} after ${last}`);
       }
-      console.log(
-        daemon
-          .log()
-          .split('\n')
-          .filter((l) => l.includes('freed disk')).length,
-      );
       await assertNetworks(daemon, networks);
       await clear(daemon);
       await assertImagesWhole(daemon, IMAGE);
