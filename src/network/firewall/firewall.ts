@@ -113,11 +113,18 @@ export class Firewall {
     return removed;
   }
 
+  /** Has the rules go by the devices and addresses that the host has by now. */
+  async followHost(): Promise<void> {
+    await this.#working;
+    this.#surroundings.forget(false);
+    if (!(await this.#lookAround())) await this.#write();
+  }
+
   /** Puts the table back when it is not what it should be. Resolves to whether it had to. */
   async verify(): Promise<boolean> {
     await this.#working;
     const before = this.#changes;
-    this.#surroundings.forget();
+    this.#surroundings.forget(true);
     const table = await this.#nftables.list(this.#settings.table);
     // A change on its way looks like damage, and brings its own check.
     if (this.#working) return false;

@@ -10,6 +10,8 @@ export interface WatchedRules {
   readonly table: string;
   /** Whether they depend on devices and addresses of the host. */
   readonly heedsHost: boolean;
+  /** Goes by the devices and addresses that the host has by now. */
+  followHost(): Promise<void>;
   /** Whether elements were removed by ourselves since the last call. */
   takeOwnRemovals(): boolean;
   /** Looks whether the rules are as they should be, and puts them back. */
@@ -39,8 +41,8 @@ export function watchRules(rules: WatchedRules, signal: AbortSignal, clock: Cloc
     const changes = events.poll();
     if (changes !== 'lost' && changes.some(({ what, table }) => what === 'rule added' && table !== rules.table)) othersChanged = true;
     const moved = routes.poll();
-    const around = rules.heedsHost && (moved.devices || moved.routes);
-    if (around || changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
+    if (changes === 'lost' || changes.some((change) => matters(change, rules.table, own))) await rules.verify();
+    else if (rules.heedsHost && (moved.devices || moved.routes)) await rules.followHost();
   };
   const again = () => {
     cancel = clock.later(LOOK_MILLISECONDS, () => {

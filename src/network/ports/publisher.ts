@@ -1,23 +1,17 @@
-import { describe, invalid, type Log, unsupported } from '../../base/index.ts';
+import { describe, invalid, type Log } from '../../base/index.ts';
 import { netlink } from '../../host/index.ts';
-import type { EndpointState, Exposure, PortRequest, PublishedPort } from '../../model/index.ts';
-import type { Firewall, Forwarding, GuardedNetwork } from '../firewall/index.ts';
+import type { Exposure, PortRequest, PublishedPort } from '../../model/index.ts';
+import type { Firewall, Forwarding } from '../firewall/index.ts';
 import { ownerOf } from '../joining.ts';
 import type { Attachment, AttachRequest } from '../network.ts';
-import type { Records } from '../records.ts';
-import { chooseGateways } from '../segments/inside.ts';
-import type { UserNetworks } from '../user-networks.ts';
 import type { PortBook, Publication } from './book.ts';
-import { forwardingsOf, requestedPorts, showPort, type Targets } from './plan.ts';
+import { type LeadParts, leadOf, openPorts, refuseUnenforceable } from './lead.ts';
+import { forwardingsOf, requestedPorts, showPort } from './plan.ts';
 
-export interface PublisherParts {
+export interface PublisherParts extends LeadParts {
   book: PortBook;
-  records: Records;
-  users: UserNetworks;
   /** For ports whose container says nothing. */
   exposure: Exposure;
-  /** Where ports are published that name no address, unless their network says otherwise; '' for everywhere. */
-  hostBinding: string;
   log: Log;
 }
 
@@ -31,18 +25,6 @@ interface Published {
   leadsTo?: string;
   publication?: Publication;
   forwardings: Forwarding[];
-}
-
-interface Lead {
-  /** Another one when other endpoints lead out. */
-  id: string;
-  /** For messages. */
-  endpoint: EndpointState;
-  targets: Targets;
-  /** Addresses that the world reaches without translation. */
-  routed: Targets;
-  /** Where ports are published for which nobody named an address; '' for everywhere. */
-  hostBinding: string;
 }
 
 /** Published ports of all containers: taken in the book, carried by the firewall, and moved when another endpoint leads out. */
@@ -67,7 +49,7 @@ export class Publisher {
   /** Ports lead to the endpoints that lead the container out. Undoes itself on failure. */
   async publish(attachment: Attachment, request: Request): Promise<PublishedPort[]> {
     const mine = this.#of(request);
-    const lead = this.#leadOf(attachment);
+    const lead = leadOf(attachment, this.#parts);
     if (mine.requests.length === 0 || !lead) return [];
     refuseUnenforceable(request.name ?? request.containerId.slice(0, 12), lead, mine.requests);
     await using undo = new AsyncDisposableStack();
@@ -100,7 +82,7 @@ export class Publisher {
   /** Moves published ports when another endpoint leads out by now. Ports keep their numbers. */
   async follow(attachment: Attachment, request: Request): Promise<PublishedPort[]> {
     const mine = this.#of(request);
-    if (mine.requests.length === 0 || this.#leadOf(attachment)?.id === mine.leadsTo) return attachment.publishedPorts;
+    if (mine.requests.length === 0 || leadOf(attachment, this.#parts)?.id === mine.leadsTo) return attachment.publishedPorts;
     await this.#letGo(request.containerId, mine);
     mine.requests = keepChosen(mine.requests, attachment.publishedPorts);
     return await this.publish(attachment, {
@@ -118,7 +100,7 @@ export class Publisher {
       if (from !== undefined) await this.unpublish(from);
       return ports;
     }
-    const lead = this.#leadOf(attachment);
+    const lead = leadOf(attachment, this.#parts);
     if (!lead) throw invalid(`container ${request.name ?? request.containerId} has no network that ports could lead to`);
     const before = old.forwardings;
     const publication = await this.#parts.book.takeOver(ownerOf(request, lead.endpoint), lead.targets, mine.requests, old.publication);
@@ -134,7 +116,7 @@ export class Publisher {
   /** Goes on with ports that an earlier daemon published; `forwardings` and the open ports of the networks have them afterwards. */
   async adopt(attachment: Attachment): Promise<void> {
     const { containerId, publishedPorts, spec } = attachment;
-    const lead = this.#leadOf(attachment);
+    const lead = leadOf(attachment, this.#parts);
     const mine: Published = { requests: publishedPorts.map(asRequest), forwardings: [], ...(lead ? { leadsTo: lead.id } : {}) };
     this.#published.set(containerId, mine);
     // What is reached without translation is no published port. One that stands by has no names, and nothing open.
@@ -173,30 +155,6 @@ export class Publisher {
     ]);
   }
 
-  /** How a container is reached from outside; undefined when no network of its leads out. */
-  #leadOf({ endpoints }: Attachment): Lead | undefined {
-    const { records, users } = this.#parts;
-    const open = endpoints.filter(({ networkId }) => networkId === records.bridge.id || users.segment(networkId)?.leadsOut);
-    const { four, six } = chooseGateways(open, ({ gatewayPriority }) => gatewayPriority ?? 0);
-    const endpoint = four ?? six;
-    if (!endpoint) return undefined;
-    const settingsOf = (one: EndpointState | undefined) => users.bridges.find(({ record }) => record.id === one?.networkId)?.settings;
-    const settings = { four: settingsOf(four), six: settingsOf(six) };
-    const addresses = { four: four?.ipv4Address ?? '', six: six?.ipv6Address ?? '' };
-    const routed = { four: settings.four?.gatewayMode4 === 'routed', six: settings.six?.gatewayMode6 === 'routed' };
-    const chosen = (wanted: boolean): Targets => ({
-      ...(addresses.four !== '' && routed.four === wanted ? { four: addresses.four } : {}),
-      ...(addresses.six !== '' && routed.six === wanted ? { six: addresses.six } : {}),
-    });
-    return {
-      id: `${four?.endpointId} ${six?.endpointId}`,
-      endpoint,
-      targets: chosen(false),
-      routed: chosen(true),
-      hostBinding: settings.four?.hostBinding || this.#parts.hostBinding,
-    };
-  }
-
   /** UDP has no connections that end: clients of the port's last owner would stay with it. */
   async #forgetOldFlows(ports: readonly PublishedPort[]): Promise<void> {
     const udp = new Map(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort, count = 1 }) => [hostPort, count]));
@@ -231,26 +189,4 @@ function keepChosen(requests: readonly PortRequest[], published: readonly Publis
     taken.add(had.hostPort);
     return { ...one, hostPorts: { from: had.hostPort, to: had.hostPort + (one.count ?? 1) - 1 } };
   });
-}
-
-/** Untranslated ports are none of the host's: its input rules have no say in them, so `host` has none of these. */
-function openPorts({ four, six }: Targets, requests: readonly PortRequest[]): GuardedNetwork['open'] {
-  const open = requests.filter(({ exposure }) => exposure !== 'host');
-  return [four, six].flatMap((address) =>
-    address === undefined
-      ? []
-      : open.flatMap(({ protocol, containerPort, count = 1, exposure }) =>
-          Array.from({ length: count }, (_, at) => ({ address, protocol, port: containerPort + at, near: exposure === 'lan' })),
-        ),
-  );
-}
-
-function refuseUnenforceable(name: string, { routed, endpoint }: Lead, requests: readonly PortRequest[]): void {
-  if (routed.four === undefined && routed.six === undefined) return;
-  const wanted = requests.find(({ exposure }) => exposure === 'host');
-  if (wanted)
-    throw unsupported(
-      `cannot publish port ${wanted.containerPort}/${wanted.protocol} of ${name} by the policy 'host': on the routed network ${endpoint.networkName} it is no port of this host, and its firewall does not judge it`,
-      "Choose 'lan' or 'public' by the label gantry.expose, or a network that is not routed.",
-    );
 }
