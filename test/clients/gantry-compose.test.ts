@@ -202,6 +202,13 @@ suite('gantry compose', { timeout: 240_000 }, () => {
     );
     const { status, stdout } = await gantry('up', '--exit-code-from', 'a', '-t', '1');
     assert.deepEqual([status, stdout.split('\n').filter((line) => line.startsWith('a-1'))], [6, ['a-1  | said', 'a-1 exited with code 6']]);
+    await ok('up', '-d', 'b');
+    assert.match(await ok('scale', 'b=2'), /shop-b-2 {2}Ready/);
+    assert.match(await ok('stats', '--no-stream', 'b'), /shop-b-1[^]*shop-b-2/);
+    assert.match(await ok('scale', 'b=0'), /shop-b-2 {2}Removed/);
+    await ok('up', '-d', 'a');
+    const waited = await gantry('wait', 'a');
+    assert.deepEqual([waited.status, waited.stdout], [6, 'container "shop-a-1" exited with status code 6\n']);
     await ok('down');
   });
 

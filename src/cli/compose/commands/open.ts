@@ -118,7 +118,7 @@ export function parseScales(values: readonly string[]): Map<string, number> {
   return new Map(
     values.map((text) => {
       const match = /^([^=]+)=(\d+)$/.exec(text);
-      if (!match?.[1]) throw new CommandFailure(`--scale: ${JSON.stringify(text)} is not SERVICE=NUMBER`);
+      if (!match?.[1]) throw new CommandFailure(`${JSON.stringify(text)} is not SERVICE=NUMBER, a scale such as web=3`);
       return [match[1], Number(match[2])];
     }),
   );
