@@ -179,6 +179,31 @@ test('a file whose row was never written, and an upload that nobody goes on with
   await assert.rejects(registry.upload('a', upload.id), /has no upload/);
 });
 
+test('the guard of tags is asked for what moves and goes, also for a part of an index, and stops the change', async () => {
+  await using house = await open();
+  const { registry } = house;
+  const [config, layer, other] = [randomBytes(10), randomBytes(20), randomBytes(30)];
+  for (const blob of [config, layer, other]) await pushBlob(registry, 'a', blob);
+  const asked: string[] = [];
+  const refusing = async (tags: readonly string[]) => {
+    asked.push(...tags);
+    if (tags.includes('v1')) throw new Error('v1 is immutable');
+  };
+  const part = manifestOf(config, layer);
+  await registry.putManifest('a', digestOf(part), MANIFEST, part, refusing);
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [pointer(part, MANIFEST)] }));
+  await registry.putManifest('a', 'v1', INDEX, index, refusing);
+  await registry.putManifest('a', 'v1', INDEX, index, refusing);
+  await registry.putManifest('a', 'latest', INDEX, index, refusing);
+  assert.deepEqual(asked, [], 'new tags, and the same again, are nobody’s business');
+  await assert.rejects(registry.putManifest('a', 'v1', MANIFEST, manifestOf(config, other), refusing), /v1 is immutable/);
+  for (const reference of ['v1', digestOf(index), digestOf(part)])
+    await assert.rejects(registry.deleteManifest('a', reference, refusing), /v1 is immutable/);
+  assert.equal((await registry.manifest('a', 'v1')).digest, digestOf(index));
+  await registry.deleteManifest('a', 'latest', refusing);
+  assert.deepEqual(await registry.tags('a', { limit: 10 }), ['v1']);
+});
+
 test('what was pushed is there after a restart, and an upload goes on', async () => {
   await using house = await open();
   const [config, layer] = [Buffer.from('{}'), randomBytes(9000)];

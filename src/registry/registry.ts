@@ -21,7 +21,7 @@ export interface Registry {
   manifest(repository: string, reference: string): Promise<StoredManifest>;
   /** Fails with MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED (a quota). `guard` is asked when the tag would move. */
   putManifest(repository: string, reference: string, mediaType: string, data: Buffer, guard: TagGuard): Promise<PutManifest>;
-  /** A tag goes alone; a digest goes with all tags that point to it. `guard` is asked for those that would go. */
+  /** A tag goes alone; a digest goes with all tags that point to it. `guard` is asked for those that would go, and for those of an index that holds it. */
   deleteManifest(repository: string, reference: string, guard: TagGuard): Promise<void>;
   /** Manifests whose `subject` is this digest, whether or not that exists. */
   referrers(repository: string, digest: string): Promise<Referrer[]>;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ManifestRow, RepositoryEntry } from '../catalog/catalog.ts';
+import type { ManifestRow, RepositoryEntry, TagRow } from '../catalog/catalog.ts';
 import { RegistryError } from '../errors.ts';
 import { type ManifestDocument, parseManifest } from '../manifests/document.ts';
 import { parseDigest, parseReference } from '../names.ts';
@@ -114,14 +114,24 @@ export class LocalManifests {
       const row = this.#row(repository, text);
       const { digest, mediaType } = row;
       const tags = [...(this.#entry(repository)?.tags.values() ?? [])];
-      const going = tags.filter((one) => ('tag' in reference ? one.tag === reference.tag : one.digest === digest));
-      await guard(going.map(({ tag }) => tag));
-      const tag = 'tag' in reference ? going[0] : undefined;
+      const tag = 'tag' in reference ? tags.find((one) => one.tag === reference.tag) : undefined;
+      const harmed = tag ? [tag] : this.#tagsThatNeed(repository, digest);
+      await guard(harmed.map((one) => one.tag));
       if (tag) await catalog.deleteTag(tag);
       else await this.deleteRow(row);
       const what = tag ? ({ kind: 'tag', tag: tag.tag } as const) : ({ kind: 'manifest' } as const);
       onEvent({ action: 'delete', repository, digest, mediaType, ...what });
     });
+  }
+
+  /** Tags of the manifest, and of each index that holds it: without it they would lead nowhere, or to less. */
+  #tagsThatNeed(repository: string, digest: string): TagRow[] {
+    const entry = this.#entry(repository);
+    const needing = new Set([digest]);
+    for (const one of needing) {
+      for (const row of entry?.manifests.values() ?? []) if (row.needs.includes(one)) needing.add(row.digest);
+    }
+    return [...(entry?.tags.values() ?? [])].filter((tag) => needing.has(tag.digest));
   }
 
   async deleteRow(row: ManifestRow): Promise<void> {
