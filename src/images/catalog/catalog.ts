@@ -30,6 +30,6 @@ export interface NewImage {
   manifest?: { mediaType: string; data: Uint8Array };
   /** Id of the image that it was made from here. */
   parent?: string;
-  /** What to tell the listeners: `pull`, `load`, `import`, `tag` …; the reference that goes with it. */
-  event?: { action: string; reference?: string };
+  /** What to tell the listeners: `pull`, `load`, `import` …; the reference that goes with it (the id when absent); with `tags` each name is told before. */
+  event?: { action: string; reference?: string; tags?: true };
 }

@@ -114,6 +114,7 @@ export class StoredCatalog implements ImageCatalog {
       this.#read(id, row);
       const record = (this.#images.get(id) as Known).record;
       this.#options.uses.touch(id);
+      if (image.event?.tags) for (const name of names) this.emit('tag', record, formatReference(name));
       if (image.event) this.emit(image.event.action, record, image.event.reference ?? id);
       return record;
     });

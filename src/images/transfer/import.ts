@@ -54,7 +54,7 @@ export async function importImage(
     config: Buffer.from(goJson(document)),
     names,
     lease,
-    event: { action: 'import', ...(names[0] ? { reference: names[0] } : {}) },
+    event: { action: 'import', tags: true },
   });
 }
 

@@ -38,7 +38,7 @@ export async function loadImages(rooms: LoadRooms, archive: Readable, options: L
       config: image.config,
       names: image.names,
       lease,
-      event: { action: 'load', ...(image.names[0] ? { reference: image.names[0] } : {}) },
+      event: { action: 'load' },
     });
     loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
   }
