@@ -4,6 +4,7 @@ import { ftruncateSync, linkSync, mkdirSync, mkdtempSync, openSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { unpackTree } from './archive/index.ts';
 import { diskUsage } from './disk-usage.ts';
 import { mountTmpfs, unmount } from './mounts.ts';
 
@@ -60,5 +61,22 @@ test('diskUsage() takes a tree that is deeper than any stack of calls', async ()
   } finally {
     process.chdir(home);
     await unmount(root);
+  }
+});
+
+test('diskUsage() does not wait behind archives that stream in', async () => {
+  for (let count = 0; count < 300; count += 1) writeFileSync(join(root, `${count}`), '');
+  const stop = new AbortController();
+  const endless = async function* () {
+    await new Promise((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason)));
+    yield Buffer.alloc(0);
+  };
+  const target = mkdtempSync(join(root, 'target-'));
+  const unpacking = [1, 2, 3].map(() => unpackTree(endless(), { root: target, path: '/', signal: stop.signal }));
+  try {
+    assert.equal((await diskUsage(root)).inodes, 302);
+  } finally {
+    stop.abort(new Error('enough'));
+    for (const one of unpacking) await assert.rejects(one);
   }
 });

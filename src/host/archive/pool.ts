@@ -5,6 +5,7 @@ import { giveMemoryBack } from '../give-back.ts';
 import type { Job, Reply, Request } from './jobs.ts';
 import { Ring } from './ring.ts';
 
+/** One more where files are only looked at: that is short, and need not wait behind what streams in. */
 const MAX_WORKERS = 2;
 const IDLE_MILLISECONDS = 5_000;
 
@@ -39,11 +40,11 @@ class ArchivePool {
   }
 
   #next(): void {
-    if (this.#queue.length === 0) return;
-    const idle = [...this.#threads].find((thread) => !thread.current);
-    const thread = idle ?? (this.#threads.size < MAX_WORKERS ? this.#spawn() : undefined);
-    if (!thread) return;
-    const waiting = this.#queue.shift() as Waiting;
+    const busy = [...this.#threads].filter((thread) => thread.current).length;
+    const at = this.#queue.findIndex(({ request }) => busy < (request.job.kind === 'measure' ? MAX_WORKERS + 1 : MAX_WORKERS));
+    if (at < 0) return;
+    const [waiting] = this.#queue.splice(at, 1) as [Waiting];
+    const thread = [...this.#threads].find(({ current }) => !current) ?? this.#spawn();
     clearTimeout(thread.timer);
     thread.current = waiting;
     thread.worker.ref();
