@@ -52,6 +52,9 @@ test('IPv6 alone needs no IPv4, and gets a private prefix', () => {
 
 for (const [what, asked, words] of [
   ['host bits', { subnets: [subnet('10.1.0.1/16')] }, /it should be 10\.1\.0\.0\/16/],
+  ['loopback', { subnets: [subnet('127.8.0.0/16')] }, /invalid subnet 127\.8\.0\.0\/16: 127\.0\.0\.0\/8 is for each machine itself/],
+  ['multicast', { subnets: [subnet('239.1.0.0/24')] }, /224\.0\.0\.0\/4 is for multicast/],
+  ['multicast of IPv6', { enableIPv6: true, subnets: [subnet('ff05::/64')] }, /ff00::\/8 is for multicast/],
   ['no CIDR', { subnets: [subnet('banana')] }, /invalid CIDR block notation/],
   [
     'a gateway elsewhere',

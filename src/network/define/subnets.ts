@@ -31,6 +31,15 @@ export interface SubnetWishes {
   mayOverlapHost: boolean;
 }
 
+/** What no bridge can lead to, whatever its routes say. */
+const NOT_FOR_NETWORKS = [
+  ['0.0.0.0/8', 'a machine that has no address yet'],
+  ['127.0.0.0/8', 'each machine itself'],
+  ['224.0.0.0/4', 'multicast'],
+  ['::/127', 'each machine itself'],
+  ['ff00::/8', 'multicast'],
+] as const;
+
 /**
  * The subnets of a new network: those asked for, checked, and one of the pools for each family that was left open.
  * Fails with `invalid` for nonsense, `conflict` or `denied` for what is in use, and says by what.
@@ -64,6 +73,11 @@ function checkSubnet(request: SubnetRequest, wishes: SubnetWishes, taken: readon
     throw invalid(`invalid network config:\ninvalid subnet ${request.subnet}: it should be ${formatPrefix(prefix)}`);
   if (!wishes.families.includes(prefix.family))
     throw invalid(`invalid network config:\nIPv${prefix.family} subnet ${request.subnet} on a network without IPv${prefix.family}`);
+  const special = NOT_FOR_NETWORKS.find(([other]) => prefixesOverlap(requirePrefix(other, 'subnet'), prefix) && prefix.length > 0);
+  if (special)
+    throw invalid(
+      `invalid network config:\ninvalid subnet ${request.subnet}: ${special[0]} is for ${special[1]}, no container could be reached there`,
+    );
   if (prefix.length > (prefix.family === 4 ? 30 : 126) && wishes.driver === 'bridge')
     throw invalid(`invalid subnet ${request.subnet}: it has no address for a container beside the gateway`);
   const clash = taken.find((other) => prefixesOverlap(other.prefix, prefix) && (other.ours || !wishes.mayOverlapHost));
