@@ -68,15 +68,16 @@ test('diskUsage() does not wait behind archives that stream in', async () => {
   for (let count = 0; count < 300; count += 1) writeFileSync(join(root, `${count}`), '');
   const stop = new AbortController();
   const endless = async function* () {
+    stop.signal.throwIfAborted();
     await new Promise((_, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason)));
     yield Buffer.alloc(0);
   };
   const target = mkdtempSync(join(root, 'target-'));
-  const unpacking = [1, 2, 3].map(() => unpackTree(endless(), { root: target, path: '/', signal: stop.signal }));
+  const unpacking = [1, 2].map(() => assert.rejects(unpackTree(endless(), { root: target, path: '/', signal: stop.signal }), /enough/));
   try {
     assert.equal((await diskUsage(root)).inodes, 302);
   } finally {
     stop.abort(new Error('enough'));
-    for (const one of unpacking) await assert.rejects(one);
+    await Promise.all(unpacking);
   }
 });
