@@ -117,7 +117,7 @@ export class Firewall {
   async followHost(): Promise<void> {
     await this.#working;
     this.#surroundings.forget(false);
-    if (!(await this.#lookAround())) await this.#write();
+    if (!(await this.#lookAround())) await this.#rewrite();
   }
 
   /** Puts the table back when it is not what it should be. Resolves to whether it had to. */
@@ -138,13 +138,19 @@ export class Firewall {
     const intact = (objects: readonly unknown[] | undefined, family: 4 | 6) => isIntact(objects, forwardings, settings, family);
     if (intact(table, 4) && (!settings.ipv6 || intact(six, 6))) {
       // Devices and addresses of the host may change: the rules follow, and nobody has touched them.
-      if (!fits) await this.#write();
+      if (!fits) await this.#rewrite();
       return !fits;
     }
     this.drift += 1;
     this.#log.warn('The firewall rules were changed or flushed by someone else: putting them back', { table: this.#settings.table });
-    await this.#write();
+    await this.#rewrite();
     return true;
+  }
+
+  /** In turn with changes: one that came between rendering and writing would be lost. */
+  #rewrite(): Promise<void> {
+    this.#settingsChanged = true;
+    return this.#enqueue([], []);
   }
 
   #change(remove: readonly Forwarding[], add: readonly Forwarding[]): Promise<void> {
