@@ -78,9 +78,7 @@ export class LocalNetwork implements Network {
     watchRules(prepared.firewall, this.#stop.signal, clock, log);
     const living = () => prepared.plugging.living(this.#held.values());
     const watch = { sweep: prepared.sweep, living, tell: (covered: Covered) => this.#tellTrouble(covered) };
-    await prepared.sweep.devices(living).catch((error) => log.error('Could not check links', { error: describe(error) }));
-    for (const covered of await prepared.sweep.routes()) watch.tell(covered);
-    watchKernel(watch, this.#stop.signal, clock, log);
+    await watchKernel(watch, this.#stop.signal, clock, log);
     prepared.namespaces.fill();
     for (const one of held) naming.tell(one);
     await Promise.all(held.map((one) => naming.answerAgain(one, sockets.get(one.attachment.containerId))));

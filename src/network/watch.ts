@@ -4,6 +4,7 @@ import type { NetworkRecord } from '../model/index.ts';
 import type { Ground } from './bridge/ground.ts';
 import { type Covered, coveredNetworks } from './coverage.ts';
 import { readHostPrefixes } from './define/taken.ts';
+import { removeLinks, UNFINISHED_GROUP } from './pool/member.ts';
 import type { UserNetworks } from './user-networks.ts';
 
 /** A look costs microseconds; what it finds is put right within half a second. */
@@ -23,7 +24,7 @@ export interface Living {
   /** Of the host. */
   link: string;
   mend(links: readonly netlink.LinkFacts[]): Promise<'fine' | 'mended' | 'gone'>;
-  /** Makes it anew, with all that leads through it. */
+  /** Makes it anew, with all that leads through it. The link is in UNFINISHED_GROUP then. */
   restore(): Promise<void>;
 }
 
@@ -60,7 +61,8 @@ export class Sweep {
       devices = await netlink.readDevices(socket);
     }
     ground.dropBroken(devices.links);
-    for (const one of [...living()]) await this.#attempt(one.link, () => this.#mend(one, devices.links));
+    const isLiving = ({ link }: Living) => [...living()].some((other) => other.link === link);
+    for (const one of [...living()]) await this.#attempt(one.link, () => this.#mend(one, devices.links, isLiving));
   }
 
   /** What cannot be put right leaves the others alone, and is tried again when the kernel tells of the next change. */
@@ -72,15 +74,24 @@ export class Sweep {
     }
   }
 
-  async #mend(one: Living, links: readonly netlink.LinkFacts[]): Promise<void> {
+  async #mend(one: Living, links: readonly netlink.LinkFacts[], isLiving: (one: Living) => boolean): Promise<void> {
     const { socket, log } = this.#parts;
-    const state = await one.mend(links);
-    if (state === 'fine') return;
-    // It may be on its way out by now.
-    if (state === 'gone' && (await one.mend((await netlink.readDevices(socket)).links)) === 'fine') return;
+    let state = await this.#look(one, links);
+    // It may have come or gone on our own account since the list was made.
+    if (state === 'gone') state = await this.#look(one, (await netlink.readDevices(socket)).links);
+    if (state === 'fine' || !isLiving(one)) return;
     this.drift.links += 1;
     log.warn('The link of a running container was changed or deleted by someone else: putting it back', { link: one.link });
-    if (state === 'gone') await one.restore();
+    if (state !== 'gone') return;
+    await one.restore();
+    await socket.require([netlink.setLink(one.link, { group: 0 })], () => `Finishing the link ${one.link}`);
+  }
+
+  /** One that was being made anew when the daemon was killed, or when something failed, is begun once more. */
+  async #look(one: Living, links: readonly netlink.LinkFacts[]): Promise<'fine' | 'mended' | 'gone'> {
+    if (!links.some(({ name, group }) => name === one.link && group === UNFINISHED_GROUP)) return await one.mend(links);
+    await removeLinks(this.#parts.socket, [one.link]);
+    return 'gone';
   }
 
   settings(): void {
@@ -111,10 +122,18 @@ export interface Watch {
   tell(covered: Covered): void;
 }
 
-/** Sweeps whenever links, addresses or routes were changed by whomever, until the signal aborts. */
-export function watchKernel({ sweep, living, tell }: Watch, signal: AbortSignal, clock: Clock, log: Log): void {
+/** Sweeps at once, and then whenever links, addresses or routes were changed by whomever, until the signal aborts. Resolves after the first time. */
+export async function watchKernel({ sweep, living, tell }: Watch, signal: AbortSignal, clock: Clock, log: Log): Promise<void> {
+  // Before the first look, so that no change falls between the two.
   const events = new netlink.RouteEvents();
-  let cancel: () => void;
+  let cancel = () => {};
+  const end = () => {
+    cancel();
+    events[Symbol.dispose]();
+  };
+  signal.addEventListener('abort', end, { once: true });
+  await sweep.devices(living).catch((error) => log.error('Could not check links', { error: describe(error) }));
+  for (const covered of await sweep.routes()) tell(covered);
   let looks = 0;
   const look = async () => {
     const { devices, routes } = events.poll();
@@ -133,13 +152,5 @@ export function watchKernel({ sweep, living, tell }: Watch, signal: AbortSignal,
         });
     });
   };
-  again();
-  signal.addEventListener(
-    'abort',
-    () => {
-      cancel();
-      events[Symbol.dispose]();
-    },
-    { once: true },
-  );
+  if (!signal.aborted) again();
 }

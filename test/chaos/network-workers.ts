@@ -16,12 +16,13 @@ export const noNetworks = (): NetworkTally => ({ networks: new Map(), joined: ne
 
 const CONTAINERS = 3;
 
-/** Containers for a worker on networks, running. Resolves to their names. */
-export async function startMembers(socket: string, prefix: string, image: string): Promise<string[]> {
+/** Containers for a worker on networks, running on `network`. Resolves to their names. */
+export async function startMembers(socket: string, prefix: string, image: string, network = 'bridge'): Promise<string[]> {
   const client = new EngineClient(socket);
   const names = Array.from({ length: CONTAINERS }, (_, index) => `${prefix}-c${index}`);
   for (const name of names) {
-    await client.json('POST', `/containers/create?name=${name}`, { Image: image, Cmd: ['sleep', '1000'], StopSignal: 'SIGKILL' });
+    const body = { Image: image, Cmd: ['sleep', '1000'], StopSignal: 'SIGKILL', HostConfig: { NetworkMode: network } };
+    await client.json('POST', `/containers/create?name=${name}`, body);
     await client.json('POST', `/containers/${name}/start`);
   }
   return names;
@@ -121,11 +122,12 @@ async function assertJoined(daemon: TestDaemon, { Name, NetworkSettings }: Inspe
     .map(({ IPAddress }) => IPAddress)
     .filter(Boolean)
     .sort();
-  const present = async () => {
-    const { stdout } = await daemon.host.run('nsenter', [`--net=${SandboxKey}`, 'ip', '-4', '-o', 'address', 'show', 'scope', 'global']);
-    return [...stdout.matchAll(/inet ([\d.]+)\//g)].map((match) => match[1] ?? '').sort();
-  };
+  const inside = async (...command: string[]) => (await daemon.host.run('nsenter', [`--net=${SandboxKey}`, 'ip', '-4', ...command])).stdout;
+  const present = async () =>
+    [...(await inside('-o', 'address', 'show', 'scope', 'global')).matchAll(/inet ([\d.]+)\//g)].map((match) => match[1] ?? '').sort();
   await eventually(`${name} to have the addresses ${told}`, async () => (await present()).join() === told.join());
+  if (Object.values(Networks).some(({ Gateway }) => Gateway))
+    await eventually(`${name} to have a way out`, async () => (await inside('route')).startsWith('default via '));
   const first = Object.entries(Networks).find(([network]) => network !== 'bridge' && network !== 'none')?.[1].IPAddress;
   if (first) assert.ok(told.includes((await lookUp(SandboxKey, name)).answers[0] ?? 'no answer'), `${name} finds itself`);
 }

@@ -71,7 +71,7 @@ export interface InspectedContainer {
   Mounts: { Type: string; Name?: string }[];
   NetworkSettings: {
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
-    Networks: Record<string, { IPAddress: string }>;
+    Networks: Record<string, { IPAddress: string; Gateway: string }>;
     /** File of its network namespace. */
     SandboxKey: string;
   };

@@ -272,6 +272,8 @@ export interface LinkFacts {
   /** Index of the bridge it is a port of; 0 for none. */
   master: number;
   up: boolean;
+  /** A number that links are gathered by; 0 unless somebody has set one. */
+  group: number;
   /** Such as `veth` or `bridge`; '' for a plain device. */
   kind: string;
   /** Words for people. */
@@ -288,6 +290,7 @@ export function readLink({ body }: Received): LinkFacts {
     macAddress: [...(attributes.get(IFLA.address) ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
     master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
     up: (body.readUInt32LE(8) & IFF_UP) !== 0,
+    group: attributes.get(IFLA.group)?.readUInt32LE(0) ?? 0,
     kind: info ? textOf(decodeAttributes(info, 0).get(INFO.kind)) : '',
     alias: textOf(attributes.get(IFLA.alias)),
   };

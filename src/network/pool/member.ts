@@ -142,23 +142,26 @@ async function joinBridge(
   }
 }
 
+/** An interface for a namespace that is in use. */
+export interface Interface {
+  device: string;
+  address: number;
+  /** Of the address when absent. */
+  macAddress?: string | undefined;
+  /** That the host's end is made in. */
+  group?: number;
+}
+
 /** Gives a namespace that is in use an interface on the bridge, without a default route. Its host end has the member's name, as always. */
-export async function plugIn(
-  { socket, names }: Maker,
-  bridge: Bridge,
-  member: Member,
-  device: string,
-  address: number,
-  asked: string | undefined,
-): Promise<void> {
+export async function plugIn({ socket, names }: Maker, bridge: Bridge, member: Member, wanted: Interface): Promise<void> {
   const link = names.linkPrefix + member.id;
-  const macAddress = asked ?? macAddressOf(address);
+  const { device, address, macAddress = macAddressOf(address), group = 0 } = wanted;
   const descriptor = openSync(member.file, 'r');
   try {
     await socket.require(
       [
         netlink.addVeth(
-          { name: link, mtu: bridge.mtu, master: bridge.index, up: true },
+          { name: link, mtu: bridge.mtu, master: bridge.index, group, up: true },
           { name: device, mtu: bridge.mtu, macAddress },
           descriptor,
         ),
@@ -229,7 +232,9 @@ function finish(drafts: readonly Draft[], undo: AsyncDisposableStack): Member[] 
   return drafts.map(({ id, file, onBridge }) => ({ id, file, ...(onBridge ? { onBridge } : {}) }));
 }
 
-/** Any number that no one else uses: links that are about to go are gathered in it. */
+/** Any number that no one else uses: a link that is made anew is in this group until all inside the container is as it was. */
+export const UNFINISHED_GROUP = 0x67616e75;
+/** Another one: links that are about to go are gathered in it. */
 const DOOMED_GROUP = 0x67616e74;
 const ENODEV = 19;
 

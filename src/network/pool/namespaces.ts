@@ -5,7 +5,7 @@ import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Allocator, parseAddress } from '../addresses/index.ts';
 import type { Bridge } from '../bridge/bridge.ts';
-import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, plugIn, removeLinks } from './member.ts';
+import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, plugIn, removeLinks, UNFINISHED_GROUP } from './member.ts';
 import { Pool } from './pool.ts';
 import { type Further, Removal } from './removal.ts';
 
@@ -134,18 +134,18 @@ export class Namespaces implements AsyncDisposable {
     const { maker, bridge, addresses } = this.#options;
     const address = addresses.allocate();
     try {
-      await plugIn(maker, bridge, member, device, address, macAddress);
+      await plugIn(maker, bridge, member, { device, address, macAddress });
     } catch (error) {
       addresses.release(address);
       throw error;
     }
   }
 
-  /** Gives a member in use its interface on the bridge once more, with the same addresses. */
+  /** Gives a member in use its interface on the bridge once more, with the same addresses. It is unfinished then: see UNFINISHED_GROUP. */
   async replug(member: Member, device: string): Promise<void> {
     const { maker, bridge } = this.#options;
     const { onBridge } = member;
-    if (onBridge) await plugIn(maker, bridge, member, device, onBridge.address, onBridge.macAddress);
+    if (onBridge) await plugIn(maker, bridge, member, { ...onBridge, device, group: UNFINISHED_GROUP });
   }
 
   /** Takes apart those that lie ready and that `isBad` says of; others are made in their place. */

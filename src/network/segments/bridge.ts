@@ -5,7 +5,7 @@ import type { EndpointState, NetworkRecord } from '../../model/index.ts';
 import { ipBytes, lastOf, parseIp, requirePrefix } from '../addresses/index.ts';
 import { type BridgeSettings, readBridgeOptions } from '../define/options.ts';
 import type { GuardedNetwork } from '../firewall/index.ts';
-import { removeLinks } from '../pool/member.ts';
+import { removeLinks, UNFINISHED_GROUP } from '../pool/member.ts';
 import { Addressing } from './addressing.ts';
 import { deviceDescriptor } from './descriptor.ts';
 import { addressesOn, configureDevice, type DeviceAddress, type DeviceWishes, onDevice, SYSCTLS_OPTION } from './inside.ts';
@@ -31,6 +31,8 @@ interface Wire {
   namespace: string;
   /** The container's end. */
   device: string;
+  /** Of the host's end. */
+  group?: number;
 }
 
 /** Name of a network's bridge when nobody chose one: the form that operators know. */
@@ -226,14 +228,15 @@ export class BridgeSegment implements Segment {
   async restore({ endpoint, link }: Plug, namespace: string): Promise<void> {
     const grant = this.#addressing.grantOf(endpoint);
     const owner = endpoint.dnsNames?.[0] ?? 'a container';
-    await this.#wire({ owner, link, namespace, device: endpoint.interfaceName ?? 'eth0' }, { grant, sysctls: '', leads: false });
+    const device = endpoint.interfaceName ?? 'eth0';
+    await this.#wire({ owner, link, namespace, device, group: UNFINISHED_GROUP }, { grant, sysctls: '', leads: false });
   }
 
-  async #wire({ owner, link, namespace, device }: Wire, wishes: DeviceWishes): Promise<void> {
+  async #wire({ owner, link, namespace, device, group = 0 }: Wire, wishes: DeviceWishes): Promise<void> {
     const mtu = this.settings.mtu ?? this.#parts.mtu;
     {
       using descriptor = deviceDescriptor(namespace);
-      const near = { name: link, mtu, master: this.#index, up: true };
+      const near = { name: link, mtu, master: this.#index, group, up: true };
       const far = { name: device, mtu, macAddress: wishes.grant.macAddress };
       await this.#parts.socket.require(
         [

@@ -41,7 +41,7 @@ export interface Segment {
   adopt(endpoint: EndpointState, owner: string): Plug;
   /** Puts the host's end of a living interface where it belongs; `links` are those of the host. Resolves to whether it had to; `gone` when the interface is no more. */
   mend(plug: Plug, links: readonly netlink.LinkFacts[]): Promise<'fine' | 'mended' | 'gone'>;
-  /** Makes an interface anew that someone deleted, as it was. */
+  /** Makes an interface anew that someone deleted, as it was but for default routes. Its link is in UNFINISHED_GROUP then. */
   restore(plug: Plug, namespace: string): Promise<void>;
   /** Takes the network out of the kernel. Idempotent. */
   destroy(): Promise<void>;
