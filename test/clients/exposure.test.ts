@@ -65,7 +65,8 @@ suite('who reaches published ports', () => {
     const refused = await daemon.docker('run', '--rm', '-p', '12000:80', IMAGE, 'true');
     assert.match(refused.stderr, /0\.0\.0\.0:12000 failed: port is already allocated \(by container [0-9a-f]{12}\)/);
     await daemon.kill9();
-    assert.equal(await outside(15_432), 'range', 'while there is no daemon');
+    const alone = await daemon.host.outside('curl', ['-sSfg', '--max-time', '5', `http://${HOST_ADDRESS}:15432/`]);
+    assert.equal(alone.stdout.trim(), 'range', `while there is no daemon: ${alone.stderr}`);
     await daemon.start();
     assert.equal(await answers(15_432), 'range');
     assert.equal((await daemon.docker('run', '--rm', '-p', '12000:80', IMAGE, 'true')).status, 125, 'still taken');
