@@ -90,6 +90,23 @@ await inOwnNetwork(import.meta.filename, () => {
     await eventually(isBridge, 'the bridge to be back once its name is free');
   });
 
+  test('routes to networks that someone deletes are put back within a second, and counted', async () => {
+    await using here = await place();
+    await here.network.start([]);
+    const shop = await here.network.create(networkRequest('shop', { enableIPv6: true }));
+    const onBridge = { spec: spec({ networkMode: { kind: 'network', name: 'shop' } }), containerId: 'one' };
+    await here.network.attach(onBridge);
+    const subnets = [...shop.subnets.map(({ subnet }) => [subnet, bridgeOf(here, 'shop')]), ['172.17.0.0/16', bridgeOf(here, 'bridge')]];
+    for (const [subnet = '', bridge = ''] of subnets) {
+      const family = subnet.includes(':') ? '-6' : '-4';
+      const route = async () => (await run('ip', [family, 'route', 'show', subnet, 'dev', bridge])).stdout;
+      const [before, counted] = [await route(), here.network.drift.links];
+      await run('ip', [family, 'route', 'del', subnet, 'dev', bridge]);
+      await eventually(async () => (await route()) === before, `the route to ${subnet} to be as it was: ${before}`);
+      assert.equal(here.network.drift.links, counted + 1, subnet);
+    }
+  });
+
   test('settings of the kernel that someone changes are put back within a second, and counted', async () => {
     await using here = await place();
     await here.network.start([]);

@@ -4,6 +4,7 @@ import type { NetworkRecord } from '../model/index.ts';
 import type { Ground } from './bridge/ground.ts';
 import { type Covered, coveredNetworks } from './coverage.ts';
 import { readHostPrefixes } from './define/taken.ts';
+import { findLostRoutes, putRouteBack } from './own-routes.ts';
 import { removeLinks, UNFINISHED_GROUP } from './pool/member.ts';
 import type { UserNetworks } from './user-networks.ts';
 
@@ -102,13 +103,26 @@ export class Sweep {
     }
   }
 
-  /** What the host's routes have newly in the way of networks. */
+  /** Puts routes to our bridges back. Resolves to what the host's routes have newly in the way of networks. */
   async routes(): Promise<Covered[]> {
-    const own = new Set(this.#bridges().map(({ bridge }) => bridge));
-    const covered = coveredNetworks(this.#parts.networks(), await readHostPrefixes(this.#parts.socket, own));
+    await this.#ownRoutes();
+    const covered = coveredNetworks(this.#parts.networks(), await readHostPrefixes(this.#parts.socket, this.#bridgeNames()));
     const fresh = covered.filter(({ sentence }) => !this.#told.has(sentence));
     this.#told = new Set(covered.map(({ sentence }) => sentence));
     return fresh;
+  }
+
+  async #ownRoutes(): Promise<void> {
+    const { socket, log } = this.#parts;
+    for (const lost of await findLostRoutes(socket, () => this.#bridgeNames())) {
+      this.drift.links += 1;
+      log.warn('The route to a network was deleted by someone else: putting it back', { bridge: lost.bridge });
+      await this.#attempt(lost.bridge, () => putRouteBack(socket, lost));
+    }
+  }
+
+  #bridgeNames(): ReadonlySet<string> {
+    return new Set(this.#bridges().map(({ bridge }) => bridge));
   }
 
   #bridges(): KeptBridge[] {

@@ -35,7 +35,7 @@ const BRIDGE = { forwardDelay: 1, stp: 5 } as const;
 const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
 /** No duplicate address detection: the address is usable at once. */
 const IFA_F_NODAD = 2;
-const RTA = { destination: 1, device: 4, gateway: 5, table: 15 } as const;
+const RTA = { destination: 1, device: 4, gateway: 5, priority: 6, source: 7, table: 15 } as const;
 const MAIN_TABLE = 254;
 const RTNLGRP_LINK = 1;
 const RTNLGRP_IPV4_ADDRESS = 5;
@@ -43,8 +43,11 @@ const RTNLGRP_IPV4_ROUTE = 7;
 const RTNLGRP_IPV6_ADDRESS = 9;
 const RTNLGRP_IPV6_ROUTE = 11;
 const WATCHED_GROUPS = [RTNLGRP_LINK, RTNLGRP_IPV4_ADDRESS, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ADDRESS, RTNLGRP_IPV6_ROUTE];
+const RTPROT_KERNEL = 2;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
+/** Of routes over IPv6 that come with an address. */
+const KERNEL_PRIORITY = 256;
 const SCOPE_LINK = 253;
 /** Matches any scope in a deletion. */
 const SCOPE_NOWHERE = 255;
@@ -223,6 +226,16 @@ export function addDefaultRoute(index: number, gateway: Uint8Array): Message {
 export function addDeviceRoute(index: number, family: 4 | 6): Message {
   const header = Buffer.from([family === 4 ? AF_INET : AF_INET6, 0, 0, 0, MAIN_TABLE, RTPROT_BOOT, SCOPE_LINK, RTN_UNICAST, 0, 0, 0, 0]);
   return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body: Buffer.concat([header, attribute(RTA.device, index)]) };
+}
+
+/** To the subnet of a device's own address, as the kernel makes it together with the address. */
+export function addSubnetRoute(index: number, destination: Uint8Array, prefixLength: number, source: Uint8Array): Message {
+  const isFour = destination.length === 4;
+  const scope = isFour ? SCOPE_LINK : 0;
+  const header = Buffer.from([familyOf(destination), prefixLength, 0, 0, MAIN_TABLE, RTPROT_KERNEL, scope, RTN_UNICAST, 0, 0, 0, 0]);
+  const own = isFour ? attribute(RTA.source, source) : attribute(RTA.priority, KERNEL_PRIORITY);
+  const parts = [header, attribute(RTA.destination, destination), attribute(RTA.device, index), own];
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body: Buffer.concat(parts) };
 }
 
 export function deleteDefaultRoute(family: 4 | 6): Message {
