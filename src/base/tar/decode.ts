@@ -49,10 +49,13 @@ export class TarDecoder {
     while (at < chunk.length) at = this.#step(chunk, at);
   }
 
-  /** Call it when the archive has ended: fails when that was too early. */
+  /**
+   * Call it when the archive has ended: fails when that was too early. Padding and end of the archive may be missing, since no
+   * content is lost with them: the docker CLI sends such contexts for `build -f -`.
+   */
   finish(): void {
     const clean =
-      this.#state === 'trailer' || (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
+      ['trailer', 'padding'].includes(this.#state) || (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
     if (!clean)
       throw invalid(
         this.#entries === 0 && this.#state === 'header'

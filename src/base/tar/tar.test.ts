@@ -69,6 +69,7 @@ test('what the encoder writes, the decoder reads, in chunks of any size', () => 
 test('a damaged, short or strange archive is refused with a sentence', () => {
   const tar = archive({ type: 'file', name: 'a', content: 'x'.repeat(2000) });
   assert.throws(() => decode(tar.subarray(0, 1500)), /ends too early/);
+  assert.equal(decode(tar.subarray(0, 512 + 2000)).headers.length, 1, 'only padding and end are missing');
   assert.throws(() => decode(Buffer.alloc(512, 'z')), /not a tar/);
   assert.throws(() => decode(Buffer.alloc(0)), /not a tar, or is empty/);
   assert.doesNotThrow(() => decode(tarEnd()));

@@ -84,22 +84,25 @@ async function listAlong(source: CopySource, base: string, pattern: string): Pro
   const literal = (first < 0 ? parts : parts.slice(0, first)).map(unescaped);
   let at = '';
   for (const [index, part] of literal.entries()) {
-    const inside = await source.names(posix.join(base, at));
+    const inside = await source.names(joined(base, at));
     const child = inside.find(({ name }) => name === part);
     if (!child) return entries;
     at = posix.join(at, part);
     if (!child.directory || index === literal.length - 1) return [...entries, ...(await below(source, base, at))];
-    entries.push({ ...(await source.entry(posix.join(base, at))), path: at });
+    entries.push({ ...(await source.entry(joined(base, at))), path: at });
   }
   return source.list(base);
 }
 
 async function below(source: CopySource, base: string, path: string): Promise<TreeEntry[]> {
-  return (await source.list(posix.join(base, path))).map((entry) => ({
+  return (await source.list(joined(base, path))).map((entry) => ({
     ...entry,
     path: entry.path === '' ? path : `${path}/${entry.path}`,
   }));
 }
+
+/** Like join, but the root stays '' where join would say '.'. */
+const joined = (base: string, path: string): string => (base === '' || path === '' ? base + path : posix.join(base, path));
 
 /** What matches, and the directories that it is in: those keep what they are when they exist already. */
 function onlyIncluded(entries: readonly TreeEntry[], include: PathMatcher): TreeEntry[] {
