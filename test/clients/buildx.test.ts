@@ -54,6 +54,27 @@ suite('docker build with buildx', () => {
     assert.match(stderr, /process "\/bin\/sh -c echo last words; exit 7" did not complete successfully: exit code: 7/);
   });
 
+  test('an image to copy from that is nowhere is shown at its COPY', async () => {
+    file('taken/Dockerfile', 'FROM gantry/busybox\nRUN true\nCOPY --from=127.0.0.1:1/nowhere /a /b\n');
+    const { stderr } = await build('taken');
+    assert.match(stderr, /3 \| >>> COPY --from=127\.0\.0\.1:1\/nowhere \/a \/b/);
+  });
+
+  test('COPY --parents keeps the directories, from the root of the context on', async () => {
+    file('parents/Dockerfile', 'FROM gantry/busybox\nCOPY --parents src/deep/two.c src/*.c /out/\nRUN cd /out && find . -type f\n');
+    file('parents/src/deep/two.c', '2');
+    file('parents/src/one.c', '1');
+    const { stderr } = await build('parents');
+    assert.match(stderr, /\.\/src\/deep\/two\.c/);
+    assert.match(stderr, /\.\/src\/one\.c/);
+  });
+
+  test('an output that there is not is refused at once, and the client does not wait', async () => {
+    const { status, stderr } = await daemon.dockerWith({ cwd: at('.'), timeout: 20_000 }, ...['build', '--output', 'type=bogus', 'app']);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /output of type bogus is not supported/);
+  });
+
   test('a Dockerfile that does not parse is shown at its line', async () => {
     file('bad/Dockerfile', 'FROM gantry/busybox\nRUNX a\n');
     const { stderr } = await build('bad');

@@ -55,7 +55,8 @@ export class TarDecoder {
    */
   finish(): void {
     const clean =
-      ['trailer', 'padding'].includes(this.#state) || (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
+      ['trailer', 'padding'].includes(this.#state) ||
+      (this.#state === 'header' && this.#heldLength === 0 && (this.#zeroBlock || this.#entries > 0));
     if (!clean)
       throw invalid(
         this.#entries === 0 && this.#state === 'header'

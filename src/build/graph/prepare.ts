@@ -1,7 +1,7 @@
 import { describe, GantryError, unsupported } from '../../base/index.ts';
 import { hasEmulator } from '../../host/index.ts';
 import type { LayerLease } from '../../images/index.ts';
-import type { BuildRequest, DockerfileSourceText } from '../builder.ts';
+import type { BuildRequest, DockerfileSourceText, SourceRange } from '../builder.ts';
 import { parseDockerfile } from '../dockerfile/index.ts';
 import { DockerfileError } from '../errors.ts';
 import type { BuildParts } from '../parts.ts';
@@ -115,7 +115,7 @@ async function findBase(planned: PlannedStage, lookup: Lookup, signal: AbortSign
   if (base.kind === 'image')
     return {
       kind: 'image',
-      found: await located(planned, base.reference, signal, () => lookup.images.find(base.reference, platform, signal)),
+      found: await located(planned.stage.range, base.reference, signal, () => lookup.images.find(base.reference, platform, signal)),
     };
   const source = await findNamed(base.name, platform, lookup, signal);
   return source.kind === 'directory' ? { kind: 'directory', name: base.name } : source;
@@ -150,14 +150,15 @@ function baseForPlan(base: MadeBase, evaluated: ReadonlyMap<number, EvaluatedSta
 async function findTaken(stages: readonly StageToMake[], lookup: Lookup, signal: AbortSignal): Promise<Map<string, FoundImage>> {
   const taken = new Map<string, FoundImage>();
   for (const { planned, evaluated } of stages) {
-    for (const source of evaluated.steps.flatMap(({ work }) => sourcesOf(work))) {
+    const sources = evaluated.steps.flatMap(({ work, range }) => sourcesOf(work).map((source) => ({ source, range })));
+    for (const { source, range } of sources) {
       if (source.kind === 'named-context') await findNamed(source.name, planned.platform, lookup, signal);
       if (source.kind !== 'image') continue;
       const key = imageKey(source.reference, planned.platform);
       if (!taken.has(key))
         taken.set(
           key,
-          await located(planned, source.reference, signal, () => lookup.images.find(source.reference, planned.platform, signal)),
+          await located(range, source.reference, signal, () => lookup.images.find(source.reference, planned.platform, signal)),
         );
     }
   }
@@ -181,14 +182,14 @@ export function definedOnly(given: Readonly<Record<string, string | undefined>>)
   return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Says which FROM it was, and which image. */
-async function located<T>(planned: PlannedStage, reference: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+/** Says where the image is asked for, and which one it is. */
+async function located<T>(range: SourceRange, reference: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (signal.aborted || !(error instanceof GantryError)) throw error;
     const message = `${reference}: failed to resolve source metadata for ${longName(reference)}: ${describe(error)}`;
-    throw new DockerfileError(message, [planned.stage.range], undefined, {
+    throw new DockerfileError(message, [range], undefined, {
       cause: error,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });

@@ -1,9 +1,11 @@
-import { type Clock, conflict, invalid } from '../../../base/index.ts';
+import { type Clock, conflict, invalid, notFound } from '../../../base/index.ts';
 import type { PreparedBuild, SolvedBuild } from '../../../build/index.ts';
 import type { Session, Sessions } from '../session/sessions.ts';
 import type { Decoded } from '../wire/codec.ts';
 import type { ReturnRequest, SolveRequest } from '../wire/control.ts';
 import { StatusFeed } from './status-feed.ts';
+
+const REMEMBERED_ENDS = 256;
 
 /**
  * One build as a client sees it: calls of several kinds carry its ref and come in any order, so each may wait for another.
@@ -52,9 +54,13 @@ export class Build {
     this.#returned.reject(reason);
   }
 
-  /** What was asked for, as soon as it is. */
+  /** What was asked for, as soon as it is. Fails when the build was cancelled, has failed, or is over. */
   request(signal: AbortSignal): Promise<Decoded<typeof SolveRequest>> {
-    return until(this.#request.promise, signal);
+    return until(this.#request.promise, AbortSignal.any([signal, this.signal]));
+  }
+
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** What the client's side of the front end ended with. */
@@ -121,6 +127,8 @@ export class Builds {
   readonly #sessions: Sessions;
   readonly #clock: Clock;
   readonly #held = new Map<string, { build: Build; holders: number }>();
+  /** Builds that are over, newest last: a call that comes late would wait for ever for its build to begin. */
+  readonly #over = new Set<string>();
 
   constructor(sessions: Sessions, clock: Clock) {
     this.#sessions = sessions;
@@ -130,16 +138,32 @@ export class Builds {
   /** Makes the build known, if it is not yet, until all who hold it let go. */
   hold(ref: string): { build: Build } & Disposable {
     if (ref === '' || ref.length > 256) throw invalid('the call names no build');
-    const entry = this.#held.get(ref) ?? { build: new Build(ref, this.#sessions, this.#clock), holders: 0 };
+    const entry = this.#held.get(ref) ?? { build: this.#make(ref), holders: 0 };
     this.#held.set(ref, entry);
     entry.holders += 1;
     return {
       build: entry.build,
       [Symbol.dispose]: () => {
         entry.holders -= 1;
-        if (entry.holders === 0) this.#held.delete(ref);
+        if (entry.holders > 0) return;
+        this.#held.delete(ref);
+        if (entry.build.begun) this.#rememberEnd(ref);
       },
     };
+  }
+
+  #make(ref: string): Build {
+    const build = new Build(ref, this.#sessions, this.#clock);
+    if (!this.#over.has(ref)) return build;
+    build.cancel(notFound(`the build ${ref} is over`));
+    void build.status.end(0);
+    return build;
+  }
+
+  #rememberEnd(ref: string): void {
+    this.#over.add(ref);
+    const [oldest] = this.#over;
+    if (oldest !== undefined && this.#over.size > REMEMBERED_ENDS) this.#over.delete(oldest);
   }
 
   /** A front end's result for another build to go on from, which keeps it that long. */

@@ -37,6 +37,10 @@ export async function runBuild(
       );
     }
     return response;
+  } catch (error) {
+    // Calls of the client's front end end too: it would wait for them before it tells of the error.
+    build.cancel(error);
+    throw error;
   } finally {
     await build.status.end(LAST_WORDS);
     await build.release();
