@@ -50,6 +50,14 @@ test('IPv6 alone needs no IPv4, and gets a private prefix', () => {
   assert.throws(() => define(request({ enableIPv4: false })), /IPv4 or IPv6 must be enabled/);
 });
 
+test('options choose families for which nothing was said, as defaults of the daemon and Compose files do', () => {
+  const [four, six] = ['com.docker.network.enable_ipv4', 'com.docker.network.enable_ipv6'];
+  const made = define(request({ options: { [four]: 'false', [six]: '1' } }));
+  assert.deepEqual([made.enableIPv4, made.enableIPv6, made.options], [false, true, { [four]: 'false', [six]: '1' }]);
+  assert.equal(define(request({ enableIPv6: false, options: { [six]: 'true' } })).enableIPv6, false);
+  assert.throws(() => define(request({ options: { [six]: 'often' } })), /failed to parse com\.docker\.network\.enable_ipv6 value: often/);
+});
+
 for (const [what, asked, words] of [
   ['host bits', { subnets: [subnet('10.1.0.1/16')] }, /it should be 10\.1\.0\.0\/16/],
   ['loopback', { subnets: [subnet('127.8.0.0/16')] }, /invalid subnet 127\.8\.0\.0\/16: 127\.0\.0\.0\/8 is for each machine itself/],

@@ -1,7 +1,7 @@
 import { conflict, denied, GantryError, invalid, notFound, unsupported } from '../../base/index.ts';
 import { type NetworkRecord, type NetworkRequest, PREDEFINED_NETWORKS } from '../../model/index.ts';
 import type { AddressPool } from '../addresses/index.ts';
-import { readBridgeOptions } from './options.ts';
+import { booleanOf, readBridgeOptions } from './options.ts';
 import { readMacvlanOptions } from './parent.ts';
 import { planSubnets, type TakenPrefix } from './subnets.ts';
 
@@ -28,7 +28,11 @@ export function defineNetwork(request: NetworkRequest, around: Surroundings): Om
     throw request.ipamDriver === 'null'
       ? unsupported('the address management driver "null" is not supported')
       : notFound(`plugin "${request.ipamDriver}" not found`);
-  const families = ([4, 6] as const).filter((family) => (family === 4 ? request.enableIPv4 !== false : request.enableIPv6 === true));
+  const wanted = {
+    4: request.enableIPv4 ?? booleanOf(options, 'com.docker.network.enable_ipv4', true),
+    6: request.enableIPv6 ?? booleanOf(options, 'com.docker.network.enable_ipv6', false),
+  };
+  const families = ([4, 6] as const).filter((family) => wanted[family]);
   if (families.length === 0) throw invalid('IPv4 or IPv6 must be enabled');
   if (driver === 'bridge') {
     const { bridge } = readBridgeOptions(options, internal);

@@ -86,7 +86,7 @@ export function mtuOf(options: Readonly<Record<string, string>>): number | undef
   return mtu;
 }
 
-function booleanOf(options: Readonly<Record<string, string>>, name: string, fallback: boolean): boolean {
+export function booleanOf(options: Readonly<Record<string, string>>, name: string, fallback: boolean): boolean {
   const text = options[name];
   if (text === undefined) return fallback;
   if (/^(1|t|true)$/i.test(text)) return true;
