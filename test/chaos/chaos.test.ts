@@ -50,12 +50,8 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
       // What nobody uses must be collected as the daemon starts; in half of the rounds that is cut short too.
       ageImages(daemon);
       writeFileSync(path.join(daemon.root, 'data/ballast'), Buffer.alloc(BUDGET, 1));
+      if (random.next() < 0.5) await startInVain(daemon, random.integer(800));
       await daemon.start();
-      if (random.next() < 0.5) {
-        await sleep(random.integer(500));
-        await daemon.kill9();
-        await daemon.start();
-      }
       rmSync(path.join(daemon.root, 'data/ballast'));
       const containers = await assertReality(daemon);
       const now = new Map(containers.map((c) => [c.Name.slice(1), c.State.Status]));
@@ -68,6 +64,22 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
     }
   });
 });
+
+/** Kills it so many milliseconds after it was started, ready or not. */
+async function startInVain(daemon: TestDaemon, milliseconds: number): Promise<void> {
+  let killed = false;
+  const kill = async () => {
+    await sleep(milliseconds);
+    killed = true;
+    await daemon.kill9();
+  };
+  const start = async () => {
+    await daemon.start().catch((error) => {
+      if (!killed) throw error;
+    });
+  };
+  await Promise.all([start(), kill()]);
+}
 
 /** What is listed can be saved whole, and nothing half-made is kept beside it. */
 async function assertImagesWhole(daemon: TestDaemon, kept: string): Promise<void> {

@@ -38,10 +38,10 @@ export async function networkWorker(
 ): Promise<void> {
   const client = new EngineClient(socket);
   const tried = async (key: string, map: Map<string, boolean | 'unknown'>, reached: boolean, run: () => Promise<Reply>) => {
-    const before = map.get(key) ?? false;
+    const before = map.get(key);
     map.set(key, 'unknown');
     const { status, body } = await run();
-    if (status === 403 || status === 409) return void map.set(key, before);
+    if (status === 403 || status === 409) return void (before === undefined ? map.delete(key) : map.set(key, before));
     // Someone may have deleted the bridge at this very moment.
     if (status === 500) return;
     assert.ok(status < 400, `${key} was refused with ${status}: ${body}`);
@@ -53,7 +53,14 @@ export async function networkWorker(
       const network = random.next() < 0.3 || there.length === 0 ? `${prefix}-n${count}` : random.pick(there);
       const container = random.pick(names);
       const key = `${network}/${container}`;
-      if (!there.includes(network))
+      const ground = `bridge/${container}`;
+      if (random.next() < 0.15) {
+        const on = tally.joined.get(ground) ?? true;
+        if (on !== 'unknown')
+          await tried(ground, tally.joined, !on, () =>
+            client.call('POST', `/networks/bridge/${on ? 'disconnect' : 'connect'}`, { Container: container }),
+          );
+      } else if (!there.includes(network))
         await tried(network, tally.networks, true, () =>
           client.call('POST', '/networks/create', { Name: network, EnableIPv6: random.next() < 0.3, Internal: random.next() < 0.3 }),
         );
