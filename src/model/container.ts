@@ -142,6 +142,8 @@ export interface ContainerRecord {
   standby?: { for: string };
   /** Id of the container that has taken over, '' when it only went out of service: this one is not started again by itself. */
   relievedBy?: string;
+  /** It was taken off its last network: it has none until it joins one, or until it is started again. */
+  offNetworks?: true;
   /** An operation whose side effects may be half done: finished or undone at the next start. */
   intent?: {
     operation: 'create' | 'start' | 'remove' | 'commit' | 'networks' | 'take-over';

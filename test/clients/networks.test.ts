@@ -55,6 +55,31 @@ suite('networks with the docker client', () => {
     assert.match(await ok('exec', 'one', 'ip', 'route'), /default via .* dev eth0/);
   });
 
+  test('a container that was taken off its only network is on none, also over kill -9, and joins others without coming back to it', async () => {
+    await ok('network', 'create', 'alone');
+    await ok('create', '--name', 'idle', 'gantry/busybox', 'sleep', '1000');
+    await sleeper('moved');
+    const networksOf = (name: string) => ok('inspect', '-f', '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}', name);
+    for (const name of ['moved', 'idle']) {
+      await ok('network', 'disconnect', 'bridge', name);
+      assert.equal(await networksOf(name), '', name);
+      const again = await daemon.docker('network', 'disconnect', 'bridge', name);
+      assert.match(again.stderr, /is not connected to network bridge/);
+    }
+    await daemon.kill9();
+    await daemon.start();
+    for (const name of ['moved', 'idle']) {
+      assert.equal(await networksOf(name), '', name);
+      await ok('network', 'connect', 'alone', name);
+      await ok('restart', '--time', '0', name);
+      assert.equal(await networksOf(name), 'alone', name);
+    }
+    // Who has none and is started gets that of its network mode again, as in Docker.
+    await ok('network', 'disconnect', 'alone', 'moved');
+    await ok('restart', '--time', '0', 'moved');
+    assert.equal(await networksOf('moved'), 'bridge');
+  });
+
   test('an internal network has no way out, and icc=false keeps its containers apart', async () => {
     await ok('network', 'create', '--internal', 'inner');
     await ok('network', 'create', '-o', 'com.docker.network.bridge.enable_icc=false', 'apart');

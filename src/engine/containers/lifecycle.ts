@@ -100,7 +100,7 @@ export class Lifecycle {
       throw conflict(`Container ${before.name} is marked for removal and cannot be started.`);
     if (reason === 'restart' && before.state.stoppedByUser) return;
     this.cancelRestart(id);
-    const intended = await table.change(id, ({ relievedBy, ...r }) => ({
+    const intended = await table.change(id, ({ relievedBy, offNetworks: _off, ...r }) => ({
       ...r,
       // Who is started by a person is meant to serve.
       ...(relievedBy !== undefined && reason !== 'user' ? { relievedBy } : {}),

@@ -89,7 +89,7 @@ export class NetworkUses implements NetworkUseCases {
       const { none: _private, ...others } = endpoints;
       const wanted = { ...others, [network.name]: wish };
       // The intent is written before the kernel has it.
-      const intended = await this.#parts.table.change(id, (r) => ({
+      const intended = await this.#parts.table.change(id, ({ offNetworks: _off, ...r }) => ({
         ...r,
         spec: { ...r.spec, endpoints: wanted },
         ...(isAlive(r.state) ? { intent: { operation: 'networks', since: this.#parts.clock.timestamp() } } : {}),
@@ -100,7 +100,7 @@ export class NetworkUses implements NetworkUseCases {
         await refreshNameFiles(this.#parts, record, record.state.endpoints, attachment.endpoints);
         await this.#settle(id, attachment);
       } catch (error) {
-        await this.#parts.table.change(id, (r) => withoutIntent({ ...r, spec: { ...r.spec, endpoints } }));
+        await this.#parts.table.change(id, (r) => withoutIntent({ ...r, ...onNetworks(record.spec, endpoints) }));
         throw error;
       }
       tellNetwork(this.#parts, network, 'connect', id);
@@ -119,7 +119,7 @@ export class NetworkUses implements NetworkUseCases {
       const alive = isAlive(record.state);
       await this.#parts.table.change(id, (r) => ({
         ...r,
-        spec: { ...r.spec, endpoints: rest },
+        ...onNetworks(r.spec, rest),
         ...(alive ? { intent: { operation: 'networks', since: this.#parts.clock.timestamp() } } : {}),
       }));
       if (!alive) return;
@@ -169,13 +169,21 @@ export class NetworkUses implements NetworkUseCases {
 
 const NO_WISH: EndpointRequest = { aliases: [], links: [], driverOptions: {} };
 
-/** The networks that a container wants by their names: none asked for means that of its network mode. */
+/** A container on these networks and no other, as a part of its record. */
+function onNetworks(
+  spec: ContainerRecord['spec'],
+  endpoints: ContainerRecord['spec']['endpoints'],
+): Pick<ContainerRecord, 'spec' | 'offNetworks'> {
+  return { spec: { ...spec, endpoints }, ...(Object.keys(endpoints).length === 0 ? { offNetworks: true } : {}) };
+}
+
+/** The networks that a container wants by their names: none asked for means that of its network mode, unless it was taken off that. */
 export function endpointsOf(
-  { spec }: Pick<ContainerRecord, 'spec'>,
+  { spec, offNetworks }: Pick<ContainerRecord, 'spec' | 'offNetworks'>,
   get: (name: string) => NetworkRecord,
 ): Record<string, EndpointRequest> {
   const { networkMode, endpoints } = spec;
   if (Object.keys(endpoints).length > 0) return endpoints;
-  if (networkMode.kind === 'container') return {};
+  if (networkMode.kind === 'container' || offNetworks) return {};
   return { [networkMode.kind === 'network' ? get(networkMode.name).name : networkMode.kind]: NO_WISH };
 }

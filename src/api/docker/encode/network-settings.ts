@@ -36,7 +36,7 @@ export function encodeEndpoints(record: ContainerRecord, kept: KeptRequest): Rec
   const networks: Record<string, unknown> = {};
   for (const endpoint of record.state.endpoints)
     networks[endpoint.networkName] = encodeEndpoint(endpoint, record, kept, endpoint.networkName);
-  if (record.state.endpoints.length > 0 || networkMode.kind === 'container') return networks;
+  if (record.state.endpoints.length > 0 || networkMode.kind === 'container' || record.offNetworks) return networks;
   const wanted = Object.keys(endpoints).length > 0 ? Object.keys(endpoints) : [networkModeText(networkMode)];
   for (const name of wanted) networks[name] = encodeEndpoint({ ...blankEndpoint(), networkName: name }, record, kept, name);
   return networks;
