@@ -36,6 +36,11 @@ export interface KeeperParts {
   budget: number;
 }
 
+interface Pruned {
+  count: number;
+  bytes: number;
+}
+
 /** The subject of the decisions that are kept. */
 export const SUBJECT = 'disk';
 
@@ -127,35 +132,43 @@ export class BudgetKeeper implements Disposable {
   async #collect(target: number, why: string): Promise<void> {
     const { engine, owners, clock } = this.#parts;
     const before = this.#used;
-    let [cache, images] = [0, 0];
+    let [cache, images, freed] = [0, 0, 0];
     await engine.images.dropPartials(ABANDONED);
     await this.#measure(target);
     for (let round = 0; round < ROUNDS && this.#used > target; round += 1) {
       const plan = planCollection(await situationOf(engine, await owners.buildCache()), this.#used - target, clock.now());
       if (plan.cache.size + plan.images.size === 0) break;
-      if (plan.cache.size > 0) cache += await this.#pruneCache(plan.cache);
-      if (plan.images.size > 0) images += await this.#pruneImages(plan.images);
+      if (plan.cache.size > 0) {
+        const pruned = await this.#pruneCache(plan.cache);
+        [cache, freed] = [cache + pruned.count, freed + pruned.bytes];
+      }
+      if (plan.images.size > 0) {
+        const pruned = await this.#pruneImages(plan.images);
+        [images, freed] = [images + pruned.count, freed + pruned.bytes];
+      }
       await this.#measure(target);
     }
-    if (cache + images > 0) this.#tellCollected({ before, cache, images, why });
+    if (cache + images > 0) this.#tellCollected({ before, freed, cache, images, why });
   }
 
-  async #pruneCache(ids: ReadonlySet<string>): Promise<number> {
+  async #pruneCache(ids: ReadonlySet<string>): Promise<Pruned> {
     const { builder, engine } = this.#parts;
     const { removed, spaceReclaimed } = await builder.prune({ all: true, filter: ({ id }) => ids.has(id) });
     const attributes = { reclaimed: `${spaceReclaimed}` };
     engine.events.publish({ type: 'builder', action: 'prune', actor: { id: '', attributes }, scope: 'local' });
-    return removed.length;
+    return { count: removed.length, bytes: spaceReclaimed };
   }
 
-  async #pruneImages(ids: ReadonlySet<string>): Promise<number> {
-    const { removed } = await this.#parts.engine.imageUse.prune(({ id }) => ids.has(id));
-    return removed.filter(({ deleted }) => deleted !== undefined && ids.has(deleted)).length;
+  async #pruneImages(ids: ReadonlySet<string>): Promise<Pruned> {
+    const { removed, spaceReclaimed } = await this.#parts.engine.imageUse.prune(({ id }) => ids.has(id));
+    const deleted = removed.filter((one) => one.deleted !== undefined && ids.has(one.deleted));
+    return { count: deleted.length, bytes: spaceReclaimed };
   }
 
-  #tellCollected({ before, cache, images, why }: { before: number; cache: number; images: number; why: string }): void {
+  /** `freed` is what went, and not the difference to `before`: others write meanwhile. */
+  #tellCollected(told: { before: number; freed: number; cache: number; images: number; why: string }): void {
+    const { before, freed, cache, images, why } = told;
     const { decisions, budget, log } = this.#parts;
-    const freed = before - this.#used;
     const what = `freed ${shownBytes(freed)}: ${counted(cache, 'piece')} of the build cache, ${counted(images, 'image')}`;
     decisions.add(SUBJECT, what, `${why}: ${shownBytes(before)} of ${shownBytes(budget)} were used`);
     log.info('freed disk space', { freed, used: this.#used, budget, cache, images });

@@ -39,7 +39,7 @@ export interface EngineOptions extends SystemOptions {
   volumes: Volumes;
   runtime: Runtime;
   trash: Trash;
-  admit?: (imageId: string) => Promise<void>;
+  admit?: (imageId: string, name: string) => Promise<void>;
   makeRoom?: MakeRoom | undefined;
 }
 

@@ -30,8 +30,8 @@ export interface EngineParts {
   volumes: Volumes;
   runtime: Runtime;
   trash: Trash;
-  /** Fails with `denied` when no container may be made of the image. */
-  admit?: (imageId: string) => Promise<void>;
+  /** Fails with `denied` when no container may be made of the image; `name` is what it was asked for as. */
+  admit?: (imageId: string, name: string) => Promise<void>;
   /** Asked before a commit. */
   makeRoom?: MakeRoom | undefined;
 }

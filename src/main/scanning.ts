@@ -15,7 +15,7 @@ export async function scanning(
     advisories: string | undefined;
     scanPolicy: string | undefined;
   },
-): Promise<{ scanner: () => Promise<Scanner>; admit: { admit?: (imageId: string) => Promise<void> } }> {
+): Promise<{ scanner: () => Promise<Scanner>; admit: { admit?: (imageId: string, name: string) => Promise<void> } }> {
   const policy = options.scanPolicy === undefined ? NO_POLICY : await readPolicy(options.scanPolicy);
   const advisories = options.advisories ?? join(options.dataRoot, 'advisories');
   let made: Promise<Scanner> | undefined;
@@ -23,7 +23,7 @@ export async function scanning(
     made ??= import('../scan/index.ts').then(({ createScanner }) => createScanner({ ...options, policy, advisories }));
     return made;
   };
-  const admit = async (imageId: string) => (await scanner()).admitRun(imageId);
+  const admit = async (imageId: string, name: string) => (await scanner()).admitRun(imageId, name);
   if (policy.pull !== undefined)
     options.images.guardPulls(async (image, progress, signal) => {
       progress({ status: 'Scanning before it may be used' });

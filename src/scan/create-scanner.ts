@@ -66,12 +66,10 @@ class ImageScanner implements Scanner {
     return (format === 'spdx' ? spdx : cycloneDx)(inventory, about);
   }
 
-  async admitRun(imageId: string): Promise<void> {
+  async admitRun(imageId: string, name: string): Promise<void> {
     const { run } = this.policy;
     if (run === undefined) return;
-    const image = this.#options.images.get(imageId);
-    const report = await this.report(image.id);
-    this.#enforce({ verb: 'run', threshold: run, name: image.tags[0] ?? image.id }, report);
+    this.#enforce({ verb: 'run', threshold: run, name }, await this.report(imageId));
   }
 
   async admitPull({ id, layers, name }: { id: string; layers: readonly string[]; name: string }, signal: AbortSignal): Promise<void> {

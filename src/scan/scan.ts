@@ -10,8 +10,8 @@ export interface Scanner {
   report(imageId: string, signal?: AbortSignal): Promise<ScanReport>;
   /** A bill of materials: CycloneDX 1.6 or SPDX 2.3, as JSON. `name` is what the image is called in it. */
   bill(imageId: string, options: { format: 'cyclonedx' | 'spdx'; name: string; signal?: AbortSignal }): Promise<object>;
-  /** Fails with `denied`, naming the worst findings, when the policy refuses to run the image. */
-  admitRun(imageId: string): Promise<void>;
+  /** Fails with `denied`, naming the worst findings, when the policy refuses to run the image; `name` is what it was asked for as. */
+  admitRun(imageId: string, name: string): Promise<void>;
   /** The same for a pull: of an image that is not to be seen yet, whose layers are here and held by somebody. */
   admitPull(image: { id: string; layers: readonly string[]; name: string }, signal: AbortSignal): Promise<void>;
   readonly policy: ScanPolicy;

@@ -63,7 +63,9 @@ suite('scans', () => {
     assert.match(every.stdout, /CVE-2099-2 +bash +\S+ +not mended yet +ignored until 2099-12-31: not reached/);
     assert.doesNotMatch(every.stdout, /CVE-2099-3/);
     assert.equal((await gantry('scan', '--severity', 'low', '--fixable', '--fail-on', 'critical', 'gantry/debian:12')).status, 0);
+    await daemon.ok('tag', 'gantry/debian:12', 'another/name:1');
     const refused = await daemon.docker('run', '--rm', 'gantry/debian:12', 'true');
+    await daemon.ok('rmi', 'another/name:1');
     assert.match(refused.stderr, /refuses to run gantry\/debian:12: 1 finding of severity high or worse: CVE-2099-1 in bash/);
     assert.equal(await daemon.ok('run', '--rm', 'gantry/busybox', 'echo', 'fine'), 'fine');
     assert.equal(await daemon.ok('ps', '-aq'), '');

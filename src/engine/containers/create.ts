@@ -22,7 +22,7 @@ export async function createContainer(parts: EngineParts, request: CreateContain
   const warning = checkRecovery(merged);
   // A bad log option is refused here, not at the first start.
   logPolicy(merged.log);
-  await parts.admit?.(image.id);
+  await parts.admit?.(image.id, request.spec.image);
   parts.images.touch(image.id);
   const record: ContainerRecord = {
     id,
