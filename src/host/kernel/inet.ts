@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { O_CLOEXEC } from './files.ts';
 import { check, failure, lastErrno, native } from './library.ts';
+import { setSocketOption } from './netlink.ts';
 
 /**
  * Sockets of the internet made by hand: one belongs to the network namespace of the thread that makes it, and Node can
@@ -11,6 +12,9 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_NONBLOCK = 0o4000;
 const BACKLOG = 128;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
 
 export type InetKind = keyof typeof KINDS;
 
@@ -36,6 +40,16 @@ export function connectInet(fd: number, address: Uint8Array, port: number): void
   if (native('connect', 'int', 'int', 'const void *', 'uint')(fd, name, name.length) === 0) return;
   const errno = lastErrno();
   if (errno !== constants.errno.EINPROGRESS) throw failure('connect', errno, undefined);
+}
+
+/** How many bytes may wait to be read, with what the kernel adds to each datagram. Beyond what the host allows (`rmem_max`) only for who may. */
+export function setReceiveBuffer(fd: number, bytes: number): void {
+  const half = Buffer.alloc(4);
+  // The kernel doubles it, socket(7).
+  half.writeInt32LE(bytes >> 1);
+  if (setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, half) === 0) return;
+  const errno = setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, half);
+  if (errno !== 0) throw failure('setsockopt', -errno, undefined);
 }
 
 /** The port that a socket was given. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import net from 'node:net';
 import { describe, errnoOf, GantryError, type Log } from '../../base/index.ts';
-import { bindInet, listenInet, netlink, openInet, portOfInet } from '../../host/index.ts';
+import { bindInet, listenInet, netlink, openInet, portOfInet, setReceiveBuffer } from '../../host/index.ts';
 import { RESOLVER_ADDRESS } from '../names/resolver.ts';
 
 const ADDRESS = Uint8Array.from(RESOLVER_ADDRESS.split('.').map(Number));
@@ -11,6 +11,8 @@ const PORT = 53;
 /** Where we listen in place of it: above those that the kernel gives to programs by itself. */
 const USUAL_PORT = 61053;
 const ANY_PORT = 0;
+/** Some 1,400 questions: who asks that many at once should not lose one, for clients ask again only after seconds. Taken up by what waits alone. */
+const WAITING_BYTES = 1 << 20;
 
 /** What listens in a container's namespace. */
 export interface Door extends Disposable {
@@ -93,6 +95,7 @@ function openAt(port: number): Pair | undefined {
   const udp = undo.adopt(openInet('udp', 4), closeSync);
   const tcp = undo.adopt(openInet('tcp', 4), closeSync);
   try {
+    setReceiveBuffer(udp, WAITING_BYTES);
     bindInet(udp, ADDRESS, port);
     const given = portOfInet(udp);
     bindInet(tcp, ADDRESS, given);

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { silentLog } from '../../base/index.ts';
-import { bindInet, copyDescriptor, netlink, openInet, spawn } from '../../host/index.ts';
+import { bindInet, connectInet, copyDescriptor, netlink, openInet, setReceiveBuffer, spawn } from '../../host/index.ts';
 import type { EndpointRequest } from '../../model/index.ts';
 import { HOST_NAMES } from '../names/index.ts';
 import type { Network } from '../network.ts';
 import { exchange, lookUp, questionFor, readAnswer } from '../testing/look-up.ts';
-import { addressOf, clock, inOwnNetwork, inside, networkRequest, place, spec } from '../testing/place.ts';
+import { addressOf, clock, eventually, inOwnNetwork, inside, networkRequest, place, spec } from '../testing/place.ts';
 import { openDoor } from './door.ts';
 import { readQuery, TYPE, writeAnswer } from './packet.ts';
 
@@ -250,6 +250,26 @@ await inOwnNetwork(import.meta.filename, () => {
     const median = times.toSorted((a, b) => a - b)[100] ?? Number.POSITIVE_INFINITY;
     assert.ok(median < 1, `median of ${median} ms`);
     process.stdout.write(`# look-up: median ${median.toFixed(2)} ms, socket and client included\n`);
+  });
+
+  test('a thousand questions at once are all answered', async (t) => {
+    await using here = await place();
+    const { network } = here;
+    await network.start([]);
+    await network.create(networkRequest('shop', { internal: true }));
+    const web = await join(network, 'web', { shop: wish() });
+    const fd = netlink.insideNamespace(web.namespace, () => openInet('udp', 4));
+    setReceiveBuffer(fd, 1 << 20);
+    bindInet(fd, Uint8Array.of(0, 0, 0, 0), 0);
+    // All are there before the daemon, which is this process, reads the first.
+    connectInet(fd, Uint8Array.of(127, 0, 0, 11), 53);
+    for (let count = 0; count < 1000; count += 1) writeSync(fd, questionFor('web', {}, count));
+    const socket = dgram.createSocket('udp4');
+    t.after(() => socket.close());
+    const answered = new Set<number>();
+    socket.on('message', (packet) => answered.add(packet.readUInt16BE(0)));
+    socket.bind({ fd });
+    await eventually(async () => answered.size === 1000, 'an answer to each');
   });
 
   test('malformed packets harm nobody', async () => {
