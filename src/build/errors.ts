@@ -19,21 +19,29 @@ export class DockerfileError extends GantryError {
   }
 }
 
-/** A step of a build failed. `exitCode` when its process ended so. */
+/** A step of a build failed. `command` and `exitCode` when its process ended so. */
 export class BuildStepError extends GantryError {
   readonly stepId: string;
+  readonly command: string | undefined;
   readonly exitCode: number | undefined;
   readonly ranges: readonly SourceRange[];
   readonly source: DockerfileSourceText | undefined;
 
   constructor(
     message: string,
-    at: { stepId: string; exitCode?: number | undefined; ranges: readonly SourceRange[]; source: DockerfileSourceText | undefined },
+    at: {
+      stepId: string;
+      command?: string | undefined;
+      exitCode?: number | undefined;
+      ranges: readonly SourceRange[];
+      source: DockerfileSourceText | undefined;
+    },
     options: { cause?: unknown } = {},
   ) {
     super('internal', message, options);
     this.name = 'BuildStepError';
     this.stepId = at.stepId;
+    this.command = at.command;
     this.exitCode = at.exitCode;
     this.ranges = at.ranges;
     this.source = at.source;

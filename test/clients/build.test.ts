@@ -60,12 +60,22 @@ suite('docker build without BuildKit', () => {
     const failed = await build(context);
     assert.equal(failed.status, 7);
     assert.match(failed.stdout, /before/);
-    assert.match(failed.stderr, /"\/bin\/sh -c echo before; exit 7" did not complete successfully: exit code: 7/);
+    assert.match(failed.stderr, /The command '\/bin\/sh -c echo before; exit 7' returned a non-zero code: 7/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nRUNX echo\n');
     assert.match((await build(context)).stderr, /line 2: unknown instruction: RUNX \(did you mean RUN\?\)/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nCOPY absent /\n');
     assert.match((await build(context)).stderr, /"\/absent": not found/);
     assert.match((await build('--squash', context)).stderr, /squash/);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nWORKDIR /etc/passwd\n');
+    assert.match((await build(context)).stderr, /^mkdir \/etc\/passwd: not a directory$/m);
+  });
+
+  test('a Dockerfile from standard input joins the context, whose archive then ends without padding', async () => {
+    const env = { ...daemon.clientEnv, DOCKER_BUILDKIT: '0' };
+    const input = 'FROM gantry/busybox\nCOPY one.txt /\nRUN cat one.txt\n';
+    const { status, stdout, stderr } = await daemon.dockerWith({ env, input }, 'build', '-f', '-', context);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /\none\n/);
   });
 
   test('the cache is told and freed', async () => {

@@ -240,7 +240,7 @@ export class Solver {
       stepId: shown.id,
       ranges: [step.range],
       source: this.#plan.source,
-      ...(error instanceof ProcessFailure ? { exitCode: error.exitCode } : {}),
+      ...(error instanceof ProcessFailure ? { command: error.command, exitCode: error.exitCode } : {}),
     };
     // Why a process did not begin is in its output already.
     const words = error instanceof ProcessFailure ? error.message : describe(error);

@@ -28,6 +28,7 @@ export interface RunRequest {
 
 /** The process of a step ended badly. */
 export class ProcessFailure extends GantryError {
+  readonly command: string;
   readonly exitCode: number;
 
   constructor(words: readonly string[], exitCode: number, options: { outOfMemory?: boolean; cause?: unknown } = {}) {
@@ -35,6 +36,7 @@ export class ProcessFailure extends GantryError {
     super('internal', `${failed(words)}: exit code: ${exitCode}${why}`, {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
+    this.command = words.join(' ');
     this.exitCode = exitCode;
   }
 }

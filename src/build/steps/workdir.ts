@@ -1,4 +1,4 @@
-import { errnoOf, GantryError, isKind } from '../../base/index.ts';
+import { errnoOf, invalid, isKind } from '../../base/index.ts';
 import { mkdirAllInRoot } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
 import type { BuildParts } from '../parts.ts';
@@ -39,7 +39,7 @@ function makeDirectory(root: string, { path, user }: WorkdirWork): void {
     mkdirAllInRoot(root, path, { mode: 0o755, ...ownerOrRoot(root, user) });
   } catch (error) {
     if (errnoOf(error) !== 'ENOTDIR') throw error;
-    throw new GantryError('invalid', `lstat ${path}: not a directory`, { cause: error });
+    throw invalid(`mkdir ${path}: not a directory`);
   }
 }
 

@@ -28,10 +28,19 @@ async function build(call: Call, parts: Parts, builder: Builder): Promise<void> 
       for (const name of image.names) output.line(`Successfully tagged ${name}\n`);
     } catch (error) {
       if (!(error instanceof BuildStepError) || error.exitCode === undefined) throw error;
-      stream.message({ errorDetail: { code: error.exitCode, message: error.message }, error: error.message });
+      const message = failureSentence(error);
+      stream.message({ errorDetail: { code: error.exitCode, message }, error: message });
     }
   });
 }
+
+/** The classic builder's words, which scripts look for. */
+function failureSentence({ command, exitCode, message }: BuildStepError): string {
+  const why = message.endsWith(OUT_OF_MEMORY) ? OUT_OF_MEMORY : '';
+  return command === undefined ? message : `The command '${command}' returned a non-zero code: ${exitCode}${why}`;
+}
+
+const OUT_OF_MEMORY = ': cannot allocate memory';
 
 const PRUNE_FILTERS = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private', 'label', 'label!'];
 
