@@ -138,7 +138,8 @@ describe('an exec', { skip: !canRun && 'needs root, busybox and conmon', timeout
     await detached.kill();
     assert.equal(await detached.exited, 137);
 
-    const family = await exec(plainExec(['sh', '-c', 'sleep 50; exit 5']));
+    const family = await exec(plainExec(['sh', '-c', 'sleep 50 & echo both; wait; exit 5']));
+    await collect(family.streams ?? assert.fail()).until('both');
     await family.kill();
     assert.equal(await family.exited, 5, 'the child ended first, and its parent saw that');
     const busy = await exec(plainExec(['sh', '-c', 'while :; do sleep 50; done']));
