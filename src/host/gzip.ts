@@ -28,7 +28,11 @@ export interface GzipSource {
 export async function* gzipped(source: GzipSource, signal: AbortSignal, program = which('igzip')): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
   try {
-    yield* program === undefined ? byZlib(source, signal) : byProgram(program, source, signal);
+    for await (const piece of program === undefined ? byZlib(source, signal) : byProgram(program, source, signal)) {
+      yield piece;
+      // What is ready already is not wanted either.
+      signal.throwIfAborted();
+    }
   } catch (error) {
     signal.throwIfAborted();
     throw error;
