@@ -74,6 +74,22 @@ await inOwnNetwork(import.meta.filename, () => {
       await eventually(async () => (await ours()).length <= 8, `no link but the stock's: ${await ours()}`);
     });
 
+  for (const network of ['bridge', 'shop'])
+    test(`containers that come right after the bridge of ${network} was deleted are on it`, async () => {
+      await using here = await place();
+      await here.network.start([]);
+      await here.network.create(networkRequest('shop'));
+      const mode = network === 'bridge' ? {} : { networkMode: { kind: 'network' as const, name: network } };
+      await run('ip', ['link', 'del', bridgeOf(here, network)]);
+      // More than lie ready.
+      const names = Array.from({ length: 12 }, (_, at) => `one${at}`);
+      const [first, ...others] = await Promise.all(names.map((containerId) => here.network.attach({ containerId, spec: spec(mode) })));
+      assert.ok(first);
+      await using _server = await greeter(first.namespace, 'TCP-LISTEN:80,fork');
+      for (const other of others) await eventually(() => talks(other, first), 'each to reach the first');
+      for (const name of names) await here.network.detach(name);
+    });
+
   test('a device that cannot be put back leaves the others alone', async () => {
     await using here = await place();
     await here.network.start([]);

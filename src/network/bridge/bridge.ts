@@ -10,6 +10,8 @@ export interface Bridge {
   address: BridgeAddress;
 }
 
+const EEXIST = 17;
+
 /** Makes the bridge, or makes the one that is there equal to what it should be. Idempotent. */
 export async function ensureBridge(
   socket: netlink.NetlinkSocket,
@@ -23,7 +25,8 @@ export async function ensureBridge(
   // A bridge without an address of its own takes the lowest of its ports', and changes it under the containers' feet.
   const macAddress = macAddressOf(address.gateway);
   if (!link) {
-    await socket.require([netlink.addBridge({ name, mtu, macAddress, up: true })], () => `Making the bridge ${name}`);
+    // Two may find at once that it is gone.
+    await socket.require([netlink.addBridge({ name, mtu, macAddress, up: true })], () => `Making the bridge ${name}`, [EEXIST]);
     link = await find();
   } else if (!link.up || link.mtu !== mtu || link.macAddress !== macAddress) {
     await socket.require([netlink.setLink(link.index, { mtu, macAddress, up: true })], () => `Setting up the bridge ${name}`);

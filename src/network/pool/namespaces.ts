@@ -4,7 +4,7 @@ import { type Clock, describe, errnoOf, isKind, type Log } from '../../base/inde
 import { netlink } from '../../host/index.ts';
 import type { EndpointState } from '../../model/index.ts';
 import { type Allocator, parseAddress } from '../addresses/index.ts';
-import type { Bridge } from '../bridge/bridge.ts';
+import { type Bridge, ensureBridge, isSound } from '../bridge/bridge.ts';
 import { adjust, type Maker, type Member, makeLoopbackOnly, makeOnBridge, plugIn, removeLinks, UNFINISHED_GROUP } from './member.ts';
 import { Pool } from './pool.ts';
 import { type Further, Removal } from './removal.ts';
@@ -37,7 +37,12 @@ export class Namespaces implements AsyncDisposable {
   constructor(options: NamespacesOptions) {
     const { maker, bridge, addresses, clock, log, poolSize } = options;
     this.#options = options;
-    this.#onBridge = new Pool({ make: (count) => makeOnBridge(maker, bridge, addresses, count), clock, log, size: poolSize });
+    this.#onBridge = new Pool({
+      make: (count) => this.#onSoundBridge(() => makeOnBridge(maker, bridge, addresses, count)),
+      clock,
+      log,
+      size: poolSize,
+    });
     this.#loopbackOnly = new Pool({ make: (count) => makeLoopbackOnly(maker, count), clock, log, size: Math.min(poolSize, LOOPBACK_POOL) });
     this.#removal = new Removal(this.#removalSocket, clock, log);
   }
@@ -45,6 +50,19 @@ export class Namespaces implements AsyncDisposable {
   fill(): void {
     this.#onBridge.fill();
     this.#loopbackOnly.fill();
+  }
+
+  /** Someone may have deleted the bridge so lately that nobody has looked since: whoever joins it puts it back, and tries once more. */
+  async #onSoundBridge<Joined>(join: () => Promise<Joined>): Promise<Joined> {
+    const { maker, bridge, log } = this.#options;
+    const { index, name, address, mtu } = bridge;
+    try {
+      return await join();
+    } catch (error) {
+      if (bridge.index === index && isSound(bridge, await netlink.readDevices(maker.socket))) throw error;
+      Object.assign(bridge, await ensureBridge(maker.socket, name, address, mtu, log));
+      return await join();
+    }
   }
 
   takeLoopbackOnly(signal?: AbortSignal): Promise<Member> {
@@ -134,7 +152,7 @@ export class Namespaces implements AsyncDisposable {
     const { maker, bridge, addresses } = this.#options;
     const address = addresses.allocate();
     try {
-      await plugIn(maker, bridge, member, { device, address, macAddress });
+      await this.#onSoundBridge(() => plugIn(maker, bridge, member, { device, address, macAddress }));
     } catch (error) {
       addresses.release(address);
       throw error;

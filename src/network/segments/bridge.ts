@@ -23,6 +23,8 @@ export interface SegmentParts {
 }
 
 /** Both ends of an interface. */
+const EEXIST = 17;
+
 interface Wire {
   /** For people. */
   owner: string;
@@ -95,13 +97,14 @@ export class BridgeSegment implements Segment {
     let link = await this.#find();
     const { mtu, macAddress } = this.#wanted;
     let changed = false;
-    if (link && link.kind !== 'bridge') throw conflict(`The device ${this.bridge} of the network ${this.record.name} is not a bridge`);
     if (!link) {
-      await socket.require([netlink.addBridge({ name: this.bridge, mtu, macAddress })], () => `Making the bridge ${this.bridge}`);
+      // Two may find at once that it is gone.
+      await socket.require([netlink.addBridge({ name: this.bridge, mtu, macAddress })], () => `Making the bridge ${this.bridge}`, [EEXIST]);
       link = await this.#find();
       changed = true;
     }
     if (!link) throw new GantryError('internal', `The bridge ${this.bridge} vanished while it was being made`);
+    if (link.kind !== 'bridge') throw conflict(`The device ${this.bridge} of the network ${this.record.name} is not a bridge`);
     this.#index = link.index;
     this.#writeSettings();
     if (changed || !link.up || link.macAddress !== macAddress || link.mtu !== mtu) {
@@ -216,7 +219,7 @@ export class BridgeSegment implements Segment {
     undo.defer(() => this.#addressing.release(grant.addresses));
     undo.defer(() => removeLinks(this.#parts.socket, [link]));
     const sysctls = wish.driverOptions[SYSCTLS_OPTION] ?? '';
-    await this.#wire({ owner, link, namespace, device }, { grant, sysctls, leads: leads && this.leadsOut });
+    await this.#wireSoundly({ owner, link, namespace, device }, { grant, sysctls, leads: leads && this.leadsOut });
     undo.move();
     return {
       endpoint: this.#addressing.describe(endpointId, device, grant),
@@ -230,6 +233,18 @@ export class BridgeSegment implements Segment {
     const owner = endpoint.dnsNames?.[0] ?? 'a container';
     const device = endpoint.interfaceName ?? 'eth0';
     await this.#wire({ owner, link, namespace, device, group: UNFINISHED_GROUP }, { grant, sysctls: '', leads: false });
+  }
+
+  /** Someone may have deleted the bridge so lately that nobody has looked since: it is put back, and the link tried once more. */
+  async #wireSoundly(wire: Wire, wishes: DeviceWishes): Promise<void> {
+    const index = this.#index;
+    try {
+      await this.#wire(wire, wishes);
+    } catch (error) {
+      if (!(await this.ensure()) && this.#index === index) throw error;
+      await removeLinks(this.#parts.socket, [wire.link]);
+      await this.#wire(wire, wishes);
+    }
   }
 
   async #wire({ owner, link, namespace, device, group = 0 }: Wire, wishes: DeviceWishes): Promise<void> {
