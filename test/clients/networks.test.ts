@@ -103,6 +103,19 @@ suite('networks with the docker client', () => {
     await refused(/network with name taken already exists/, 'create', 'taken');
     await refused(/operation is not permitted on predefined host network/, 'create', 'host');
     await refused(/plugin "foo" not found/, 'create', '-d', 'foo', 'second');
+    await ok('create', '--name', 'later', IMAGE, 'true');
+    await refused(
+      /no configured subnet contains IP address 9\.9\.9\.9 \(it has 10\.66\.0\.0\/24\)/,
+      'connect',
+      '--ip',
+      '9.9.9.9',
+      'taken',
+      'later',
+    );
+    const early = await daemon.docker('create', '--network', 'taken', '--ip', '9.9.9.9', IMAGE, 'true');
+    assert.match(early.stderr, /no configured subnet contains IP address 9\.9\.9\.9/);
+    await refused(/the network taken has no IPv6 subnet for fd00::1/, 'connect', '--ip6', 'fd00::1', 'taken', 'later');
+    await refused(/one of the networks in private \(none\) mode/, 'connect', 'none', 'user');
     await refused(/has active endpoints \(name:"user"/, 'rm', 'taken');
     await refused(/bridge is a pre-defined network and cannot be removed/, 'rm', 'bridge');
     await refused(/network nowhere not found/, 'rm', 'nowhere');

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { removeTree } from '../../host/index.ts';
 import { type ContainerRecord, freshState } from '../../model/index.ts';
+import { refuseForeignAddresses } from '../../network/index.ts';
 import { logPolicy } from '../../runtime/index.ts';
 import type { CreateContainer } from '../engine.ts';
 import { checkRecovery } from '../health/recovery-plan.ts';
@@ -70,9 +71,13 @@ function checkJoins(parts: EngineParts, request: CreateContainer): void {
   if (networkMode.kind !== 'network') for (const link of request.spec.links) parts.table.get(link.split(':')[0] ?? '');
 }
 
-/** Endpoints by the names of their networks, however they were called, and that of the network mode among them when others are asked for. */
+/** Endpoints by the names of their networks, however they were called, and that of the network mode among them when others are asked for. Refuses addresses that a network never gives. */
 function canonicalEndpoints(parts: EngineParts, { endpoints, networkMode }: ContainerRecord['spec']): ContainerRecord['spec']['endpoints'] {
-  const named = Object.entries(endpoints).map(([name, wish]) => [parts.network.get(name).name, wish] as const);
+  const named = Object.entries(endpoints).map(([name, wish]) => {
+    const network = parts.network.get(name);
+    refuseForeignAddresses(network, wish);
+    return [network.name, wish] as const;
+  });
   if (networkMode.kind === 'container') return Object.fromEntries(named);
   const own = parts.network.get(networkMode.kind === 'network' ? networkMode.name : networkMode.kind).name;
   const rest = Object.fromEntries(named);

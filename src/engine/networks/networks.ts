@@ -7,6 +7,7 @@ import {
   type NetworkRequest,
   PREDEFINED_NETWORKS,
 } from '../../model/index.ts';
+import { refuseForeignAddresses } from '../../network/index.ts';
 import type { DecisionLog } from '../containers/decisions.ts';
 import { withoutIntent } from '../containers/lifecycle.ts';
 import type { Explanation, NetworkUseCases } from '../engine.ts';
@@ -81,11 +82,14 @@ export class NetworkUses implements NetworkUseCases {
         throw conflict(`container ${record.name} is marked for removal and cannot be connected or disconnected to the network`);
       if (['host', 'container'].includes(record.spec.networkMode.kind))
         throw invalid(`container sharing network namespace with another container or host cannot be connected to any other network`);
-      if (['host', 'null'].includes(network.driver))
+      if (network.driver === 'null')
+        throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      if (network.driver === 'host')
         throw invalid(`container cannot be connected to host network - container must be created in host network mode`);
       const endpoints = endpointsOf(record, (name) => this.#parts.network.get(name));
       if (isAlive(record.state) && Object.hasOwn(endpoints, 'none'))
         throw invalid('container cannot be connected to multiple networks with one of the networks in private (none) mode');
+      refuseForeignAddresses(network, wish);
       const { none: _private, ...others } = endpoints;
       const wanted = { ...others, [network.name]: wish };
       // The intent is written before the kernel has it.

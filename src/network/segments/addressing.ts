@@ -1,11 +1,29 @@
 import { describe, type Ids, invalid, type Log } from '../../base/index.ts';
 import { blankEndpoint, type EndpointRequest, type EndpointState, type NetworkRecord } from '../../model/index.ts';
-import { AddressSpace, formatIp, type Ip, type Prefix, parseIp, requirePrefix } from '../addresses/index.ts';
+import { AddressSpace, formatIp, holds, type Ip, type Prefix, parseIp, requirePrefix } from '../addresses/index.ts';
 
 /** What an interface was given. */
 export interface Grant {
   addresses: { ip: Ip; prefix: Prefix; gateway: string }[];
   macAddress: string;
+}
+
+/** Refuses addresses that the network can never give. */
+export function refuseForeignAddresses({ name, subnets }: NetworkRecord, wish: EndpointRequest): void {
+  const prefixes = subnets.map(({ subnet }) => requirePrefix(subnet, 'subnet'));
+  for (const [family, asked] of [
+    [4, wish.ipv4Address],
+    [6, wish.ipv6Address],
+  ] as const) {
+    if (!asked) continue;
+    if (!prefixes.some((prefix) => prefix.family === family))
+      throw invalid(`invalid endpoint settings: the network ${name} has no IPv${family} subnet for ${asked}`);
+    const ip = parseIp(asked);
+    if (ip && prefixes.some((prefix) => holds(prefix, ip))) continue;
+    throw invalid(
+      `invalid config for network ${name}: invalid endpoint settings:\nno configured subnet contains IP address ${asked} (it has ${subnets.map(({ subnet }) => subnet).join(', ')})`,
+    );
+  }
 }
 
 /** The addresses of one network. */
@@ -35,6 +53,7 @@ export class Addressing {
 
   /** One address of each family. All or none; fails with `conflict` (says who has it) or `invalid`. */
   take(wish: EndpointRequest, owner: string): Grant {
+    refuseForeignAddresses(this.#record, wish);
     const taken: Grant['addresses'] = [];
     try {
       for (const [family, asked] of [
@@ -42,10 +61,7 @@ export class Addressing {
         [6, wish.ipv6Address],
       ] as const) {
         const spaces = this.#spaces.filter(({ space }) => space.subnet.family === family);
-        if (spaces.length === 0) {
-          if (asked) throw invalid(`invalid endpoint settings: the network ${this.#record.name} has no IPv${family} subnet for ${asked}`);
-          continue;
-        }
+        if (spaces.length === 0) continue;
         taken.push(asked ? this.#byName(spaces, asked, owner) : this.#any(spaces, owner));
       }
     } catch (error) {
@@ -58,12 +74,7 @@ export class Addressing {
   #byName(spaces: readonly { space: AddressSpace; gateway: string }[], text: string, owner: string) {
     const ip = parseIp(text);
     const home = spaces.find(({ space }) => ip && space.holds(ip));
-    if (!home) {
-      const subnets = this.#record.subnets.map(({ subnet }) => subnet).join(', ');
-      throw invalid(
-        `invalid config for network ${this.#record.name}: invalid endpoint settings:\nno configured subnet contains IP address ${text} (it has ${subnets})`,
-      );
-    }
+    if (!home) throw invalid(`no subnet of the network ${this.#record.name} contains IP address ${text}`);
     return { ip: home.space.reserve(text, owner), prefix: home.space.subnet, gateway: home.gateway };
   }
 
