@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ContainerRecord } from '../../model/index.ts';
 import { freshState } from '../../model/index.ts';
 import { plainSpec } from '../../model/testing/spec.ts';
-import { linkEntries, linkEnvironment } from './links.ts';
+import { linkEntries, linkEnvironment, presentLinkEnvironment } from './links.ts';
 
 const address = '172.30.0.9';
 const web = container('web', {
@@ -47,4 +47,9 @@ test('linkEnvironment() names address, ports and variables of the other containe
 test('linkEntries() gives the address the alias first, and refuses a container that does not run', () => {
   assert.equal(linkEntries(tableWith(address), client)[0]?.names[0], 'my-web');
   assert.throws(() => linkEntries(tableWith(''), client), { message: /Cannot link to a non running container: web AS my-web/ });
+});
+
+test('presentLinkEnvironment() leaves links out whose other end does not run any more', () => {
+  assert.ok(presentLinkEnvironment(tableWith(address), client).includes('MY_WEB_NAME=/client/my-web'));
+  assert.deepEqual(presentLinkEnvironment(tableWith(''), client), []);
 });

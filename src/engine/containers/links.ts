@@ -1,4 +1,4 @@
-import { conflict } from '../../base/index.ts';
+import { conflict, isKind } from '../../base/index.ts';
 import type { ContainerRecord } from '../../model/index.ts';
 import type { HostEntry } from '../../network/index.ts';
 import type { ContainerTable } from './table.ts';
@@ -53,6 +53,18 @@ export function linkEnvironment(table: Pick<ContainerTable, 'get'>, record: Cont
       }),
       ...link.other.spec.environment.filter((entry) => !/^(HOME|PATH|HOSTNAME|TERM)=/.test(entry)).map((entry) => `${prefix}_ENV_${entry}`),
     ];
+  });
+}
+
+/** The same for what is started later in a running container: links whose other end is gone by then are left out. */
+export function presentLinkEnvironment(table: Pick<ContainerTable, 'get'>, record: ContainerRecord): string[] {
+  return record.spec.links.flatMap((link) => {
+    try {
+      return linkEnvironment(table, { ...record, spec: { ...record.spec, links: [link] } });
+    } catch (error) {
+      if (isKind(error, 'conflict') || isKind(error, 'notFound')) return [];
+      throw error;
+    }
   });
 }
 

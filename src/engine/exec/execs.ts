@@ -1,6 +1,7 @@
 import { conflict, type Ids, notFound } from '../../base/index.ts';
 import type { ContainerRecord, ExecRecord, ExecSpec } from '../../model/index.ts';
 import type { ExecHandle, StreamSession } from '../../runtime/index.ts';
+import { presentLinkEnvironment } from '../containers/links.ts';
 import type { AttachedStreams, Execs } from '../engine.ts';
 import { type EngineParts, publishContainerEvent } from '../parts.ts';
 import { parseDetachKeys } from '../streams/detach.ts';
@@ -65,7 +66,10 @@ export class ExecTable implements Execs {
       entry.handle = await this.#parts.runtime.exec({
         execId: id,
         containerId: container.id,
-        containerSpec: container.spec,
+        containerSpec: {
+          ...container.spec,
+          environment: [...presentLinkEnvironment(this.#parts.table, container), ...container.spec.environment],
+        },
         rootfs: this.#parts.images.layers.path(container.id),
         spec: attached,
         ...(options.size ? { size: options.size } : {}),
