@@ -69,6 +69,17 @@ suite('docker build with buildx', () => {
     assert.match(stderr, /\.\/src\/one\.c/);
   });
 
+  test('errors of long Dockerfiles, lines and commands arrive', async () => {
+    const long = 'x'.repeat(60_000);
+    const filler = `RUN echo ${'x'.repeat(50)}\n`.repeat(2_000);
+    file('long/Dockerfile', `FROM gantry/busybox\nRUNX here\n${filler}`);
+    assert.match((await build('long')).stderr, /2 \| >>> RUNX here[\s\S]*unknown instruction: RUNX/);
+    file('long/Dockerfile', `FROM gantry/busybox\nRUN <<END\nexit 6 # ${long}\nEND\n`);
+    assert.match((await build('long')).stderr, /ERROR: failed to build: failed to solve: process "\/bin\/sh -c exit 6 # x+…/);
+    file('long/Dockerfile', `FROM gantry/busybox\nRUN echo ${long}${long}\n`);
+    assert.match((await build('long')).stderr, /dockerfile line greater than max allowed size of 65535/);
+  });
+
   test('an output that there is not is refused at once, and the client does not wait', async () => {
     const { status, stderr } = await daemon.dockerWith({ cwd: at('.'), timeout: 20_000 }, ...['build', '--output', 'type=bogus', 'app']);
     assert.equal(status, 1, stderr);

@@ -19,8 +19,30 @@ function stepDetails(error: BuildStepError): Detail[] {
 
 function sourceDetails(source: DockerfileSourceText | undefined, ranges: readonly SourceRange[]): Detail[] {
   if (!source || ranges.length === 0) return [];
-  const info = { filename: source.filename, data: Buffer.from(source.data).toString('base64'), language: 'Dockerfile' };
+  const data = excerptOf(source.data, ranges);
+  if (data === undefined) return [];
+  const info = { filename: source.filename, data: data.toString('base64'), language: 'Dockerfile' };
   return [detail('errdefs.Source', { info, ranges: ranges.map(position) })];
+}
+
+/** Bytes of the Dockerfile that go with an error: it travels in one header, and HTTP/2 takes 64 KiB, in which base64 of base64 has to fit. */
+const ROOM = 12 * 1024;
+/** Lines that clients show around those at fault, with some to spare. */
+const AROUND = 10;
+const LINE = 1_000;
+
+/**
+ * The Dockerfile, or of a long one the lines that clients show, each in its place: those before are empty, those after are left out.
+ * Undefined when even that is too much.
+ */
+export function excerptOf(source: Uint8Array, ranges: readonly SourceRange[]): Buffer | undefined {
+  const whole = Buffer.from(source);
+  if (whole.length <= ROOM) return whole;
+  const start = Math.min(...ranges.map((range) => range.start)) - AROUND;
+  const end = Math.max(...ranges.map((range) => range.end)) + AROUND;
+  const lines = whole.toString().split('\n').slice(0, end);
+  const data = Buffer.from(lines.map((line, index) => (index + 1 < start ? '' : line.slice(0, LINE))).join('\n'));
+  return data.length <= ROOM ? data : undefined;
 }
 
 function detail(name: string, value: unknown): Detail {

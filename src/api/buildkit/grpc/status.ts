@@ -59,9 +59,14 @@ export function statusOf(failure: unknown, details: (error: unknown) => readonly
   return { code: CODE.unknown, message: messageOf(error), details: details(error) };
 }
 
+/** Bytes of a message: it travels in one header with its details, percent-encoded, and HTTP/2 takes 64 KiB. */
+const MESSAGE_ROOM = 8 * 1024;
+
 function messageOf(error: unknown): string {
-  if (!(error instanceof GantryError)) return describe(error);
-  return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+  const hint = error instanceof GantryError && error.hint !== undefined ? ` (${error.hint})` : '';
+  const message = (error instanceof GantryError ? error.message : describe(error)) + hint;
+  const bytes = Buffer.from(message);
+  return bytes.length <= MESSAGE_ROOM ? message : `${bytes.subarray(0, MESSAGE_ROOM).toString()}…`;
 }
 
 export function trailersOf(status: Status): Record<string, string> {
