@@ -43,10 +43,13 @@ suite(`kill -9 in the middle of work (seed ${SEED}: replay with --seed ${SEED})`
         imageWorker(daemon.socket, IMAGE, registry.address, new Random(random.integer(2 ** 31))),
         ...(random.next() < 0.5 ? [loader(daemon.socket, archive)] : [puller(daemon.socket, `${registry.address}/pulled:1`)]),
       ];
+      const ended = Promise.all(work);
+      // One that fails meanwhile is heard of below: unheard, it would end this process before anything is cleaned up.
+      ended.catch(() => undefined);
       await sleep(50 + random.integer(1200));
       await daemon.kill9();
       stop.abort();
-      await Promise.all(work);
+      await ended;
       // What nobody uses must be collected as the daemon starts; in half of the rounds that is cut short too.
       ageImages(daemon);
       writeFileSync(path.join(daemon.root, 'data/ballast'), Buffer.alloc(BUDGET, 1));
