@@ -161,6 +161,10 @@ export interface BuildStep {
   /** It changes the configuration only (ENV, CMD …): BuildKit's clients are not told of such steps. Begins and ends at once. */
   configuration?: true;
   cached: boolean;
+  /** Id of the container, in the runtime, that the instruction's process runs in. It is gone when the step completes. */
+  container?: string;
+  /** What it came to: the image that a FROM names, or the entry of the cache (`CacheEntry.id`). */
+  result?: { kind: 'image' | 'cache'; id: string };
   /** Nanoseconds since the epoch; a step that ran keeps the same `started` in every event. */
   started?: bigint;
   completed?: bigint;

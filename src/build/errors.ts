@@ -5,6 +5,8 @@ import type { DockerfileSourceText, SourceRange } from './builder.ts';
 export class DockerfileError extends GantryError {
   readonly ranges: readonly SourceRange[];
   source: DockerfileSourceText | undefined;
+  /** When no instruction could be told from another: the file is empty, or its text malformed. */
+  unreadable: 'empty' | 'malformed' | undefined;
 
   constructor(
     message: string,

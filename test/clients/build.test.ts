@@ -47,6 +47,37 @@ suite('docker build without BuildKit', () => {
     assert.equal(again.stdout.trim(), id);
   });
 
+  test('each step tells where it ran and what it came to, by ids that are there', async () => {
+    writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox AS a\nRUN echo lines\nFROM a\nENV a=b\nCOPY one.txt /\nCMD true\n');
+    const first = await build(context);
+    const base = (await daemon.ok('inspect', '-f', '{{.Id}}', 'gantry/busybox')).slice('sha256:'.length, 'sha256:'.length + 12);
+    const pattern = `Step 1/6 : FROM gantry/busybox AS a
+ ---> ${base}
+Step 2/6 : RUN echo lines
+ ---> Running in ([0-9a-f]{12})
+lines
+ ---> Removed intermediate container \\1
+ ---> ([0-9a-f]{12})
+Step 3/6 : FROM a
+ ---> \\2
+Step 4/6 : ENV a=b
+Step 5/6 : COPY one.txt /
+ ---> ([0-9a-f]{12})
+Step 6/6 : CMD true
+ ---> ([0-9a-f]{12})
+Successfully built \\4
+`;
+    const [, , ran, copied] = new RegExp(pattern).exec(first.stdout) ?? assert.fail(first.stdout);
+    const cache = await daemon.ok('system', 'df', '--verbose');
+    for (const id of [ran, copied]) assert.match(cache, new RegExp(`^${id} `, 'm'));
+    const again = await build(context);
+    assert.match(
+      again.stdout,
+      new RegExp(`RUN echo lines\n ---> Using cache\n ---> ${ran}\n[^]*COPY one.txt /\n ---> Using cache\n ---> ${copied}\n`),
+    );
+    assert.doesNotMatch(again.stdout, /Running in/);
+  });
+
   test('after a change of one file only the steps from its COPY on are done again', async () => {
     await build('--tag', 'demo:2', context);
     writeFileSync(join(context, 'two.txt'), 'three\n');
@@ -62,7 +93,11 @@ suite('docker build without BuildKit', () => {
     assert.match(failed.stdout, /before/);
     assert.match(failed.stderr, /The command '\/bin\/sh -c echo before; exit 7' returned a non-zero code: 7/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nRUNX echo\n');
-    assert.match((await build(context)).stderr, /line 2: unknown instruction: RUNX \(did you mean RUN\?\)/);
+    assert.match((await build(context)).stderr, /dockerfile parse error on line 2: unknown instruction: RUNX \(did you mean RUN\?\)/);
+    writeFileSync(join(context, 'Dockerfile'), '# nothing\n');
+    assert.match((await build(context)).stderr, /failed to parse Dockerfile: file with no instructions/);
+    writeFileSync(join(context, 'other'), '');
+    assert.match((await build('--file', join(context, 'other'), context)).stderr, /the Dockerfile \(other\) cannot be empty/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nCOPY absent /\n');
     assert.match((await build(context)).stderr, /"\/absent": not found/);
     assert.match((await build('--squash', context)).stderr, /squash/);

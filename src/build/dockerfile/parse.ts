@@ -40,10 +40,8 @@ function triggerLines(trigger: string) {
 }
 
 function parse(data: Uint8Array): Dockerfile {
-  if (data.length === 0) throw new DockerfileError('the Dockerfile cannot be empty', []);
-  const read = readLines(data);
+  const { read, nodes } = readNodes(data);
   const check = parseLintSettings(read.check ?? '');
-  const nodes = read.lines.map((line) => located(line.range, () => readNode(line, read.escape)));
   const globalArguments: ArgInstruction[] = [];
   const stages: (Omit<Stage, 'instructions'> & { instructions: Instruction[] })[] = [];
   for (const node of nodes) {
@@ -61,6 +59,17 @@ function parse(data: Uint8Array): Dockerfile {
   if (stages.length === 0) throw new DockerfileError('dockerfile contains no stages to build', []);
   const { syntax, emptyContinuations } = read;
   return { escape: read.escape, ...(syntax === undefined ? {} : { syntax }), check, globalArguments, stages, emptyContinuations };
+}
+
+function readNodes(data: Uint8Array) {
+  try {
+    if (data.length === 0) throw new DockerfileError('the Dockerfile cannot be empty', []);
+    const read = readLines(data);
+    return { read, nodes: read.lines.map((line) => located(line.range, () => readNode(line, read.escape))) };
+  } catch (error) {
+    if (error instanceof DockerfileError) error.unreadable = data.length === 0 ? 'empty' : 'malformed';
+    throw error;
+  }
 }
 
 function parseFrom(node: Node, index: number) {

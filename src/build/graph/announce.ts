@@ -7,6 +7,8 @@ export interface AnnouncedStage {
   from: StepProgress | undefined;
   /** By the position of the step; undefined for those that make no layer. */
   steps: readonly (StepProgress | undefined)[];
+  /** Tells that a FROM which has nothing to do has its turn; the id is the entry of the cache that the other stage came to. */
+  passFrom(entry: string | undefined): void;
   /** Tells that the instruction at a position has its turn; for those that make no layer. */
   pass(index: number): void;
   /** Id of what stands at its end. */
@@ -67,7 +69,11 @@ function announceStage(
     const text = evaluated.steps[index]?.text ?? '';
     plan.progress.passConfiguration(text, place(index + 1, text));
   };
-  return { from, steps, pass, last };
+  const passFrom = (entry: string | undefined) => {
+    const { text } = planned.stage;
+    plan.progress.passConfiguration(text, place(0, text), entry === undefined ? undefined : { kind: 'cache', id: entry });
+  };
+  return { from, steps, passFrom, pass, last };
 }
 
 function nameOfBase({ planned, base }: StageToMake): string {

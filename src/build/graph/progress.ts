@@ -28,14 +28,12 @@ export class Progress {
   }
 
   /** An instruction that makes no layer has its turn. */
-  passConfiguration(name: string, instruction: NonNullable<BuildStep['instruction']>): void {
+  passConfiguration(name: string, instruction: NonNullable<BuildStep['instruction']>, result?: BuildStep['result']): void {
     this.#steps += 1;
     const now = this.now();
     const id = `sha256:${sha256(`${this.#buildId} ${this.#steps} ${name}`)}`;
-    this.tell({
-      kind: 'step',
-      step: { id, name, inputs: [], instruction, configuration: true, cached: false, started: now, completed: now },
-    });
+    const passed = { ...(result ? { result } : {}), cached: false, started: now, completed: now };
+    this.tell({ kind: 'step', step: { id, name, inputs: [], instruction, configuration: true, ...passed } });
   }
 
   tell(event: BuildEvent): void {
@@ -66,16 +64,21 @@ export class StepProgress {
     this.#change({ started: this.#progress.now() });
   }
 
-  complete(): void {
+  /** Its process runs in this container from now on. */
+  runIn(container: string): void {
+    this.#change({ container });
+  }
+
+  complete(result?: BuildStep['result']): void {
     if (this.#step.completed !== undefined) return;
     this.start();
-    this.#change({ completed: this.#progress.now() });
+    this.#change({ completed: this.#progress.now(), ...(result ? { result } : {}) });
   }
 
   /** Done without doing. */
-  completeCached(): void {
+  completeCached(result: NonNullable<BuildStep['result']>): void {
     const now = this.#progress.now();
-    this.#change({ started: this.#step.started ?? now, completed: now, cached: true });
+    this.#change({ started: this.#step.started ?? now, completed: now, cached: true, result });
   }
 
   fail(error: unknown): void {

@@ -142,7 +142,7 @@ function stageOf({ from, steps }: StageWritten, index: number, ground: MadeBase)
 
 function ranSteps(events: readonly BuildEvent[]): string[] {
   return events.flatMap((event) =>
-    event.kind === 'step' && event.step.completed && !event.step.cached && !event.step.error
+    event.kind === 'step' && event.step.completed && !event.step.cached && !event.step.configuration && !event.step.error
       ? [event.step.name.replace(/^\[.*\] /, '')]
       : [],
   );

@@ -113,13 +113,17 @@ export class Solver {
 
   async #base({ base, planned }: StageToMake, announced: AnnouncedStage, signal: AbortSignal): Promise<SolvedStage> {
     const from = announced.from;
-    if (base.kind === 'scratch') return { layers: [], history: [], keys: [] };
-    if (base.kind === 'stage') return await this.#stage(base.index);
+    if (base.kind === 'scratch' || base.kind === 'stage') {
+      const ground = base.kind === 'stage' ? await this.#stage(base.index) : { layers: [], history: [], keys: [] };
+      announced.passFrom(ground.keys.at(-1));
+      return ground;
+    }
     if (base.kind === 'directory') return await this.#directoryLayer(base.name, planned.platform, from, signal);
     if (base.kind === 'build') return await this.#otherBuild(base, from, signal);
     const { image, pulled } = base.found;
-    if (pulled) from?.complete();
-    else from?.completeCached();
+    const result = { kind: 'image' as const, id: image.id };
+    if (pulled) from?.complete(result);
+    else from?.completeCached(result);
     const history = (Array.isArray(image.rawConfig.history) ? image.rawConfig.history : []) as HistoryEntry[];
     return { layers: image.layers, history, keys: image.layers.map(() => undefined) };
   }
@@ -206,14 +210,14 @@ export class Solver {
       return record;
     };
     const record = await made.join(place, signal, make, (other) => this.#hold(other));
-    shown.complete();
+    shown.complete({ kind: 'cache', id: record.key });
     return record;
   }
 
   #use(record: StepRecord, shown: StepProgress): StepRecord {
     this.#hold(record);
     this.#parts.steps.touch(record.key);
-    shown.completeCached();
+    shown.completeCached({ kind: 'cache', id: record.key });
     return record;
   }
 

@@ -80,6 +80,7 @@ export class StepTasks {
           lease: this.#lease,
           sourceDateEpoch: this.#epoch,
           output: (stream, data) => shown.log(stream, data),
+          running: (container) => shown.runIn(container),
         },
         signal,
       );

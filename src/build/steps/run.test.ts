@@ -59,6 +59,7 @@ async function setUp(harness: Harness) {
         output: (_stream, data) => {
           output += Buffer.from(data).toString();
         },
+        running: () => undefined,
       },
       options.signal ?? new AbortController().signal,
     );

@@ -24,6 +24,8 @@ export interface RunRequest {
   lease: LayerLease;
   sourceDateEpoch: number | undefined;
   output: (stream: 1 | 2, data: Uint8Array) => void;
+  /** The container is there, and its process about to start. */
+  running: (containerId: string) => void;
 }
 
 /** The process of a step ended badly. */
@@ -117,6 +119,7 @@ async function execute(parts: BuildParts, creation: Creation, request: RunReques
   undo.defer(() => exits.forget(id));
   await startable(words, request.output, () => runtime.create(creation, signal));
   undo.defer(() => runtime.remove(id));
+  request.running(id);
   const stop = () =>
     void runtime
       .killAll(id)

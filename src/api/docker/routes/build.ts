@@ -1,6 +1,7 @@
 import { type Builder, BuildStepError, type CacheBounds, type CacheEntry } from '../../../build/index.ts';
 import { type AddRoute, type Call, flag, integer, type Parts, text } from '../call.ts';
 import { decodeBuild } from '../decode/build.ts';
+import { exitSentence, naming } from '../encode/build-failure.ts';
 import { type Filters, parseFilters } from '../filters/filters.ts';
 import { parseTimestamp } from '../filters/timestamps.ts';
 import { BuildOutput } from '../streams/build-output.ts';
@@ -24,23 +25,15 @@ async function build(call: Call, parts: Parts, builder: Builder): Promise<void> 
       const image = await solved.exportImage(names);
       stream.message({ aux: { ID: image.imageId } });
       if (quiet) return output.line(`${image.imageId}\n`);
-      output.line(`Successfully built ${image.imageId.replace('sha256:', '').slice(0, 12)}\n`);
+      output.built(image.imageId);
       for (const name of image.names) output.line(`Successfully tagged ${name}\n`);
     } catch (error) {
-      if (!(error instanceof BuildStepError) || error.exitCode === undefined) throw error;
-      const message = failureSentence(error);
+      if (!(error instanceof BuildStepError) || error.exitCode === undefined) throw naming(text(call, 'dockerfile') ?? 'Dockerfile', error);
+      const message = exitSentence(error);
       stream.message({ errorDetail: { code: error.exitCode, message }, error: message });
     }
   });
 }
-
-/** The classic builder's words, which scripts look for. */
-function failureSentence({ command, exitCode, message }: BuildStepError): string {
-  const why = message.endsWith(OUT_OF_MEMORY) ? OUT_OF_MEMORY : '';
-  return command === undefined ? message : `The command '${command}' returned a non-zero code: ${exitCode}${why}`;
-}
-
-const OUT_OF_MEMORY = ': cannot allocate memory';
 
 const PRUNE_FILTERS = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private', 'label', 'label!'];
 
