@@ -53,6 +53,8 @@ export interface BuildRequest {
   /** Bytes of /dev/shm. */
   shmSize: number;
   cgroupParent?: string;
+  /** Paths of COPY and ADD that lead above the context are refused, as by the classic builder; else they end at its root. */
+  keepsWithinContext?: true;
   /** Images whose inline cache may be used. */
   cacheFrom: readonly string[];
   /** Write the cache keys into the image's configuration, for `cacheFrom` elsewhere. */

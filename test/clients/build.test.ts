@@ -100,6 +100,15 @@ Successfully built \\4
     assert.match((await build('--file', join(context, 'other'), context)).stderr, /the Dockerfile \(other\) cannot be empty/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nCOPY absent /\n');
     assert.match((await build(context)).stderr, /"\/absent": not found/);
+    for (const [instruction, path] of [
+      ['COPY', '../one.txt'],
+      ['ADD', 'x/../../one.txt'],
+      ['COPY', '/../one.txt'],
+    ]) {
+      writeFileSync(join(context, 'Dockerfile'), `FROM gantry/busybox\n${instruction} ${path} /d\n`);
+      const { stderr } = await build(context);
+      assert.ok(stderr.includes(`${instruction} failed: forbidden path outside the build context: ${path} ()`), stderr);
+    }
     assert.match((await build('--squash', context)).stderr, /squash/);
     writeFileSync(join(context, 'Dockerfile'), 'FROM gantry/busybox\nWORKDIR /etc/passwd\n');
     assert.match((await build(context)).stderr, /^mkdir \/etc\/passwd: not a directory$/m);

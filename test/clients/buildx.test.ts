@@ -69,6 +69,12 @@ suite('docker build with buildx', () => {
     assert.match(stderr, /\.\/src\/one\.c/);
   });
 
+  test('COPY of a path above the context ends at its root, as with BuildKit', async () => {
+    file('above/Dockerfile', 'FROM gantry/busybox\nCOPY ../file /d\nRUN cat /d\n');
+    file('above/file', 'from the root\n');
+    assert.match((await build('above')).stderr, /from the root/);
+  });
+
   test('errors of long Dockerfiles, lines and commands arrive', async () => {
     const long = 'x'.repeat(60_000);
     const filler = `RUN echo ${'x'.repeat(50)}\n`.repeat(2_000);

@@ -5,6 +5,7 @@ import type { FileSteps } from './files.ts';
 import { addEntries, planCopy } from './plan-copy.ts';
 
 export type { CopyOptions, CopyPlan, FileSteps, SourceTree } from './files.ts';
+export { isRemote } from './plan-copy.ts';
 
 export function createFileSteps(): FileSteps {
   return {

@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
+import { invalid } from '../../base/index.ts';
 import { removeTree } from '../../host/index.ts';
 import type { LayerLease, LayerRecord } from '../../images/index.ts';
+import { isRemote } from '../files/index.ts';
 import type { BuildParts } from '../parts.ts';
 import type { CopyWork, RunWork, StepWork } from '../plan/plan.ts';
 import type { MountedSource } from '../steps/mounts.ts';
@@ -49,6 +51,7 @@ export class StepTasks {
   }
 
   async #copy(work: CopyWork, platform: string, layers: readonly string[], signal: AbortSignal): Promise<Task> {
+    if (this.#plan.request.keepsWithinContext) refuseAbove(work);
     const scratch = join(this.#parts.scratch, this.#parts.ids.next().slice(0, 20));
     await mkdir(scratch, { recursive: true, mode: 0o700 });
     this.#undo.defer(() => removeTree(this.#parts.scratch, scratch));
@@ -104,4 +107,11 @@ export class StepTasks {
   get #epoch(): number | undefined {
     return this.#plan.plan.sourceDateEpoch;
   }
+}
+
+/** The classic builder's words. */
+function refuseAbove({ instruction, source, paths }: CopyWork): void {
+  if (source.kind !== 'context') return;
+  const above = paths.filter((path) => !isRemote(path)).find((path) => /^\.\.(\/|$)/.test(posix.normalize(path.replace(/^\/+/, ''))));
+  if (above !== undefined) throw invalid(`${instruction} failed: forbidden path outside the build context: ${above} ()`);
 }

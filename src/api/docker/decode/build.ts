@@ -51,6 +51,7 @@ export function decodeBuild(call: Call, processors: number): { request: Omit<Bui
       ulimits: decodeUlimits(limits),
       shmSize: integer(call, 'shmsize') || DEFAULT_SHM,
       ...(cgroupParent === undefined ? {} : { cgroupParent }),
+      keepsWithinContext: true,
       cacheFrom: list(call, 'cachefrom'),
       inlineCache: false,
       // Without a session nobody asks for them: who may use the socket may use the host's network.
