@@ -229,6 +229,8 @@ export interface LoadOptions {
   signal: AbortSignal;
   /** Only images for one of these; all when absent or empty. Fails with `notFound` when there is none. */
   platforms?: readonly Platform[];
+  /** Told of each name that moves: the image of this id had it until now. */
+  moved?: (name: string, imageId: string) => void;
 }
 
 export interface ImportOptions {

@@ -72,6 +72,11 @@ suite('images with the docker client', () => {
     await ok('rmi', '-f', id);
     assert.match(await ok('load', '-i', file), /Loaded image: carried:1/);
     assert.equal(await ok('inspect', '-f', '{{.Id}}', 'carried:1'), id);
+    assert.doesNotMatch(await ok('load', '-i', file), /already exists/);
+    await must('tar', ['-cf', `${file}.empty`, '-T', '/dev/null']);
+    const other = await ok('import', `${file}.empty`, 'carried:1');
+    const moved = `The image carried:1 already exists, renaming the old one with ID ${other} to empty string\nLoaded image: carried:1`;
+    assert.equal(await ok('load', '-q', '-i', file), moved);
     await ok('rmi', 'carried:1');
   });
 

@@ -34,12 +34,14 @@ export async function loadImages(rooms: LoadRooms, archive: Readable, options: L
   const loaded: string[] = [];
   for (const image of described) {
     checkLayers(image, unpacked);
+    const holders = image.names.map((name) => ({ name, before: rooms.catalog.find(name) }));
     const record = await rooms.catalog.put({
       config: image.config,
       names: image.names,
       lease,
       event: { action: 'load' },
     });
+    for (const { name, before } of holders) if (before && before.id !== record.id) options.moved?.(name, before.id);
     loaded.push(...(image.names.length > 0 ? image.names : [record.id]));
   }
   return loaded;

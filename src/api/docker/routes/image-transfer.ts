@@ -105,6 +105,8 @@ async function load(call: Call, parts: Parts): Promise<void> {
       progress: stream.progress,
       platforms,
       signal: call.exchange.signal,
+      moved: (name, imageId) =>
+        stream.message({ stream: `The image ${name} already exists, renaming the old one with ID ${imageId} to empty string\n` }),
     });
     for (const name of loaded)
       stream.message({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
