@@ -21,7 +21,7 @@ export class DockerfileError extends GantryError {
   }
 }
 
-/** A step of a build failed. `command` and `exitCode` when its process ended so. */
+/** A step of a build failed, of the kind that its cause has. `command` and `exitCode` when its process ended so. */
 export class BuildStepError extends GantryError {
   readonly stepId: string;
   readonly command: string | undefined;
@@ -40,7 +40,7 @@ export class BuildStepError extends GantryError {
     },
     options: { cause?: unknown } = {},
   ) {
-    super('internal', message, options);
+    super(options.cause instanceof GantryError ? options.cause.kind : 'internal', message, options);
     this.name = 'BuildStepError';
     this.stepId = at.stepId;
     this.command = at.command;

@@ -114,6 +114,17 @@ Successfully built \\4
     assert.match((await build(context)).stderr, /^mkdir \/etc\/passwd: not a directory$/m);
   });
 
+  test('what is wrong with a build is told to its client, and is no error of the daemon', async () => {
+    const wrong = ['COPY absent /', 'COPY ../one.txt /', 'COPY --chown=nobody-here one.txt /', 'WORKDIR /one.txt', 'RUN exit 3', 'RUNX a'];
+    for (const line of wrong) {
+      writeFileSync(join(context, 'Dockerfile'), `FROM gantry/busybox\nCOPY one.txt /\n${line}\n`);
+      assert.notEqual((await build('--quiet', context)).status, 0, line);
+    }
+    writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY absent /\n');
+    assert.match((await build(context)).stderr, /"\/absent": not found/);
+    assert.doesNotMatch(daemon.log(), /level=error/);
+  });
+
   test('a Dockerfile from standard input joins the context, whose archive then ends without padding', async () => {
     const env = { ...daemon.clientEnv, DOCKER_BUILDKIT: '0' };
     const input = 'FROM gantry/busybox\nCOPY one.txt /\nRUN cat one.txt\n';
