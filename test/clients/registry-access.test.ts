@@ -101,6 +101,23 @@ test('an immutable tag is pushed once; the same again is nothing new, another im
   assert.match(told(gone), /immutable|denied|DENIED|403/);
 });
 
+test('figures are for those who log in, be it a robot that may do nothing else', async () => {
+  const token = await registry.command('robot', 'add', 'prometheus', '--repository', 'prometheus-only', '--expires', 'never');
+  const status = (...login: string[]) =>
+    host.run('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code}', ...login, `http://${registry.address}/metrics`]);
+  assert.equal((await status()).stdout, '401');
+  assert.equal((await status('--user', 'prometheus:gtr_wrong')).stdout, '401');
+  assert.equal((await status('--user', `prometheus:${token}`)).stdout, '200');
+  const elsewhere = await skopeo(
+    'list-tags',
+    '--tls-verify=false',
+    '--creds',
+    `prometheus:${token}`,
+    `docker://${registry.address}/team/app`,
+  );
+  assert.match(told(elsewhere), /denied|prometheus/);
+});
+
 test('a robot pulls by skopeo with its token until it is revoked, and users change in place', async () => {
   const token = await registry.command('robot', 'add', 'ci', '--repository', 'team/*', '--expires', '1h');
   assert.match(token, /^gtr_[\w-]{43}$/);
