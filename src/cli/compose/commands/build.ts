@@ -3,7 +3,7 @@ import { bool, list } from '../../flags/index.ts';
 import { buildService } from '../engine/build.ts';
 import { inBuildOrder, push } from '../engine/images.ts';
 import { imageName } from '../engine/make.ts';
-import { inOrder } from '../plan/order.ts';
+import { servicesInOrder } from '../plan/order.ts';
 import { Section } from '../project/section.ts';
 import { openContext, openProject } from './open.ts';
 
@@ -22,7 +22,7 @@ const command: Command = {
     const project = openProject(session, names);
     const context = await openContext(session, project);
     using _progress = context.progress;
-    const services = inOrder(project, names, flags.bool('with-dependencies')).flatMap((name) => project.services.get(name) ?? []);
+    const services = servicesInOrder(project, names, flags.bool('with-dependencies'));
     const built = inBuildOrder(services.filter(({ definition }) => new Section(definition).has('build')));
     if (built.length === 0) session.err('No services to build\n');
     for (const service of built)

@@ -3,7 +3,7 @@ import { CommandFailure } from '../../failure.ts';
 import { bool, text } from '../../flags/index.ts';
 import { pull } from '../engine/images.ts';
 import { imageName } from '../engine/make.ts';
-import { inOrder } from '../plan/order.ts';
+import { servicesInOrder } from '../plan/order.ts';
 import { Section } from '../project/section.ts';
 import { openContext, openProject } from './open.ts';
 
@@ -21,7 +21,7 @@ const command: Command = {
     const project = openProject(session, names);
     const context = await openContext(session, project);
     using progress = context.progress;
-    const services = inOrder(project, names, flags.bool('include-deps')).flatMap((name) => project.services.get(name) ?? []);
+    const services = servicesInOrder(project, names, flags.bool('include-deps'));
     const images = new Map<string, string | undefined>();
     for (const service of services) {
       const section = new Section(service.definition);

@@ -1,6 +1,6 @@
 import { CommandFailure } from '../../failure.ts';
 import { closest } from '../../flags/index.ts';
-import type { Project } from '../project/project.ts';
+import type { Project, Service } from '../project/project.ts';
 import { Section } from '../project/section.ts';
 
 export interface Need {
@@ -35,4 +35,9 @@ export function inOrder(project: Project, names: readonly string[], withNeeds = 
   const ordered: string[] = [];
   for (const name of wanted) visit(name);
   return ordered;
+}
+
+/** `inOrder`, as services. */
+export function servicesInOrder(project: Project, names: readonly string[], withNeeds = true): Service[] {
+  return inOrder(project, names, withNeeds).flatMap((name) => project.services.get(name) ?? []);
 }
